@@ -1,0 +1,55 @@
+import { DojoError } from './errors.ts';
+
+export type Breaker = {
+  /** Throws `DojoError` `paused` at once where Dojo must not be called now. */
+  enter(): void;
+  succeeded(): void;
+  failed(error: DojoError): void;
+};
+
+/**
+ * Spares Dojo, and the shopper's time, while calls cannot succeed: after `failureLimit` failures in a row for `pauseMs`,
+ * and after a 429 for as long as its `Retry-After` asks. Then one call goes ahead as a probe and decides for the rest.
+ */
+export function createBreaker(options: {
+  failureLimit: number;
+  pauseMs: number;
+  now: () => number;
+}): Breaker {
+  let failures = 0;
+  let pausedUntil = 0;
+  let probing = false;
+
+  return {
+    enter() {
+      const remainingMs = pausedUntil - options.now();
+      if (remainingMs > 0) throw paused(remainingMs);
+      if (pausedUntil === 0) return;
+      if (probing) throw paused(options.pauseMs);
+      probing = true;
+    },
+    succeeded() {
+      failures = 0;
+      pausedUntil = 0;
+      probing = false;
+    },
+    failed(error) {
+      failures += 1;
+      const askedMs = error.kind === 'rate-limited' ? (error.retryAfterMs ?? options.pauseMs) : 0;
+      const ownMs = probing || failures >= options.failureLimit ? options.pauseMs : 0;
+      probing = false;
+      const pauseMs = Math.max(askedMs, ownMs);
+      if (pauseMs > 0) pausedUntil = Math.max(pausedUntil, options.now() + pauseMs);
+    },
+  };
+}
+
+function paused(retryAfterMs: number): DojoError {
+  return new DojoError(
+    'paused',
+    'Dojo is not called for now, because it failed repeatedly or asked us to wait.',
+    {
+      retryAfterMs,
+    },
+  );
+}

@@ -1,0 +1,216 @@
+import { type Dispatcher, Pool } from 'undici';
+import type { z } from 'zod';
+import { type Breaker, createBreaker } from './breaker.ts';
+import { DojoError, type DojoErrorKind, parseProblem } from './errors.ts';
+
+export type SenderOptions = {
+  /** `https://api.dojo.tech`, or where a pretend Dojo listens. */
+  readonly apiUrl: string;
+  /** Sent as it is after `Basic `: Dojo wants no Base64 and no user name. */
+  readonly apiKey: string;
+  /** `YYYY-MM-DD`. */
+  readonly apiVersion: string;
+  /** From the first byte sent to the last received, for one try. */
+  readonly timeoutMs: number;
+  /** Sockets to Dojo. Too few add a wait to every checkout once each call takes tens of milliseconds. */
+  readonly connections: number;
+  readonly now?: () => number;
+};
+
+export type DojoCall<Schema extends z.ZodType | null> = {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly path: string;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** What a good answer must look like; null where its body does not matter. */
+  readonly reply: Schema;
+  /** A shorter limit than the sender's, for callers that have less time. */
+  readonly timeoutMs?: number;
+  /** True where sending twice does no more than sending once, which makes a broken try worth a second one. */
+  readonly repeatable?: boolean;
+};
+
+export type Sender = {
+  /** Throws `DojoError`, and nothing else. */
+  send<Schema extends z.ZodType | null>(
+    call: DojoCall<Schema>,
+  ): Promise<Schema extends z.ZodType ? z.output<Schema> : undefined>;
+  close(): Promise<void>;
+};
+
+/** A page of 100 intents is some 500 kB. */
+const maxResponseBytes = 2 * 1024 * 1024;
+const connectTimeoutMs = 2_500;
+/** A second try is worth it only while enough of the caller's patience is left. */
+const retryWithinMs = 500;
+
+/** One request to Dojo: time limit, size limit, retry policy, errors by kind. Redirects are never followed. */
+export function createSender(options: SenderOptions): Sender {
+  const now = options.now ?? Date.now;
+  const breaker = createBreaker({ failureLimit: 5, pauseMs: 10_000, now });
+  const base = new URL(options.apiUrl);
+  const pool = new Pool(base.origin, {
+    connections: options.connections,
+    pipelining: 1,
+    allowH2: false,
+    keepAliveTimeout: 10_000,
+    maxResponseSize: maxResponseBytes,
+    connect: { timeout: connectTimeoutMs },
+  });
+  const headers = {
+    accept: 'application/json',
+    authorization: `Basic ${options.apiKey}`,
+    version: options.apiVersion,
+  };
+
+  async function sendOnce(call: DojoCall<z.ZodType | null>): Promise<unknown> {
+    const hasBody = call.body !== undefined;
+    const signal = AbortSignal.timeout(call.timeoutMs ?? options.timeoutMs);
+    try {
+      const response = await pool.request({
+        method: call.method,
+        path: base.pathname.replace(/\/$/, '') + call.path,
+        headers: { ...headers, ...(hasBody && { 'content-type': 'application/json' }), ...call.headers },
+        body: hasBody ? JSON.stringify(call.body) : null,
+        // undici's own body time-out starts anew with every byte; this one ends a dripping answer too.
+        signal,
+      });
+      return parseReply(call, response.statusCode, response.headers, await response.body.text());
+    } catch (error) {
+      throw error instanceof DojoError ? error : connectionError(error, call);
+    }
+  }
+
+  async function send(call: DojoCall<z.ZodType | null>): Promise<unknown> {
+    const startedAt = now();
+    for (let tries = 1; ; tries += 1) {
+      breaker.enter();
+      try {
+        const reply = await sendOnce(call);
+        breaker.succeeded();
+        return reply;
+      } catch (error) {
+        if (!(error instanceof DojoError)) throw error;
+        settle(breaker, error);
+        const again = error.kind === 'unreachable' || (call.repeatable === true && isBroken(error.kind));
+        if (tries > 1 || !again || now() - startedAt > retryWithinMs) throw error;
+      }
+    }
+  }
+
+  return {
+    send: send as Sender['send'],
+    close: () => pool.close(),
+  };
+}
+
+/** Answers about the request show that Dojo works; the rest are failures of the way there or of Dojo itself. */
+function settle(breaker: Breaker, error: DojoError): void {
+  if (error.kind === 'rate-limited' || error.kind === 'unreachable' || isBroken(error.kind))
+    breaker.failed(error);
+  else breaker.succeeded();
+}
+
+function isBroken(kind: DojoErrorKind): boolean {
+  return kind === 'timeout' || kind === 'network' || kind === 'unavailable';
+}
+
+function parseReply(
+  call: DojoCall<z.ZodType | null>,
+  status: number,
+  headers: Dispatcher.ResponseData['headers'],
+  text: string,
+): unknown {
+  const body = parseJson(text);
+  if (status < 200 || status > 299) throw statusError(call, status, headers, body);
+  if (call.reply === null) return undefined;
+  const reply = call.reply.safeParse(body);
+  if (reply.success) return reply.data;
+  const faults = reply.error.issues.map((issue) => `${issue.path.join('.') || 'body'}: ${issue.code}`);
+  throw new DojoError(
+    'malformed',
+    `${named(call)} answered ${status} with an unusable body (${faults.join(', ')}).`,
+    {
+      status,
+    },
+  );
+}
+
+const kindOfStatus: Readonly<Record<number, DojoErrorKind>> = {
+  401: 'unauthorized',
+  403: 'forbidden',
+  404: 'not-found',
+  408: 'unavailable',
+  409: 'conflict',
+  429: 'rate-limited',
+};
+
+function statusError(
+  call: DojoCall<z.ZodType | null>,
+  status: number,
+  headers: Dispatcher.ResponseData['headers'],
+  body: unknown,
+): DojoError {
+  const problem = parseProblem(body);
+  const kind =
+    kindOfStatus[status] ?? (status >= 500 ? 'unavailable' : status >= 400 ? 'invalid' : 'malformed');
+  const said = [problem.title, problem.detail, ...Object.keys(problem.fieldErrors)].filter(
+    (part) => part !== null,
+  );
+  return new DojoError(
+    kind,
+    `${named(call)} answered ${status}${said.length > 0 ? `: ${said.join('; ')}` : ''}.`,
+    {
+      status,
+      traceId: problem.traceId,
+      fieldErrors: problem.fieldErrors,
+      retryAfterMs: parseRetryAfter(headers['retry-after']),
+    },
+  );
+}
+
+/** Faults of the connection before a request can have left: the name, the route, a refusal, the certificate. */
+const neverLeftCodes =
+  /^(UND_ERR_CONNECT_TIMEOUT|ENOTFOUND|EAI_\w+|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|ERR_TLS_\w+|ERR_SSL_\w+|CERT_\w+|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+)$/;
+
+function connectionError(cause: unknown, call: DojoCall<z.ZodType | null>): DojoError {
+  const code = codeOf(cause);
+  const kind: DojoErrorKind = neverLeftCodes.test(code)
+    ? 'unreachable'
+    : code === 'TimeoutError' || code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT'
+      ? 'timeout'
+      : code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE' || code.startsWith('HPE_')
+        ? 'malformed'
+        : 'network';
+  return new DojoError(kind, `${named(call)} got no usable answer (${code}).`, { cause });
+}
+
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown';
+  const causes = error instanceof AggregateError ? error.errors : [error.cause];
+  const nested = causes.map((cause) => (cause instanceof Error && 'code' in cause ? cause.code : undefined));
+  const code = ['code' in error ? error.code : undefined, ...nested].find(
+    (value) => typeof value === 'string',
+  );
+  return typeof code === 'string' ? code : error.name;
+}
+
+/** Seconds or an HTTP date (RFC 9110, section 10.2.3); null where it is neither. */
+function parseRetryAfter(header: string | string[] | undefined): number | null {
+  if (typeof header !== 'string') return null;
+  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
+  return Number.isFinite(ms) && ms > 0 ? ms : null;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Names a call for messages and logs: intent ids are in the path, the key is not. */
+function named(call: { method: string; path: string }): string {
+  return `Dojo ${call.method} ${call.path.split('?')[0]}`;
+}

@@ -1,0 +1,123 @@
+import { createHash, createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { z } from 'zod';
+import { paymentIntentIdSchema } from './schemas.ts';
+
+/** One event type changes orders; the account may offer others (docs.dojo.tech/development-resources/webhooks). */
+export const statusUpdatedEvent = 'payment_intent.status_updated';
+
+export const signatureHeader = 'dojo-signature';
+
+export type WebhookSecret = {
+  readonly key: KeyObject;
+  /** Names the secret in records and logs without giving it away: `whs_` and 8 hex digits of its SHA-256. */
+  readonly label: string;
+};
+
+/** The key is the UTF-8 bytes of the secret exactly as Dojo shows it; it looks like Base64 and is not decoded. */
+export function createWebhookSecret(value: string): WebhookSecret {
+  if (value === '') throw new RangeError('A webhook secret must not be empty.');
+  return {
+    key: createSecretKey(value, 'utf8'),
+    label: `whs_${createHash('sha256').update(value).digest('hex').slice(0, 8)}`,
+  };
+}
+
+/** The value of `dojo-signature`: `sha256=` and the HMAC-SHA256 of the raw bytes as 32 upper-case hex pairs joined by dashes. */
+export function signWebhook(body: Uint8Array, secret: WebhookSecret): string {
+  const pairs = createHmac('sha256', secret.key).update(body).digest('hex').toUpperCase().match(/../g) ?? [];
+  return `sha256=${pairs.join('-')}`;
+}
+
+export function verifyWebhook(body: Uint8Array, signature: string, secret: WebhookSecret): boolean {
+  return findSigningSecret(body, signature, [secret]) !== null;
+}
+
+/**
+ * The secret that signed these raw bytes, or null. Never throws.
+ * Every secret is tried whatever the others say, since several are live while they are exchanged.
+ */
+export function findSigningSecret(
+  body: Uint8Array,
+  signature: string | undefined,
+  secrets: readonly WebhookSecret[],
+): WebhookSecret | null {
+  const digest = parseSignature(signature);
+  if (digest === null) return null;
+  let match: WebhookSecret | null = null;
+  for (const secret of secrets) {
+    if (timingSafeEqual(createHmac('sha256', secret.key).update(body).digest(), digest)) match = secret;
+  }
+  return match;
+}
+
+// Dojo sends 32 dashed upper-case pairs; its SDKs differ in how strictly they read them, so case and dashes are free here.
+const signaturePattern = /^sha256=((?:[0-9a-f]{2}-){31}[0-9a-f]{2}|[0-9a-f]{64})$/i;
+
+/** Two headers reach Node as one value joined by a comma, which does not match and so is refused. */
+function parseSignature(signature: string | undefined): Buffer | null {
+  if (signature === undefined || !signature.startsWith('sha256=')) return null;
+  const hex = signaturePattern.exec(signature)?.[1];
+  return hex === undefined ? null : Buffer.from(hex.replaceAll('-', ''), 'hex');
+}
+
+// Printable ASCII: every store keeps it unchanged, and no control character reaches a log.
+const nameSchema = z.string().regex(/^[\x21-\x7e]{1,255}$/);
+
+const envelopeSchema = z.object({
+  id: nameSchema,
+  event: nameSchema,
+  accountId: z.string().nullish(),
+  createdAt: z.unknown(),
+  data: z.unknown(),
+});
+
+const intentChangeSchema = z.object({
+  paymentIntentId: paymentIntentIdSchema,
+  /** Any name: Dojo's own texts mention a "released" that is no status. */
+  paymentStatus: nameSchema,
+});
+
+export type WebhookEvent = {
+  readonly id: string;
+  readonly event: string;
+  readonly accountId: string | null;
+  /** When Dojo says it happened; null where that is not a date. Never used to order events. */
+  readonly createdAt: Date | null;
+  /** What happened to which intent; null where the event is of another kind. */
+  readonly change: { readonly paymentIntentId: string; readonly paymentStatus: string } | null;
+};
+
+/**
+ * Reads the raw bytes of a delivery whose signature was verified.
+ * Gives null for what cannot be understood: not UTF-8, not JSON, no usable id, or a status update without an intent.
+ */
+export function parseWebhookEvent(body: Uint8Array): WebhookEvent | null {
+  const envelope = envelopeSchema.safeParse(parseJson(body));
+  if (!envelope.success) return null;
+  const { id, event, accountId, createdAt, data } = envelope.data;
+  const change = intentChangeSchema.safeParse(data);
+  if (!change.success && event === statusUpdatedEvent) return null;
+  return {
+    id,
+    event,
+    accountId: accountId ?? null,
+    createdAt: parseDate(createdAt),
+    change: change.data ?? null,
+  };
+}
+
+// ignoreBOM keeps a byte order mark in the text, where JSON.parse refuses it.
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function parseJson(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(utf8.decode(body));
+  } catch {
+    return undefined;
+  }
+}
+
+function parseDate(value: unknown): Date | null {
+  const date = typeof value === 'string' ? new Date(value) : null;
+  return date === null || Number.isNaN(date.getTime()) ? null : date;
+}
