@@ -1,0 +1,78 @@
+import { fileURLToPath } from 'node:url';
+import cookieParser from 'cookie-parser';
+import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
+import type { CheckoutDeps } from './checkout/deps.ts';
+import { basket } from './http/basket.ts';
+import { catalogue } from './http/catalogue.ts';
+import { checkout } from './http/checkout.ts';
+import { health } from './http/health.ts';
+import { orders } from './http/orders.ts';
+import { createPages } from './http/pages.ts';
+import { answerErrors, HttpProblem, notFound } from './http/problem.ts';
+import { logRequests } from './http/request-log.ts';
+import { onlyOwnForms, onlyOwnHost, securityHeaders } from './http/security.ts';
+import { readSession } from './http/session.ts';
+import { webhooks } from './http/webhooks.ts';
+
+export type AppSettings = {
+  /** True where `PUBLIC_URL` was given: no other host is answered then. */
+  readonly hasPublicUrl: boolean;
+  readonly isTestShop: boolean;
+  readonly sessionSecret: string;
+  readonly checkoutRate: number;
+  /** As Express reads `trust proxy`. */
+  readonly trustProxy: number | string[] | false;
+};
+
+const viewsFolder = fileURLToPath(new URL('../views', import.meta.url));
+const publicFolder = fileURLToPath(new URL('../public', import.meta.url));
+
+/** The shop as an Express app. Whoever calls before whom is all here. */
+export function createApp(deps: CheckoutDeps, settings: AppSettings): Express {
+  const { publicUrl, checkoutOrigin } = deps.settings;
+  const { shopName: name, strapline } = deps.catalogue;
+  const pages = createPages(viewsFolder, { name, strapline, isTestShop: settings.isTestShop });
+  const session = {
+    catalogue: deps.catalogue,
+    isHttps: publicUrl.startsWith('https:'),
+    createSecret: deps.createSecret,
+    checkoutRate: settings.checkoutRate,
+  };
+  const security = { publicUrl, checkoutOrigin, hasPublicUrl: settings.hasPublicUrl };
+
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.set('query parser', 'simple');
+  app.set('trust proxy', settings.trustProxy);
+
+  app.use(logRequests(deps.log));
+  // Machines call these: before everything that only browsers need, and before any body parser.
+  app.use(webhooks(deps));
+  app.use(health(deps));
+
+  app.use(securityHeaders(security));
+  app.use('/static', ...staticFiles());
+  app.use(onlyOwnHost(security));
+  app.use(onlyOwnForms(security));
+  app.use(cookieParser(settings.sessionSecret), readSession(session));
+  app.use(catalogue(deps.catalogue, pages));
+  app.use(basket(session, pages));
+  app.use(checkout(deps, session, pages));
+  app.use(orders(deps, session, pages));
+
+  app.use(notFound());
+  app.use(answerErrors(pages, deps.log));
+  return app;
+}
+
+/** Below a prefix, so that no other request touches the disk. Whatever is not a file of ours is not there. */
+function staticFiles(): [RequestHandler, RequestHandler, ErrorRequestHandler] {
+  return [
+    express.static(publicFolder, { index: false, redirect: false, maxAge: '1h' }),
+    notFound(),
+    (_error, _req, _res, _next) => {
+      throw new HttpProblem(404);
+    },
+  ];
+}

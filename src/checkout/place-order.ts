@@ -1,0 +1,202 @@
+import { DojoError, type DojoErrorKind } from '../dojo/errors.ts';
+import type { PaymentIntent } from '../dojo/schemas.ts';
+import {
+  type BasketItem,
+  type BasketProblem,
+  isSamePurchase,
+  type PricedBasket,
+  priceBasket,
+} from '../shop/basket.ts';
+import {
+  createOrderId,
+  createToken,
+  findAttached,
+  findMismatch,
+  isPayable,
+  type Order,
+  referenceOf,
+} from '../shop/order.ts';
+import type { AttachedIntent } from '../store/order-store.ts';
+import { createIntentRequest, parsePaymentLink } from './create-intent-request.ts';
+import type { CheckoutDeps } from './deps.ts';
+
+/**
+ * - `ready`: the shopper may pay at the link
+ * - `settled`: the order needs no payment any more; its page tells
+ * - `refused`: the basket cannot be bought as it is
+ * - `basket-changed`: the key belongs to another purchase
+ * - `dojo-unavailable`: no payment page just now; the same key may try again
+ * - `dojo-refused`: Dojo answered with something that must not be used
+ * - `exhausted`: the order's attempts are used up or its link has expired; only a new key can help
+ */
+export type PlacedOrder =
+  | {
+      readonly kind: 'ready';
+      readonly order: Order;
+      readonly paymentIntentId: string;
+      readonly paymentLink: string;
+    }
+  | { readonly kind: 'settled' | 'exhausted'; readonly order: Order }
+  | { readonly kind: 'refused'; readonly problem: BasketProblem }
+  | { readonly kind: 'basket-changed' }
+  | {
+      readonly kind: 'dojo-unavailable' | 'dojo-refused';
+      readonly order: Order;
+      readonly retryAfterMs: number | null;
+    };
+
+export type Purchase = {
+  readonly items: readonly BasketItem[];
+  readonly checkoutKey: string;
+  readonly shopperId: string;
+};
+
+/** For everything between the click and the redirect. */
+const answerWithinMs = 10_000;
+/** Longer than any call can take: when it ends, whoever held it is gone. */
+const leaseMs = 15_000;
+/** Less time than this is not worth a second call. */
+const minimumCallMs = 1_000;
+const maxCreates = 2;
+const pollMs = 100;
+
+/**
+ * Turns a basket into an order with a payment link. The order is stored before Dojo is asked,
+ * and its intent before the shopper is sent away. The same key with the same basket gives the same link,
+ * from any number of requests and processes at once.
+ */
+export async function placeOrder(deps: CheckoutDeps, purchase: Purchase): Promise<PlacedOrder> {
+  const deadline = deps.now().getTime() + answerWithinMs;
+  const priced = priceBasket(deps.catalogue, purchase.items);
+  if (priced.kind === 'refused') return priced;
+
+  const order = await storeOrder(deps, purchase, priced.basket);
+  if (!isSamePurchase(order.basket, priced.basket)) return { kind: 'basket-changed' };
+  return arrangePayment(deps, order, deadline);
+}
+
+/**
+ * Checkout from a page whose basket is no longer the shopper's: an old tab, or Back. Only an order that exists may go on,
+ * since what the page showed is not what a new order would cost.
+ */
+export async function resumeOrder(deps: CheckoutDeps, purchase: Purchase): Promise<PlacedOrder> {
+  const order = await deps.store.findOrderByCheckoutKey(purchase.checkoutKey);
+  if (order === null || order.shopperId !== purchase.shopperId) return { kind: 'basket-changed' };
+  if (!isPayable(order)) return { kind: 'settled', order };
+  return purchase.items.length === 0 ? { kind: 'basket-changed' } : placeOrder(deps, purchase);
+}
+
+async function storeOrder(deps: CheckoutDeps, purchase: Purchase, basket: PricedBasket): Promise<Order> {
+  for (;;) {
+    const createdAt = deps.now();
+    const id = createOrderId(createdAt, deps.random());
+    const stored = await deps.store.placeOrder({
+      id,
+      reference: referenceOf(id),
+      token: createToken(id, deps.createSecret()),
+      checkoutKey: purchase.checkoutKey,
+      shopperId: purchase.shopperId,
+      basket,
+      createdAt,
+    });
+    if (stored.kind !== 'id-taken') return stored.order;
+  }
+}
+
+/** Takes part in the order's attempts until one has a link, however many requests do the same at once. */
+async function arrangePayment(deps: CheckoutDeps, order: Order, deadline: number): Promise<PlacedOrder> {
+  const remainingMs = () => deadline - deps.now().getTime();
+  for (let creates = 0; ; ) {
+    const now = deps.now();
+    const begun = await deps.store.beginAttempt(order.id, now, new Date(now.getTime() + leaseMs));
+    if (begun.kind === 'begun') {
+      creates += 1;
+      const outcome = await attempt(deps, order, begun.number, remainingMs());
+      const isLast = creates >= maxCreates || remainingMs() < minimumCallMs;
+      if (outcome.kind === 'done' || isLast) return outcome.placed;
+    } else if (begun.kind === 'under-way') {
+      if (remainingMs() <= 0) return { kind: 'dojo-unavailable', order, retryAfterMs: leaseMs };
+      await deps.sleep(pollMs);
+    } else {
+      return begun.kind === 'attached' ? ready(begun.order, now) : { kind: begun.kind, order: begun.order };
+    }
+  }
+}
+
+/** One call to Dojo and what becomes of it. `again` where a second call is safe and may help. */
+async function attempt(
+  deps: CheckoutDeps,
+  order: Order,
+  number: number,
+  remainingMs: number,
+): Promise<{ kind: 'done' | 'again'; placed: PlacedOrder }> {
+  const log = deps.log.child({ orderReference: order.reference, attempt: number });
+  let intent: PaymentIntent;
+  try {
+    intent = await createIntent(deps, order, number, remainingMs);
+  } catch (error) {
+    if (!(error instanceof DojoError)) throw error;
+    log[error.kind === 'unauthorized' || error.kind === 'forbidden' ? 'error' : 'warn'](
+      { err: error },
+      'Dojo created no payment intent that can be used',
+    );
+    const state = error.isAmbiguous ? 'ambiguous' : 'refused';
+    await deps.store.endAttempt(order.id, number, { state, paymentIntentId: null });
+    // A malformed answer would be malformed again.
+    const again = error.isAmbiguous && error.kind !== 'malformed';
+    return { kind: again ? 'again' : 'done', placed: failed(order, error) };
+  }
+
+  const link = parsePaymentLink(intent, deps.settings.checkoutOrigin);
+  const mismatch = findMismatch(order, intent) ?? (link === null ? 'payment link' : null);
+  if (link === null || mismatch !== null) {
+    log.error({ paymentIntentId: intent.id, mismatch }, 'Dojo created another intent than was asked for');
+    await deps.store.endAttempt(order.id, number, { state: 'mismatched', paymentIntentId: intent.id });
+    return { kind: 'done', placed: { kind: 'dojo-refused', order, retryAfterMs: null } };
+  }
+
+  const attached = await deps.store.attachIntent(order.id, number, attachable(intent, link), deps.now());
+  // Null: we were so slow that somebody else took over. The next look finds what came of it.
+  if (attached === null)
+    return { kind: 'again', placed: { kind: 'dojo-unavailable', order, retryAfterMs: null } };
+  return { kind: 'done', placed: ready(attached, deps.now()) };
+}
+
+function createIntent(
+  deps: CheckoutDeps,
+  order: Order,
+  number: number,
+  remainingMs: number,
+): Promise<PaymentIntent> {
+  // Half of the time at most, so that an ambiguous answer leaves room for a second call.
+  const timeoutMs = Math.max(minimumCallMs, Math.min(remainingMs, answerWithinMs * 0.45));
+  return deps.dojo.createPaymentIntent(createIntentRequest(order, number, deps.now(), deps.settings), {
+    timeoutMs,
+  });
+}
+
+function attachable(intent: PaymentIntent, paymentLink: string): AttachedIntent {
+  const expireAt = new Date(intent.expireAt ?? Number.NaN);
+  return { id: intent.id, paymentLink, expireAt: Number.isNaN(expireAt.getTime()) ? null : expireAt };
+}
+
+function ready(order: Order, now: Date): PlacedOrder {
+  const attached = findAttached(order);
+  if (attached?.paymentIntentId == null || attached.paymentLink === null) return { kind: 'settled', order };
+  // Dojo voids the intent then, so its link leads nowhere.
+  if (attached.expireAt !== null && attached.expireAt <= now) return { kind: 'exhausted', order };
+  return {
+    kind: 'ready',
+    order,
+    paymentIntentId: attached.paymentIntentId,
+    paymentLink: attached.paymentLink,
+  };
+}
+
+/** Dojo answered, and asking again would bring the same. */
+const refusals: ReadonlySet<DojoErrorKind> = new Set(['malformed', 'invalid', 'not-found', 'conflict']);
+
+function failed(order: Order, error: DojoError): PlacedOrder {
+  const isRefusal = refusals.has(error.kind);
+  return { kind: isRefusal ? 'dojo-refused' : 'dojo-unavailable', order, retryAfterMs: error.retryAfterMs };
+}

@@ -1,0 +1,46 @@
+import { DojoError } from '../dojo/errors.ts';
+import type { PaymentIntent } from '../dojo/schemas.ts';
+import { findAttached, findMismatch, type Order } from '../shop/order.ts';
+import { type OrderTruth, truthOfReturn } from '../shop/order-page.ts';
+import type { CheckoutDeps } from './deps.ts';
+
+/** A shopper waits for this page, and "we do not know yet" is a good answer. */
+const askWithinMs = 3_000;
+
+export type ReadReturn = {
+  readonly order: Order;
+  readonly truth: OrderTruth;
+  /** True where Dojo answered for this very page. */
+  readonly askedJustNow: boolean;
+};
+
+/** What the browser that came back may read now. Asks Dojo and the store, and changes nothing. */
+export async function readReturn(deps: CheckoutDeps, order: Order): Promise<ReadReturn> {
+  const attached = findAttached(order);
+  if (attached?.paymentIntentId == null) {
+    return { order, truth: truthOfReturn(order, null), askedJustNow: false };
+  }
+  const intent = await askDojo(deps, order, attached.paymentIntentId);
+  // The webhook may have come while Dojo was asked.
+  const current = (await deps.store.findOrderByToken(order.token)) ?? order;
+  return { order: current, truth: truthOfReturn(current, intent), askedJustNow: intent !== null };
+}
+
+async function askDojo(
+  deps: CheckoutDeps,
+  order: Order,
+  paymentIntentId: string,
+): Promise<PaymentIntent | null> {
+  const log = deps.log.child({ orderReference: order.reference, paymentIntentId });
+  try {
+    const intent = await deps.dojo.getPaymentIntent(paymentIntentId, { timeoutMs: askWithinMs });
+    const mismatch = intent.id === paymentIntentId ? findMismatch(order, intent) : 'id';
+    if (mismatch === null) return intent;
+    log.error({ mismatch }, 'Dojo answered with another payment intent than was asked for');
+    return null;
+  } catch (error) {
+    if (!(error instanceof DojoError)) throw error;
+    log.warn({ err: error }, 'Dojo could not be asked about a payment');
+    return null;
+  }
+}

@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+import {
+  findSigningSecret,
+  parseWebhookEvent,
+  statusUpdatedEvent,
+  type WebhookEvent,
+} from '../dojo/webhook.ts';
+import type { ReceivedEvent, RecordedEvent } from '../store/order-store.ts';
+import type { CheckoutDeps } from './deps.ts';
+
+/**
+ * - `unverified`: not signed by Dojo; nothing was kept
+ * - `empty`: signed, and without a body
+ * - `quarantined`: signed, and not understood or not ours; the bytes were kept for a person
+ * - the rest: see `RecordedEvent`
+ */
+export type RecordedWebhook =
+  | { readonly kind: 'unverified' | 'empty' }
+  | { readonly kind: 'quarantined'; readonly reason: 'not-understood' | 'other-account' }
+  | { readonly kind: 'recorded'; readonly event: WebhookEvent; readonly outcome: RecordedEvent };
+
+/** Verifies, keeps and applies one delivery. When it resolves, what it says is durable. No network. */
+export async function recordWebhook(
+  deps: Pick<CheckoutDeps, 'store' | 'now' | 'settings'>,
+  delivery: { readonly body: Uint8Array; readonly signature: string | undefined },
+): Promise<RecordedWebhook> {
+  const { body, signature } = delivery;
+  const secret = findSigningSecret(body, signature, deps.settings.webhookSecrets);
+  if (secret === null) return { kind: 'unverified' };
+  if (body.byteLength === 0) return { kind: 'empty' };
+
+  const kept = {
+    body,
+    digest: createHash('sha256').update(body).digest(),
+    secret: secret.label,
+    receivedAt: deps.now(),
+  };
+  const event = parseWebhookEvent(body);
+  if (event === null || isOfOtherAccount(event, deps.settings.accountId)) {
+    const reason = event === null ? 'not-understood' : 'other-account';
+    await deps.store.quarantine({ ...kept, reason });
+    return { kind: 'quarantined', reason };
+  }
+  const [outcome] = await deps.store.recordEvents([receivedEvent(event, kept)]);
+  if (outcome === undefined) throw new Error('The store gave no answer for an event.');
+  return { kind: 'recorded', event, outcome };
+}
+
+function isOfOtherAccount(event: WebhookEvent, accountId: string | null): boolean {
+  return accountId !== null && event.accountId !== accountId;
+}
+
+function receivedEvent(
+  event: WebhookEvent,
+  kept: Pick<ReceivedEvent, 'body' | 'digest' | 'secret' | 'receivedAt'>,
+): ReceivedEvent {
+  return {
+    ...kept,
+    eventId: event.id,
+    event: event.event,
+    createdAt: event.createdAt,
+    paymentIntentId: event.change?.paymentIntentId ?? null,
+    // Only this event changes orders; whatever else an account sends is kept as it came.
+    paymentStatus: event.event === statusUpdatedEvent ? (event.change?.paymentStatus ?? null) : null,
+  };
+}

@@ -1,0 +1,22 @@
+import { Router } from 'express';
+import type { CheckoutDeps } from '../checkout/deps.ts';
+import { StoreError } from '../store/order-store.ts';
+
+/** `/healthz`: the process answers. `/readyz`: orders can be stored; migrations are done before anything listens. */
+export function health({ store, log }: Pick<CheckoutDeps, 'store' | 'log'>): Router {
+  const router = Router();
+  router.get('/healthz', (_req, res) => {
+    res.type('text').send('alive\n');
+  });
+  router.get('/readyz', async (_req, res) => {
+    try {
+      await store.checkWritable();
+      res.type('text').send('ready\n');
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      log.error({ err: error }, 'The order store cannot be written');
+      res.status(503).type('text').send('the order store cannot be written\n');
+    }
+  });
+  return router;
+}

@@ -1,0 +1,54 @@
+import { Router } from 'express';
+import type { CheckoutDeps } from '../checkout/deps.ts';
+import type { Order } from '../shop/order.ts';
+import { truthOfOrder } from '../shop/order-page.ts';
+import { isOwnOrder, orderLocals, orderPageHeaders } from './order-locals.ts';
+import type { Pages } from './pages.ts';
+import { HttpProblem } from './problem.ts';
+import { type SessionSettings, saveBasket } from './session.ts';
+
+/** The order's own page, from the store alone, and as JSON for whoever waits for a change. */
+export function orders(deps: CheckoutDeps, settings: SessionSettings, pages: Pages): Router {
+  const router = Router();
+
+  router.get('/orders/:token', async (req, res) => {
+    const order = await findOrder(deps, req.params.token);
+    orderPageHeaders(res, order);
+    res.vary('Accept');
+    if (req.accepts(['html', 'json']) === 'json') {
+      const { reference, status, basket, updatedAt } = order;
+      res.json({
+        reference,
+        status,
+        total: { value: basket.total, currencyCode: basket.currencyCode },
+        updatedAt: updatedAt.toISOString(),
+      });
+      return;
+    }
+    const truth = truthOfOrder(order);
+    const isOpen = truth === 'unpaid' || truth === 'placed';
+    pages.send(res, 'orders/show', {
+      ...orderLocals(order, res.locals.session, { truth, askedJustNow: false }),
+      statusUrl: isOpen ? `/orders/${order.token}` : null,
+    });
+  });
+
+  /** Puts an order's goods back into the basket of the shopper who ordered them, at today's prices. */
+  router.post('/orders/:token/basket', async (req, res) => {
+    const order = await findOrder(deps, req.params.token);
+    if (!isOwnOrder(order, res.locals.session)) throw new HttpProblem(404);
+    const items = order.basket.lines
+      .filter((line) => settings.catalogue.products.has(line.sku))
+      .map(({ sku, quantity }) => ({ sku, quantity }));
+    saveBasket(res, settings, items);
+    res.redirect(303, '/basket');
+  });
+
+  return router;
+}
+
+async function findOrder(deps: CheckoutDeps, token: string): Promise<Order> {
+  const order = await deps.store.findOrderByToken(token);
+  if (order === null) throw new HttpProblem(404);
+  return order;
+}

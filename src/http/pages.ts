@@ -1,0 +1,62 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import ejs from 'ejs';
+import type { Response } from 'express';
+import type { Session } from './session.ts';
+
+/** Renders the pages below a folder, each inside the one layout. */
+export type Pages = {
+  /** Sends a page with the status that the response has. `name` is its path without `.ejs`. */
+  send(res: Response, name: string, locals?: Readonly<Record<string, unknown>>): void;
+};
+
+/** Compiles every template at once, so that a broken one is found at the start. */
+export function createPages(
+  folder: string,
+  shop: { name: string; strapline: string; isTestShop: boolean },
+): Pages {
+  const templates = new Map(
+    readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('.ejs') && !path.startsWith('simulator'))
+      .map((path) => {
+        const filename = join(folder, path);
+        return [relative(folder, filename).slice(0, -'.ejs'.length), compile(filename)] as const;
+      }),
+  );
+
+  function render(name: string, page: Record<string, unknown>): string {
+    const template = templates.get(name);
+    if (template === undefined) throw new Error(`There is no view ${name}.`);
+    return template(page);
+  }
+
+  return {
+    send(res, name, locals = {}) {
+      const session: Session | undefined = res.locals.session;
+      const page: Record<string, unknown> = {
+        shopName: shop.name,
+        strapline: shop.strapline,
+        testShop: shop.isTestShop,
+        basketCount: session?.items.reduce((sum, item) => sum + item.quantity, 0) ?? 0,
+        noIndex: false,
+        refresh: null,
+        error: null,
+        ...locals,
+      };
+      // A page sets its own title, which the layout then reads.
+      page.body = render(name, page);
+      res.type('html').send(render('layout', page));
+    },
+  };
+}
+
+/** Options are fixed here: what a request holds never reaches the template engine's settings. */
+function compile(filename: string): ejs.TemplateFunction {
+  return ejs.compile(readFileSync(filename, 'utf8'), {
+    filename,
+    cache: true,
+    strict: true,
+    _with: false,
+    localsName: 'page',
+  });
+}

@@ -1,0 +1,104 @@
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
+import type { Logger } from 'pino';
+import { StoreError } from '../store/order-store.ts';
+import type { Pages } from './pages.ts';
+
+/** Which words the error page chooses, where the status alone does not say enough. */
+export type ProblemKind = 'basket-changed' | 'dojo-unavailable' | 'dojo-refused' | 'exhausted';
+
+/** A refusal that the browser or the client is told about. Nothing of the input is in it. */
+export class HttpProblem extends Error {
+  override readonly name = 'HttpProblem';
+  readonly status: number;
+  readonly kind: ProblemKind | null;
+  readonly headers: Readonly<Record<string, string>>;
+  constructor(status: number, options: { kind?: ProblemKind; headers?: Record<string, string> } = {}) {
+    super(titles[status] ?? 'Error');
+    this.status = status;
+    this.kind = options.kind ?? null;
+    this.headers = options.headers ?? {};
+  }
+}
+
+const titles: Readonly<Record<number, string>> = Object.freeze({
+  400: 'The request is not valid',
+  401: 'The signature is missing or wrong',
+  403: 'The request did not come from this shop',
+  404: 'Not found',
+  405: 'The method is not allowed here',
+  409: 'The basket has changed',
+  413: 'The request is too large',
+  415: 'The encoding or type is not supported',
+  429: 'Too many requests',
+  500: 'Something went wrong here',
+  502: 'The payment provider gave an unusable answer',
+  503: 'Not available just now',
+});
+
+export function notFound(): RequestHandler {
+  return () => {
+    throw new HttpProblem(404);
+  };
+}
+
+/** The one place where errors of the shop's pages become answers: a problem for programs, a page for people. */
+export function answerErrors(pages: Pages, log: Logger): ErrorRequestHandler {
+  return answerWith(log, (req, res, problem) => {
+    if (wantsProblem(req)) sendProblem(res, problem);
+    else
+      pages.send(res, 'errors/show', {
+        status: problem.status,
+        kind: problem.kind,
+        requestId: res.locals.requestId,
+      });
+  });
+}
+
+/** The same for routes that only programs call. */
+export function answerProblems(log: Logger): ErrorRequestHandler {
+  return answerWith(log, (_req, res, problem) => sendProblem(res, problem));
+}
+
+function answerWith(
+  log: Logger,
+  answer: (req: Request, res: Response, problem: HttpProblem) => void,
+): ErrorRequestHandler {
+  return (error, req, res, _next) => {
+    const problem = toProblem(error);
+    if (problem.status >= 500 && !(error instanceof HttpProblem)) {
+      log.error({ err: error, requestId: res.locals.requestId }, 'A request failed');
+    }
+    if (res.headersSent) {
+      // Nothing can be said any more; a cut connection is the only honest answer.
+      res.destroy();
+      return;
+    }
+    res.status(problem.status).set(problem.headers).set('Cache-Control', 'no-store');
+    answer(req, res, problem);
+  };
+}
+
+/** A problem as RFC 9457 has it, always below 512 bytes. */
+export function sendProblem(res: Response, problem: HttpProblem): void {
+  const { status, message, kind } = problem;
+  const body = {
+    type: kind === null ? 'about:blank' : `urn:shop:${kind}`,
+    title: message,
+    status,
+    requestId: res.locals.requestId,
+  };
+  res.set('Content-Type', 'application/problem+json').send(JSON.stringify(body));
+}
+
+function wantsProblem(req: Request): boolean {
+  return Boolean(req.is('json')) || req.accepts(['html', 'json', 'application/problem+json']) !== 'html';
+}
+
+function toProblem(error: unknown): HttpProblem {
+  if (error instanceof HttpProblem) return error;
+  if (error instanceof StoreError) return new HttpProblem(503, { headers: { 'Retry-After': '5' } });
+  // Express and its body parsers throw errors with a status; only those that blame the request are passed on.
+  const status = error instanceof Error && 'status' in error ? Number(error.status) : 500;
+  if (!(status >= 400 && status < 500)) return new HttpProblem(500);
+  return new HttpProblem(status in titles ? status : 400);
+}

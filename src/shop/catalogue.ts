@@ -1,0 +1,74 @@
+import { z } from 'zod';
+
+/** One line of text, as a person would type it: no control characters, no lone surrogates. */
+const lineOfText = (max: number) =>
+  z
+    .string()
+    .trim()
+    .min(1)
+    .max(max)
+    .regex(/^[^\p{Cc}\p{Cs}]+$/u, 'must be one line of text');
+
+/** Lower case and dashes: safe in a path, a form and a cookie as it stands. */
+export const skuSchema = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/);
+
+/** Prices are integer minor units, VAT included. */
+const productSchema = z.object({
+  sku: skuSchema,
+  name: lineOfText(60),
+  description: lineOfText(300),
+  price: z.int().min(1).max(1_000_000),
+  picture: z
+    .string()
+    .regex(/^[a-z0-9-]+(?:\/[a-z0-9-]+)*\.(?:svg|png|jpg|webp|avif)$/, 'must be a path below public/'),
+  pictureAlt: lineOfText(200),
+});
+export type Product = z.infer<typeof productSchema>;
+
+const catalogueFileSchema = z.object({
+  shopName: lineOfText(60),
+  strapline: lineOfText(120),
+  currency: z.enum(['GBP', 'EUR']),
+  vatRatePercent: z.number().min(0).max(50),
+  delivery: z.object({
+    caption: lineOfText(100),
+    flat: z.int().min(0).max(100_000),
+    /** Delivery is free when the goods come to this much; null for never. */
+    freeFrom: z.int().min(0).nullable().default(null),
+  }),
+  products: z
+    .array(productSchema)
+    .min(1)
+    .refine((products) => new Set(products.map((product) => product.sku)).size === products.length, {
+      error: 'every sku must be used once only',
+    }),
+});
+
+export type Catalogue = Omit<z.infer<typeof catalogueFileSchema>, 'products'> & {
+  readonly products: ReadonlyMap<string, Product>;
+};
+
+/** The faults of the file, one a line, each naming the member. */
+export class CatalogueError extends Error {
+  override readonly name = 'CatalogueError';
+}
+
+/** Reads the text of a catalogue file. Throws `CatalogueError` naming every fault. */
+export function parseCatalogue(text: string): Catalogue {
+  const file = catalogueFileSchema.safeParse(parseJson(text));
+  if (!file.success) {
+    throw new CatalogueError(
+      file.error.issues.map((issue) => `${issue.path.join('.') || 'file'}: ${issue.message}`).join('\n'),
+    );
+  }
+  // A Map, so that a sku such as "constructor" finds nothing.
+  return { ...file.data, products: new Map(file.data.products.map((product) => [product.sku, product])) };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new CatalogueError(`file: is not JSON (${error instanceof Error ? error.message : String(error)})`);
+  }
+}

@@ -1,0 +1,57 @@
+import type { PaymentIntent } from '../dojo/schemas.ts';
+import { findMismatch, type Order } from './order.ts';
+import type { OrderStatus } from './order-status.ts';
+
+/** What the shopper's page says; one page per truth. */
+export type OrderTruth =
+  | 'paid'
+  | 'confirming'
+  | 'unpaid'
+  | 'placed'
+  | 'authorized'
+  | 'canceled'
+  | 'expired'
+  | 'held'
+  | 'refunded'
+  | 'partly_refunded'
+  | 'reversed'
+  | 'unknown';
+
+const truthOfStatus = Object.freeze({
+  refunded: 'refunded',
+  reversed: 'reversed',
+  partly_refunded: 'partly_refunded',
+  paid: 'paid',
+  authorized: 'authorized',
+  expired: 'expired',
+  canceled: 'canceled',
+  awaiting_payment: 'unpaid',
+  placed: 'placed',
+} satisfies Record<OrderStatus, OrderTruth>);
+
+/** For an order that the store calls unpaid: what Dojo just said about its intent. */
+const truthOfUnpaidIntent: Readonly<Record<string, OrderTruth>> = Object.freeze({
+  Created: 'unpaid',
+  Authorized: 'confirming',
+  Captured: 'confirming',
+  Canceled: 'canceled',
+  // Money came and went without our having heard of it: only the store may say how it ended.
+  Reversed: 'unknown',
+  Refunded: 'unknown',
+});
+
+/** What an order's page says from the store alone. */
+export function truthOfOrder(order: Order): OrderTruth {
+  return order.holds.length > 0 ? 'held' : truthOfStatus[order.status];
+}
+
+/**
+ * What the return page says, from the store and from what Dojo answered just now (null where it gave no answer).
+ * The store wins wherever it knows more than "unpaid"; nothing that Dojo says here changes an order.
+ */
+export function truthOfReturn(order: Order, intent: PaymentIntent | null): OrderTruth {
+  const truth = truthOfOrder(order);
+  if (truth !== 'unpaid' && truth !== 'placed') return truth;
+  if (intent === null || findMismatch(order, intent) !== null) return 'unknown';
+  return truthOfUnpaidIntent[intent.status] ?? 'unknown';
+}

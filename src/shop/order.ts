@@ -1,0 +1,95 @@
+import type { PaymentIntent } from '../dojo/schemas.ts';
+import type { PricedBasket } from './basket.ts';
+import type { AttemptFacts, Hold, OrderStatus } from './order-status.ts';
+
+/** What one shopper buys with one click of Checkout. */
+export type Order = {
+  /** Made by the shop and growing with time, so that no sequence is needed and rows are added at the end of every index. */
+  readonly id: number;
+  /** What people quote, and what Dojo knows the order by. */
+  readonly reference: string;
+  /** The unguessable last part of the order's address. */
+  readonly token: string;
+  /** The same key is the same purchase, whoever sends it and however often. */
+  readonly checkoutKey: string;
+  /** The browser that placed it, by its cookie. */
+  readonly shopperId: string;
+  readonly basket: PricedBasket;
+  readonly createdAt: Date;
+  /** Derived from the facts of the attempts. */
+  readonly status: OrderStatus;
+  readonly holds: readonly Hold[];
+  readonly updatedAt: Date;
+  readonly attempts: readonly Attempt[];
+};
+
+/**
+ * - `sending`: recorded, and Dojo is being asked
+ * - `attached`: has the intent that the shopper pays
+ * - `refused`: Dojo created nothing
+ * - `ambiguous`: Dojo may have created an intent that nobody was shown
+ * - `mismatched`: Dojo created something else than was asked for; its link is never shown
+ */
+export const attemptStates = ['sending', 'attached', 'refused', 'ambiguous', 'mismatched'] as const;
+export type AttemptState = (typeof attemptStates)[number];
+
+/** One try at getting an order paid: one call that creates one payment intent. */
+export type Attempt = AttemptFacts & {
+  readonly number: number;
+  readonly state: AttemptState;
+  readonly paymentIntentId: string | null;
+  readonly paymentLink: string | null;
+  /** When Dojo voids the intent if nobody has paid. */
+  readonly expireAt: Date | null;
+  /** Nobody else may begin another attempt before. */
+  readonly leaseUntil: Date;
+};
+
+/** The attempt whose link the shopper is sent to; null before there is one. */
+export function findAttached(order: Order): Attempt | null {
+  return order.attempts.find((attempt) => attempt.state === 'attached') ?? null;
+}
+
+/** An order can still be paid with its link. */
+export function isPayable(order: Order): boolean {
+  return order.status === 'placed' || order.status === 'awaiting_payment';
+}
+
+const ms2020 = Date.UTC(2020, 0, 1);
+const randomBits = 2 ** 12;
+
+/** Milliseconds since 2020 and 12 random bits in a safe integer. Two of one millisecond may clash, which the store refuses. */
+export function createOrderId(now: Date, random: number): number {
+  return (now.getTime() - ms2020) * randomBits + (random % randomBits);
+}
+
+// Crockford's digits: no I, L, O or U, in the order of their code points, so references sort by time.
+const digits = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
+
+/** `ORD-0G4K2-M7Q1Z9`: one for each id, short enough to read out. */
+export function referenceOf(id: number): string {
+  let text = '';
+  for (let rest = id; text.length < 11; rest = Math.floor(rest / 32)) text = digits.charAt(rest % 32) + text;
+  return `ORD-${text.slice(0, 5)}-${text.slice(5)}`;
+}
+
+/** The order's id in an address; null where the text is no token. Only the store can tell whether the rest is right. */
+export function parseToken(token: string): number | null {
+  const id = /^([0-9a-z]{1,11})-[A-Za-z0-9_-]{24}$/.exec(token)?.[1];
+  const parsed = id === undefined ? Number.NaN : Number.parseInt(id, 36);
+  return Number.isSafeInteger(parsed) ? parsed : null;
+}
+
+/** `secret` is 24 characters of base64url, 144 bits, from a cryptographic source. */
+export function createToken(id: number, secret: string): string {
+  return `${id.toString(36)}-${secret}`;
+}
+
+/** Null where the intent is the one that was asked for; else what differs, for the log. */
+export function findMismatch(order: Order, intent: PaymentIntent): string | null {
+  const { value, currencyCode } = intent.amount;
+  if (intent.reference !== order.reference) return `reference ${JSON.stringify(intent.reference)}`;
+  if (value !== order.basket.total) return `amount ${value} for ${order.basket.total}`;
+  if (currencyCode !== order.basket.currencyCode) return `currency for ${order.basket.currencyCode}`;
+  return null;
+}
