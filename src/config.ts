@@ -45,87 +45,86 @@ const wholeNumber = (from: number, to: number) =>
     .transform(Number)
     .pipe(z.int().min(from).max(to, `must be a whole number from ${from} to ${to}`));
 
-const environmentSchema = z
-  .object({
-    NODE_ENV: z
-      .enum(['development', 'test', 'production'], 'must be development, test or production')
-      .default('development'),
-    HOST: z.string().default('127.0.0.1'),
-    PORT: wholeNumber(1, 65_535).default(3000),
-    PUBLIC_URL: origin('must be an origin such as https://shop.example, without a path').optional(),
-    DOJO_API_KEY: z
-      .string('is missing; copy it from the developer portal')
-      .regex(
-        /^sk_(sandbox|prod)_\S+$/,
-        'must begin with sk_sandbox_ or sk_prod_; copy it from the developer portal',
-      ),
-    DOJO_API_URL: origin(`must be an origin such as ${liveApiUrl}`).default(liveApiUrl),
-    DOJO_API_VERSION: z.iso.date('must be a date such as 2026-02-27').default('2026-02-27'),
-    DOJO_CHECKOUT_ORIGIN: origin('must be an origin such as https://pay.dojo.tech').default(
-      'https://pay.dojo.tech',
+const environmentSchema = z.object({
+  NODE_ENV: z
+    .enum(['development', 'test', 'production'], 'must be development, test or production')
+    .default('development'),
+  HOST: z.string().default('127.0.0.1'),
+  PORT: wholeNumber(1, 65_535).default(3000),
+  PUBLIC_URL: origin('must be an origin such as https://shop.example, without a path').optional(),
+  DOJO_API_KEY: z
+    .string('is missing; copy it from the developer portal')
+    .regex(
+      /^sk_(sandbox|prod)_\S+$/,
+      'must begin with sk_sandbox_ or sk_prod_; copy it from the developer portal',
     ),
-    DOJO_WEBHOOK_SECRETS: z
-      .string()
-      .default('')
-      .transform((text) =>
-        text
-          .split(',')
-          .map((secret) => secret.trim())
-          .filter(Boolean),
-      )
-      .refine((secrets) => secrets.length <= 3, 'holds more than three secrets; keep those that are live'),
-    DOJO_ACCOUNT_ID: z.string().optional(),
-    DOJO_ALLOW_SANDBOX: flag().default(false),
-    DOJO_TIMEOUT_MS: wholeNumber(100, 9_000).default(4_500),
-    DOJO_CONNECTIONS: wholeNumber(1, 1_000).default(64),
-    DATABASE_URL: z
-      .string()
-      .regex(/^sqlite:.+$/, 'must be sqlite:PATH or sqlite::memory:')
-      .default('sqlite:data/orders.db'),
-    /** Unset: the sample that comes with the shop. */
-    CATALOGUE_FILE: z.string().optional(),
-    SESSION_SECRET: z
-      .string()
-      .min(32, 'must have 32 characters or more; make one with: openssl rand -hex 32')
-      .optional(),
-    PAYMENT_METHODS: z
-      .string()
-      .default('Card')
-      .transform((text) =>
-        text
-          .split(',')
-          .map((method) => method.trim())
-          .filter(Boolean),
-      )
-      .refine((methods) => methods.length > 0, 'must name a payment method, such as Card or Card,Wallet'),
-    CAPTURE_MODE: z.enum(captureModes, 'must be Auto or Manual').default('Auto'),
-    PAYMENT_EXPIRY_MINUTES: wholeNumber(5, 43_200).default(60),
-    CHECKOUT_RATE: wholeNumber(1, 1_000_000).default(600),
-    LOG_LEVEL: z
-      .enum(
-        ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
-        'must be fatal, error, warn, info, debug, trace or silent',
-      )
-      .default('info'),
-    TRUST_PROXY: z.string().default('').transform(parseTrustProxy),
-  })
-  .readonly();
+  DOJO_API_URL: origin(`must be an origin such as ${liveApiUrl}`).default(liveApiUrl),
+  DOJO_API_VERSION: z.iso.date('must be a date such as 2026-02-27').default('2026-02-27'),
+  DOJO_CHECKOUT_ORIGIN: origin('must be an origin such as https://pay.dojo.tech').default(
+    'https://pay.dojo.tech',
+  ),
+  DOJO_WEBHOOK_SECRETS: z
+    .string()
+    .default('')
+    .transform((text) =>
+      text
+        .split(',')
+        .map((secret) => secret.trim())
+        .filter(Boolean),
+    )
+    .refine((secrets) => secrets.length <= 3, 'holds more than three secrets; keep those that are live'),
+  DOJO_ACCOUNT_ID: z.string().optional(),
+  DOJO_ALLOW_SANDBOX: flag().default(false),
+  DOJO_TIMEOUT_MS: wholeNumber(100, 9_000).default(4_500),
+  DOJO_CONNECTIONS: wholeNumber(1, 1_000).default(64),
+  DATABASE_URL: z
+    .string()
+    .regex(/^sqlite:.+$/, 'must be sqlite:PATH or sqlite::memory:')
+    .default('sqlite:data/orders.db'),
+  /** Unset: the sample that comes with the shop. */
+  CATALOGUE_FILE: z.string().optional(),
+  SESSION_SECRET: z
+    .string()
+    .min(32, 'must have 32 characters or more; make one with: openssl rand -hex 32')
+    .optional(),
+  PAYMENT_METHODS: z
+    .string()
+    .default('Card')
+    .transform((text) =>
+      text
+        .split(',')
+        .map((method) => method.trim())
+        .filter(Boolean),
+    )
+    .refine((methods) => methods.length > 0, 'must name a payment method, such as Card or Card,Wallet'),
+  CAPTURE_MODE: z.enum(captureModes, 'must be Auto or Manual').default('Auto'),
+  PAYMENT_EXPIRY_MINUTES: wholeNumber(5, 43_200).default(60),
+  CHECKOUT_RATE: wholeNumber(1, 1_000_000).default(600),
+  LOG_LEVEL: z
+    .enum(
+      ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+      'must be fatal, error, warn, info, debug, trace or silent',
+    )
+    .default('info'),
+  TRUST_PROXY: z.string().default('').transform(parseTrustProxy),
+});
+
+const dojoAccessSchema = environmentSchema.pick({
+  DOJO_API_KEY: true,
+  DOJO_API_URL: true,
+  DOJO_API_VERSION: true,
+  DOJO_TIMEOUT_MS: true,
+  DOJO_CONNECTIONS: true,
+});
 
 /**
  * Reads the environment. An empty variable counts as one that is not set.
  * Throws `ConfigError` with every fault at once.
  */
-export function parseConfig(
-  env: Readonly<Record<string, string | undefined>>,
-  runtime: { readonly sqliteVersion: string },
-): Config {
-  const given = Object.fromEntries(
-    Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
-  );
+export function parseConfig(env: Environment, runtime: { readonly sqliteVersion: string }): Config {
+  const given = givenOnly(env);
   const parsed = environmentSchema.safeParse(given);
-  const faults = parsed.success
-    ? []
-    : parsed.error.issues.map((issue) => `${String(issue.path[0])}: ${issue.message}`);
+  const faults = parsed.success ? [] : faultsOf(parsed.error);
   // The rules for production are told together with the rest, as far as single variables can be read at all.
   if (given.NODE_ENV === 'production') faults.push(...productionFaults(given, runtime));
   if (faults.length > 0 || !parsed.success) throw new ConfigError(faults);
@@ -141,6 +140,14 @@ export function parseConfig(
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
+
+function givenOnly(env: Environment): Environment {
+  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+}
+
+function faultsOf(error: z.ZodError): string[] {
+  return error.issues.map((issue) => `${String(issue.path[0])}: ${issue.message}`);
+}
 
 /** What would lose money or orders in production, each with its mend. */
 function productionFaults(env: Environment, runtime: { readonly sqliteVersion: string }): string[] {
@@ -187,6 +194,13 @@ function productionFaults(env: Environment, runtime: { readonly sqliteVersion: s
     ],
   ];
   return rules.filter(([isFault]) => isFault).map(([, fault]) => fault);
+}
+
+/** What it takes to call Dojo, for commands that need nothing else of a shop. Throws `ConfigError`. */
+export function parseDojoAccess(env: Environment): z.output<typeof dojoAccessSchema> {
+  const parsed = dojoAccessSchema.safeParse(givenOnly(env));
+  if (parsed.success) return parsed.data;
+  throw new ConfigError(faultsOf(parsed.error));
 }
 
 /** The secrets of a configuration as keys, in its order. */

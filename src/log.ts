@@ -10,49 +10,90 @@ export function createLogger(
     level: options.level,
     base: null,
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
-    redact: { paths: redactedPaths, censor: '[redacted]' },
-    depthLimit: 5,
-    edgeLimit: 50,
-    serializers: { err: serializeError },
+    formatters: { log: presentable, bindings: presentable },
+    // pino's own would take up what is presentable already.
+    serializers: { err: (error) => error },
   };
   if (options.pretty === true && isPrettyInstalled())
     return pino({ ...settings, transport: { target: 'pino-pretty' } });
   return destination === undefined ? pino(settings) : pino(settings, destination);
 }
 
-const secretNames = [
+/** In lower case: the same name is a header, a column and a member. */
+const secretNames: ReadonlySet<string> = new Set([
   'authorization',
   'cookie',
   'cookies',
-  'apiKey',
+  'set-cookie',
+  'dojo-signature',
+  'apikey',
   'secret',
   'secrets',
   'password',
   'email',
-  'emailAddress',
-  'phoneNumber',
-  'billingAddress',
-  'shippingDetails',
+  'emailaddress',
+  'phonenumber',
+  'billingaddress',
+  'shippingdetails',
   'address',
-  'cardNumber',
+  'cardnumber',
   'pan',
   'token',
-  'clientSessionSecret',
-  '["set-cookie"]',
-  '["dojo-signature"]',
-];
-const redactedPaths = ['', '*', '*.*', '*.*.*'].flatMap((prefix) =>
-  secretNames.map((name) =>
-    name.startsWith('[') ? `${prefix}${name}` : prefix === '' ? name : `${prefix}.${name}`,
-  ),
-);
+  'clientsessionsecret',
+]);
+const maxDepth = 6;
+const maxMembers = 500;
+
+/**
+ * A copy that is fit for a log: secrets by name at every depth, errors without what libraries hang onto theirs, and no
+ * more than a screenful of anything. pino's own redaction knows fixed paths only, and its depth limit spares JSON.stringify.
+ */
+function presentable(logged: Record<string, unknown>): Record<string, unknown> {
+  let members = 0;
+
+  function take<T>(entries: readonly T[]): T[] {
+    const taken = entries.slice(0, maxMembers - members);
+    members += taken.length;
+    return taken;
+  }
+
+  function copy(value: unknown, depth: number): unknown {
+    if (typeof value === 'bigint') return String(value);
+    if (typeof value === 'function') return '[function]';
+    if (typeof value !== 'object' || value === null || value instanceof Date) return value;
+    if (value instanceof Error) return presentError(value);
+    if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
+    if (depth === maxDepth) return '[cut]';
+    if (Array.isArray(value)) return take(value).map((entry) => copy(entry, depth + 1));
+    return copyMembers(value, depth);
+  }
+
+  function copyMembers(value: object, depth: number): Record<string, unknown> {
+    const copyMember = (name: string) =>
+      secretNames.has(name.toLowerCase()) ? '[redacted]' : copy(readMember(value, name), depth + 1);
+    return Object.fromEntries(take(Object.keys(value)).map((name) => [name, copyMember(name)]));
+  }
+
+  return copyMembers(logged, 0);
+}
+
+/** A getter may throw; a log line must not. */
+function readMember(value: object, name: string): unknown {
+  try {
+    return (value as Record<string, unknown>)[name];
+  } catch {
+    return '[unreadable]';
+  }
+}
 
 /** What is worth knowing of an error, without the request and the sockets that libraries hang onto theirs. */
-function serializeError(error: unknown): unknown {
-  if (!(error instanceof Error)) return { message: String(error) };
+function presentError(error: Error): Record<string, unknown> {
+  if (error instanceof DojoError) {
+    const { name, message, kind, status, traceId } = error;
+    return { type: name, message, kind, status, traceId };
+  }
   const { type, message, stack } = stdSerializers.err(error);
-  if (!(error instanceof DojoError)) return { type, message, stack };
-  return { type, message, kind: error.kind, status: error.status, traceId: error.traceId };
+  return { type, message, stack };
 }
 
 /** A development dependency, which an installation for production leaves out. */

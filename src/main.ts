@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { config as readDotenv } from 'dotenv';
 import { createApp } from './app.ts';
 import type { CheckoutDeps } from './checkout/deps.ts';
+import { realEffects } from './checkout/real-effects.ts';
 import { type Config, ConfigError, parseConfig, webhookSecrets } from './config.ts';
 import { createDojoClient } from './dojo/client.ts';
 import { closeServer, createHttpServer, listen } from './http/server.ts';
@@ -35,14 +34,11 @@ async function main(): Promise<void> {
     connections: config.DOJO_CONNECTIONS,
   });
   const deps: CheckoutDeps = {
+    ...realEffects,
     store,
     dojo,
     catalogue,
     log,
-    now: () => new Date(),
-    createSecret,
-    random: () => randomBytes(4).readUInt32BE(),
-    sleep,
     settings: {
       publicUrl: config.publicUrl,
       checkoutOrigin: config.DOJO_CHECKOUT_ORIGIN,
@@ -57,7 +53,7 @@ async function main(): Promise<void> {
   const app = createApp(deps, {
     hasPublicUrl: config.hasPublicUrl,
     isTestShop: config.isTestShop,
-    sessionSecret: config.SESSION_SECRET ?? createSecret(),
+    sessionSecret: config.SESSION_SECRET ?? deps.createSecret(),
     checkoutRate: config.CHECKOUT_RATE,
     trustProxy: config.TRUST_PROXY,
   });
@@ -103,10 +99,6 @@ function warnOfGaps(config: Config, log: CheckoutDeps['log']): void {
   if (config.SESSION_SECRET === undefined) {
     log.warn('SESSION_SECRET is not set: baskets are lost when the shop is started again');
   }
-}
-
-function createSecret(): string {
-  return randomBytes(18).toString('base64url');
 }
 
 function orExit<T>(read: () => T): T {

@@ -6,7 +6,7 @@ import { StoreError } from './order-store.ts';
 import type { SqlDatabase, SqlTransaction } from './sql-order-store.ts';
 
 /** How long a transaction waits for another process that writes to the same file. */
-const busyLimitMs = 5_000;
+const busyLimitMs = 3_000;
 
 /**
  * Opens a SQLite file, or `:memory:`. One connection; transactions run one after another.

@@ -1,0 +1,488 @@
+import nock from 'nock';
+import request from 'supertest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { contents, rows } from '../support/database.ts';
+import { dojoAnswers, dojoCreates } from '../support/dojo.ts';
+import { statusOf, tokenOf } from '../support/purchase.ts';
+import { checkoutOrigin, type OpenShop, openShop } from '../support/shop.ts';
+import { createShopper, keyIn } from '../support/shopper.ts';
+import { deliver, statusUpdate } from '../support/webhook.ts';
+
+let shop: OpenShop;
+
+beforeEach(async () => {
+  nock.disableNetConnect();
+  nock.enableNetConnect('127.0.0.1');
+  shop = await openShop();
+});
+afterEach(async () => {
+  await shop.close();
+  nock.cleanAll();
+});
+
+const mug = { sku: 'mug', quantity: 1 };
+const link = (id = 'pi_sandbox_T1') => `${checkoutOrigin}/checkout/${id}`;
+const orderJson = (items: unknown, key?: string) => {
+  const post = request(shop.app).post('/checkout');
+  if (key !== undefined) post.set('Idempotency-Key', key);
+  return post.send({ items } as object);
+};
+
+describe('a shopper who clicks Checkout', () => {
+  test('is sent to the payment page of an order that is stored with its intent', async () => {
+    const { asked } = dojoCreates();
+    const shopper = createShopper(shop);
+    await shopper.add('mug', '2');
+    const response = await shopper.checkout();
+    expect(response.status).toBe(303);
+    expect(response.headers.location).toBe(link());
+    const [order] = rows(shop, 'SELECT * FROM orders');
+    const [attempt] = rows(shop, 'SELECT * FROM attempts');
+    expect(order).toMatchObject({ status: 'awaiting_payment', total: 2395, reference: asked[0]?.reference });
+    expect(attempt).toMatchObject({
+      state: 'attached',
+      payment_intent_id: 'pi_sandbox_T1',
+      payment_link: link(),
+    });
+  });
+
+  test('has Dojo asked for the prices of the catalogue, whatever the form says', async () => {
+    const { asked } = dojoCreates();
+    const shopper = createShopper(shop);
+    await shopper.add('mug', '2');
+    await shopper.add('bowl');
+    const checkoutKey = await shopper.checkoutKey();
+    await shopper.submit('/checkout', {
+      checkoutKey,
+      price: '1',
+      amount: '1',
+      currency: 'USD',
+      redirectUrl: 'https://evil.example',
+      next: 'https://evil.example',
+    });
+    const token = rows(shop, 'SELECT token FROM orders')[0]?.token;
+    expect(asked).toEqual([
+      {
+        amount: { value: 3645, currencyCode: 'GBP' },
+        reference: expect.stringMatching(/^ORD-[0-9A-Z]{5}-[0-9A-Z]{6}$/),
+        description: '2 × Mug, 1 × Bowl',
+        captureMode: 'Auto',
+        paymentMethods: ['Card'],
+        itemLines: [
+          { id: 'mug', name: 'Mug', quantity: 2, amountTotal: { value: 2000, currencyCode: 'GBP' } },
+          { id: 'bowl', name: 'Bowl', quantity: 1, amountTotal: { value: 1250, currencyCode: 'GBP' } },
+        ],
+        taxLines: [{ id: 'delivery', caption: 'Delivery', amountTotal: { value: 395, currencyCode: 'GBP' } }],
+        config: {
+          redirectUrl: `http://localhost:3000/checkout/success/${token}`,
+          cancelUrl: `http://localhost:3000/checkout/cancelled/${token}`,
+          details: { showTotal: true, showReference: true },
+        },
+        expireAt: expect.any(String),
+        metadata: { order: asked[0]?.reference, attempt: '1' },
+      },
+    ]);
+    const minutes = (Date.parse(asked[0]?.expireAt ?? '') - Date.now()) / 60_000;
+    expect(minutes).toBeGreaterThan(59);
+    expect(minutes).toBeLessThanOrEqual(60);
+  });
+
+  test('twice at once is sent to one payment page of one order', async () => {
+    const { asked } = dojoCreates();
+    const shopper = createShopper(shop);
+    await shopper.add('mug');
+    const checkoutKey = await shopper.checkoutKey();
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, () => shopper.submit('/checkout', { checkoutKey })),
+    );
+    expect(answers.map((answer) => answer.headers.location)).toEqual(Array(5).fill(link()));
+    expect(asked).toHaveLength(1);
+    expect(rows(shop, 'SELECT count(*) AS n FROM orders')).toEqual([{ n: 1 }]);
+  });
+
+  test('again after Back, or a reload of the basket, goes on with the same payment', async () => {
+    dojoCreates();
+    const shopper = createShopper(shop);
+    await shopper.add('mug');
+    await shopper.checkout();
+    expect((await shopper.checkout()).headers.location).toBe(link());
+    expect(rows(shop, 'SELECT count(*) AS n FROM orders')).toEqual([{ n: 1 }]);
+  });
+
+  test('on an old page after the basket changed is told so, and nothing is ordered', async () => {
+    const shopper = createShopper(shop);
+    await shopper.add('mug');
+    const checkoutKey = await shopper.checkoutKey();
+    await shopper.add('bowl');
+    const response = await shopper.submit('/checkout', { checkoutKey }).expect(409);
+    expect(response.text).toContain('basket has changed');
+    expect(contents(shop).orders).toEqual([]);
+  });
+
+  test('with the key of another purchase is told so, and that purchase stays as it is', async () => {
+    dojoCreates();
+    const shopper = createShopper(shop);
+    await shopper.add('mug');
+    const checkoutKey = await shopper.checkoutKey();
+    await shopper.submit('/checkout', { checkoutKey }).expect(303);
+    const before = contents(shop);
+    await shopper.add('bowl');
+    await shopper.submit('/checkout', { checkoutKey }).expect(409);
+    expect(contents(shop)).toEqual(before);
+  });
+
+  test('on the page of an order that is paid is sent to that order, and Dojo is not asked', async () => {
+    dojoCreates();
+    const shopper = createShopper(shop);
+    await shopper.add('mug');
+    const checkoutKey = await shopper.checkoutKey();
+    await shopper.submit('/checkout', { checkoutKey });
+    await deliver(shop, statusUpdate({ paymentIntentId: 'pi_sandbox_T1', paymentStatus: 'Captured' }));
+    const response = await shopper.submit('/checkout', { checkoutKey }).expect(303);
+    expect(response.headers.location).toBe(`/orders/${rows(shop, 'SELECT token FROM orders')[0]?.token}`);
+  });
+
+  test("with another shopper's key gets neither their order nor their payment page", async () => {
+    dojoCreates();
+    const shopper = createShopper(shop);
+    await shopper.add('mug');
+    const checkoutKey = await shopper.checkoutKey();
+    await shopper.submit('/checkout', { checkoutKey }).expect(303);
+    const thief = createShopper(shop);
+    await thief.add('mug');
+    const response = await thief.submit('/checkout', { checkoutKey }).expect(409);
+    expect(response.headers.location).toBeUndefined();
+  });
+
+  test('with nothing in the basket is shown the empty basket', async () => {
+    const shopper = createShopper(shop);
+    await shopper.add('mug');
+    const key = await shopper.checkoutKey();
+    await shopper.submit('/basket/mug/remove', {}).expect(303);
+    await shopper.submit('/checkout', { checkoutKey: key }).expect(409);
+    expect(contents(shop).orders).toEqual([]);
+  });
+
+  test('after the link has expired gets a new order and a new link', async () => {
+    let now = new Date();
+    const patient = await openShop({ deps: { now: () => now } });
+    try {
+      dojoCreates('pi_sandbox_T1');
+      const shopper = createShopper(patient);
+      await shopper.add('mug');
+      await shopper.checkout();
+      now = new Date(now.getTime() + 61 * 60_000);
+      dojoCreates('pi_sandbox_T2');
+      expect((await shopper.checkout()).headers.location).toBe(link('pi_sandbox_T2'));
+      expect((await shopper.checkout()).headers.location).toBe(link('pi_sandbox_T2'));
+      expect(rows(patient, 'SELECT count(*) AS n FROM orders')).toEqual([{ n: 2 }]);
+    } finally {
+      await patient.close();
+    }
+  });
+});
+
+describe('a client that checks out with JSON', () => {
+  test('gets what it needs to send its shopper away', async () => {
+    dojoCreates();
+    const response = await orderJson([{ ...mug, price: 1 }]).expect(201);
+    const [order] = rows(shop, 'SELECT * FROM orders');
+    expect(response.body).toEqual({
+      reference: order?.reference,
+      orderUrl: `http://localhost:3000/orders/${order?.token}`,
+      paymentIntentId: 'pi_sandbox_T1',
+      paymentLink: link(),
+    });
+    expect(order?.total).toBe(1395);
+  });
+
+  test('gets the same answer for the same key and items, in whatever order they stand', async () => {
+    const bowl = { sku: 'bowl', quantity: 2 };
+    const { asked } = dojoCreates();
+    const first = await orderJson([mug, bowl], 'key-1').expect(201);
+    const second = await orderJson([bowl, mug], 'key-1').expect(201);
+    expect(second.body).toEqual(first.body);
+    expect(asked).toHaveLength(1);
+  });
+
+  test('gets 409 for the same key with other items', async () => {
+    dojoCreates();
+    await orderJson([mug], 'key-1').expect(201);
+    const before = contents(shop);
+    const response = await orderJson([{ ...mug, quantity: 2 }], 'key-1').expect(409);
+    expect(response.headers['content-type']).toMatch(/problem\+json/);
+    expect(contents(shop)).toEqual(before);
+  });
+
+  test('gets an order of its own for every request without a key', async () => {
+    dojoCreates('pi_sandbox_T1');
+    dojoCreates('pi_sandbox_T2');
+    const first = await orderJson([mug]).expect(201);
+    const second = await orderJson([mug]).expect(201);
+    expect(second.body.reference).not.toBe(first.body.reference);
+  });
+
+  test('is sent to the order once it is paid', async () => {
+    dojoCreates();
+    const { body } = await orderJson([mug], 'key-1').expect(201);
+    await deliver(shop, statusUpdate({ paymentIntentId: 'pi_sandbox_T1', paymentStatus: 'Captured' }));
+    const response = await orderJson([mug], 'key-1').expect(303);
+    expect(response.headers.location).toBe(body.orderUrl);
+  });
+
+  test.each<[string, unknown]>([
+    ['a quantity of -1', [{ sku: 'mug', quantity: -1 }]],
+    ['a quantity of 0', [{ sku: 'mug', quantity: 0 }]],
+    ['a quantity of 1.5', [{ sku: 'mug', quantity: 1.5 }]],
+    ['a quantity of 101', [{ sku: 'mug', quantity: 101 }]],
+    ['a quantity of 99999999999', [{ sku: 'mug', quantity: 99_999_999_999 }]],
+    ['a quantity as text', [{ sku: 'mug', quantity: '1' }]],
+    ['a product named __proto__', [{ sku: '__proto__', quantity: 1 }]],
+    ['a product named constructor', [{ sku: 'constructor', quantity: 1 }]],
+    ['an unknown product', [{ sku: 'plate', quantity: 1 }]],
+    ['a product twice', [mug, mug]],
+    ['no items', []],
+    ['items that are no list', { sku: 'mug', quantity: 1 }],
+  ])('gets 400 for %s, and Dojo is not asked', async (_what, items) => {
+    const response = await orderJson(items).expect(400);
+    expect(response.headers['content-type']).toMatch(/problem\+json/);
+    expect(contents(shop).orders).toEqual([]);
+  });
+
+  test('gets 400 for a basket above the limit, and Dojo is not asked', async () => {
+    const products = new Map(
+      [...shop.deps.catalogue.products].map(([sku, product]) => [sku, { ...product, price: 10_000 }]),
+    );
+    const dear = await openShop({ catalogue: { ...shop.deps.catalogue, products } });
+    try {
+      const items = [
+        { sku: 'mug', quantity: 100 },
+        { sku: 'bowl', quantity: 1 },
+      ];
+      await request(dear.app).post('/checkout').send({ items }).expect(400);
+      expect(contents(dear).orders).toEqual([]);
+    } finally {
+      await dear.close();
+    }
+  });
+
+  test.each([
+    ['no JSON', '{"items":', 400],
+    ['17 kB', JSON.stringify({ items: [mug], pad: 'x'.repeat(17 * 1024) }), 413],
+  ])('gets an answer for a body of %s', async (_what, body, status) => {
+    const response = await request(shop.app).post('/checkout').type('json').send(body).expect(status);
+    expect(response.headers['content-type']).toMatch(/problem\+json/);
+  });
+
+  test.each([['with a blank'.padEnd(10)], ['x'.repeat(129)], ['é']])(
+    'gets 400 for the key %j',
+    async (key) => {
+      await request(shop.app)
+        .post('/checkout')
+        .set('Idempotency-Key', Buffer.from(key).toString('latin1'))
+        .send({ items: [mug] })
+        .expect(400);
+    },
+  );
+});
+
+describe('a form', () => {
+  const fields = (count: number) => Array.from({ length: count }, (_, index) => `f${index}=1`).join('&');
+  test.each([
+    ['51 fields', fields(51), 413],
+    ['17 kB', `sku=${'x'.repeat(17 * 1024)}`, 413],
+    ['a line break in a name', 'sku%0d%0aX-Evil=1&sku=mug&quantity=1', 400],
+    ['a line break in a value', 'sku=mug&quantity=1&note=a%0d%0ab', 400],
+    ['a NUL', 'sku=mug&quantity=1&note=a%00', 400],
+    ['a field twice', 'sku=mug&sku=bowl&quantity=1', 400],
+    ['a product that is not sold', 'sku=plate&quantity=1', 400],
+    ['a product named __proto__', 'sku=__proto__&quantity=1', 400],
+    ...['-1', '0', '1.5', '1e3', '0x10', '１', '101', '99999999999', '', ' 1', '01'].map(
+      (quantity): [string, string, number] => [
+        `the quantity ${JSON.stringify(quantity)}`,
+        `sku=mug&quantity=${encodeURIComponent(quantity)}`,
+        400,
+      ],
+    ),
+  ])('with %s is refused and the basket stays as it was', async (_what, form, status) => {
+    const shopper = createShopper(shop);
+    await shopper.add('bowl');
+    await shopper.agent.post('/basket').type('form').send(form).expect(status).expect('Content-Type', /html/);
+    expect((await shopper.get('/basket')).text).toContain('Bowl');
+    expect((await shopper.get('/basket')).text).not.toContain('Mug');
+  });
+
+  test('of another type than a form is refused', async () => {
+    await request(shop.app).post('/basket').type('text/plain').send('sku=mug').expect(415);
+  });
+
+  test('that would fill the basket above 100 of a product is refused with a page that says so', async () => {
+    const shopper = createShopper(shop);
+    await shopper.add('mug', '60');
+    const response = await shopper.submit('/basket', { sku: 'mug', quantity: '60' }).expect(400);
+    expect(response.text).toContain('You can order up to 100 of one product.');
+    expect(keyIn(response)).toBe(await shopper.checkoutKey());
+  });
+});
+
+describe('a client that checks out too often', () => {
+  test('is asked to wait, while webhooks are taken as ever', async () => {
+    const busy = await openShop({ app: { checkoutRate: 3 } });
+    try {
+      for (let count = 0; count < 3; count += 1) {
+        await request(busy.app).post('/checkout').send({ items: [] }).expect(400);
+      }
+      const response = await request(busy.app)
+        .post('/checkout')
+        .send({ items: [mug] })
+        .expect(429);
+      expect(Number(response.headers['retry-after'])).toBeGreaterThan(0);
+      expect(response.headers['content-type']).toMatch(/problem\+json/);
+      await deliver(busy, statusUpdate({ paymentIntentId: 'pi_x', paymentStatus: 'Captured' })).expect(200);
+      await request(busy.app)
+        .post('/checkout')
+        .set('X-Forwarded-For', '203.0.113.9')
+        .send({ items: [mug] })
+        .expect(429);
+    } finally {
+      await busy.close();
+    }
+  });
+});
+
+describe('when Dojo does not do as asked', () => {
+  test.each<[string, number, unknown, number]>([
+    ['401', 401, { title: 'Unauthorized' }, 503],
+    ['403', 403, { title: 'Forbidden' }, 503],
+    ['400', 400, { title: 'Bad', detail: '<script>alert(1)</script>' }, 502],
+    ['404', 404, '', 502],
+    ['409', 409, '', 502],
+    ['HTML', 200, '<html>hello</html>', 502],
+    ['half of a reply', 200, '{"id":"pi_sandbox', 502],
+    ['nothing', 200, '', 502],
+    ['null', 200, 'null', 502],
+    ['a redirect', 302, '', 502],
+  ])('(%s) the shopper is told so, and no link is shown', async (_what, status, body, expected) => {
+    dojoAnswers(status, body as string, { Location: 'http://169.254.169.254/' });
+    const shopper = createShopper(shop);
+    await shopper.add('mug');
+    const response = await shopper.checkout();
+    expect(response.status).toBe(expected);
+    expect(response.headers.location).toBeUndefined();
+    expect(response.text).not.toContain('<script>alert');
+    expect(rows(shop, 'SELECT status FROM orders')).toEqual([{ status: 'placed' }]);
+    expect(JSON.stringify(shop.log)).not.toContain('sk_sandbox_');
+    // The basket is kept, and the same click works as soon as Dojo does.
+    dojoCreates('pi_sandbox_T2');
+    expect((await shopper.checkout()).headers.location).toBe(link('pi_sandbox_T2'));
+    expect(rows(shop, 'SELECT count(*) AS n FROM orders')).toEqual([{ n: 1 }]);
+  });
+
+  test.each<[string, Record<string, unknown>]>([
+    ['an id that is a path', { id: 'pi_../../x' }],
+    ['another reference', { reference: 'ORD-other' }],
+    ['another amount', { amount: { value: 1, currencyCode: 'GBP' } }],
+    ['another currency', { amount: { value: 1395, currencyCode: 'EUR' } }],
+    ['a link to another place', { paymentLink: 'https://evil.example/checkout/pi_sandbox_T1' }],
+    ['a link that only begins like ours', { paymentLink: 'https://pay.dojo.test.evil.example/' }],
+    ['a link with a password', { paymentLink: 'https://pay.dojo.test:x@evil.example/' }],
+    ['a link that is a script', { paymentLink: 'javascript:alert(1)' }],
+  ])('(a reply with %s) no link is shown', async (_what, members) => {
+    dojoCreates('pi_sandbox_T1', members);
+    const response = await orderJson([mug]).expect(502);
+    expect(response.headers.location).toBeUndefined();
+    expect(rows(shop, "SELECT count(*) AS n FROM attempts WHERE state = 'attached'")).toEqual([{ n: 0 }]);
+  });
+
+  test('and a mismatched intent is paid after all, the order is held for a person', async () => {
+    dojoCreates('pi_sandbox_T1', { amount: { value: 1, currencyCode: 'GBP' } });
+    await orderJson([mug]).expect(502);
+    await deliver(shop, statusUpdate({ paymentIntentId: 'pi_sandbox_T1', paymentStatus: 'Captured' }));
+    expect(rows(shop, 'SELECT status, holds FROM orders')).toEqual([
+      { status: 'paid', holds: 'amount_mismatch' },
+    ]);
+    expect(contents(shop).fulfilments).toEqual([]);
+  });
+
+  test('a missing link is built as documented', async () => {
+    dojoCreates('pi_sandbox_T1', { paymentLink: null });
+    expect((await orderJson([mug]).expect(201)).body.paymentLink).toBe(link());
+  });
+
+  test('500 once is tried again with a new attempt, and both are recorded', async () => {
+    dojoAnswers(500);
+    const { asked } = dojoCreates();
+    await orderJson([mug]).expect(201);
+    expect(asked[0]?.metadata.attempt).toBe('2');
+    expect(rows(shop, 'SELECT number, state FROM attempts')).toEqual([
+      { number: 1, state: 'ambiguous' },
+      { number: 2, state: 'attached' },
+    ]);
+  });
+
+  test('500 again and again is tried twice a click, and an order has three attempts at most', async () => {
+    const scope = dojoAnswers(500).persist();
+    await orderJson([mug], 'key-1').expect(503).expect('Retry-After', /^\d+$/);
+    expect(rows(shop, 'SELECT count(*) AS n FROM attempts')).toEqual([{ n: 2 }]);
+    await orderJson([mug], 'key-1');
+    expect(rows(shop, 'SELECT count(*) AS n FROM attempts')).toEqual([{ n: 3 }]);
+    scope.persist(false);
+    nock.cleanAll();
+    const response = await orderJson([mug], 'key-1').expect(409);
+    expect(response.body.type).toBe('urn:shop:exhausted');
+  });
+
+  test('five failures in a row make the next answers quick, and do not touch webhooks', async () => {
+    const scope = dojoAnswers(500).persist();
+    let asked = 0;
+    scope.on('request', () => {
+      asked += 1;
+    });
+    for (let click = 0; click < 4; click += 1) await orderJson([mug]).expect(503);
+    expect(asked).toBe(5);
+    await deliver(shop, statusUpdate({ paymentIntentId: 'pi_x', paymentStatus: 'Captured' })).expect(200);
+  });
+
+  test('429 is obeyed: nothing is asked inside the window', async () => {
+    dojoAnswers(429, '', { 'Retry-After': '3600' });
+    await orderJson([mug]).expect(503).expect('Retry-After', '3600');
+    const { asked } = dojoCreates();
+    await orderJson([mug]).expect(503);
+    expect(asked).toEqual([]);
+  });
+
+  test('a wrong key is an error in the log, without the key', async () => {
+    dojoAnswers(401);
+    await orderJson([mug]).expect(503);
+    expect(shop.log.filter((line) => line.level === 50)).toHaveLength(1);
+    expect(JSON.stringify(shop.log)).not.toContain('of_the_tests');
+  });
+
+  test('the webhook of an intent that came with an ambiguous answer is kept for the sweep', async () => {
+    dojoAnswers(500);
+    dojoAnswers(500);
+    await orderJson([mug]).expect(503);
+    await deliver(
+      shop,
+      statusUpdate({ paymentIntentId: 'pi_sandbox_orphan', paymentStatus: 'Created' }),
+    ).expect(200);
+    expect(rows(shop, 'SELECT payment_intent_id, order_id FROM events')).toEqual([
+      { payment_intent_id: 'pi_sandbox_orphan', order_id: null },
+    ]);
+  });
+});
+
+test('nothing acts on GET or HEAD of /checkout', async () => {
+  await request(shop.app).get('/checkout').expect(404);
+  await request(shop.app).head('/checkout').expect(404);
+  expect(contents(shop).orders).toEqual([]);
+});
+
+test('the address of an order in a JSON answer is the address of its page', async () => {
+  dojoCreates();
+  const { body } = await orderJson([mug]).expect(201);
+  await request(shop.app)
+    .get(`/orders/${tokenOf(body.orderUrl)}`)
+    .expect(200);
+  expect(await statusOf(shop, tokenOf(body.orderUrl))).toBe('awaiting_payment');
+});

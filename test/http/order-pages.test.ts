@@ -1,0 +1,257 @@
+import nock from 'nock';
+import request from 'supertest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { contents } from '../support/database.ts';
+import { type CreateBody, createdReply, dojoCreates } from '../support/dojo.ts';
+import { dojoUrl, type OpenShop, openShop } from '../support/shop.ts';
+import { createShopper } from '../support/shopper.ts';
+import { deliver, statusUpdate } from '../support/webhook.ts';
+
+const intentId = 'pi_sandbox_T1';
+let shop: OpenShop;
+let shopper: ReturnType<typeof createShopper>;
+let asked: CreateBody;
+let token: string;
+
+beforeEach(async () => {
+  nock.disableNetConnect();
+  nock.enableNetConnect('127.0.0.1');
+  shop = await openShop();
+  shopper = createShopper(shop);
+  const dojo = dojoCreates(intentId);
+  await shopper.add('mug', '2');
+  await shopper.checkout();
+  asked = dojo.asked[0] as CreateBody;
+  token = asked.config.redirectUrl.split('/').at(-1) ?? '';
+});
+afterEach(async () => {
+  await shop.close();
+  nock.cleanAll();
+});
+
+const success = () => shopper.get(`/checkout/success/${token}`);
+const cancelled = () => shopper.get(`/checkout/cancelled/${token}`);
+const orderPage = () => shopper.get(`/orders/${token}`);
+const hear = (paymentStatus: string, id = 'evt_1') =>
+  deliver(shop, statusUpdate({ paymentIntentId: intentId, paymentStatus }, { id })).expect(200);
+
+function dojoSays(members: Record<string, unknown>): void {
+  nock(dojoUrl)
+    .get(`/payment-intents/${intentId}`)
+    .query({ returnCanceled: 'true' })
+    .reply(200, createdReply(asked, intentId, members));
+}
+
+function dojoFails(status = 500): void {
+  nock(dojoUrl).get(`/payment-intents/${intentId}`).query(true).times(2).reply(status);
+}
+
+describe('the page after the payment', () => {
+  test('thanks once the store says paid, whatever Dojo answers', async () => {
+    await hear('Captured');
+    dojoFails();
+    const page = await success().expect(200);
+    expect(heading(page.text)).toMatch(/Thank you/);
+    expect(page.text).toContain(asked.reference);
+    expect(page.text).toContain('£23.95');
+    expect(page.text).toContain('Mug');
+  });
+
+  test('says that the payment is being confirmed while only Dojo knows of it, and changes no order', async () => {
+    const before = contents(shop);
+    dojoSays({ status: 'Captured' });
+    const page = await success().expect(200);
+    expect(page.text).toContain('We are confirming your payment. You need not pay again.');
+    expect(page.text).not.toMatch(/thank you/i);
+    expect(contents(shop)).toEqual(before);
+  });
+
+  test('without JavaScript asks again by itself, ten times at most, and always offers to ask again', async () => {
+    dojoSays({ status: 'Captured' });
+    const first = await success();
+    expect(first.text).toContain(`content="3;url=/checkout/success/${token}?check=1"`);
+    dojoSays({ status: 'Captured' });
+    const last = await shopper.get(`/checkout/success/${token}?check=10`);
+    expect(last.text).not.toContain('http-equiv="refresh"');
+    expect(last.text).toContain(`href="/checkout/success/${token}"`);
+  });
+
+  test('says that nothing was taken when Dojo just said so, and goes on with the same payment', async () => {
+    dojoSays({ status: 'Created' });
+    const page = await success().expect(200);
+    expect(page.text).toMatch(/nothing (has been|was) taken/i);
+    expect(page.text).toContain('href="https://pay.dojo.test/checkout/pi_sandbox_T1"');
+    expect((await shopper.get('/basket')).text).toContain('Mug');
+  });
+
+  test.each([
+    ['fails', () => dojoFails()],
+    ['does not know the intent', () => dojoFails(404)],
+    ['answers about another intent', () => dojoSays({ id: 'pi_sandbox_other', status: 'Captured' })],
+    [
+      'answers with another amount',
+      () => dojoSays({ status: 'Captured', amount: { value: 1, currencyCode: 'GBP' } }),
+    ],
+    ['answers with another reference', () => dojoSays({ status: 'Captured', reference: 'ORD-other' })],
+    ['answers with a status nobody knows', () => dojoSays({ status: 'Settled' })],
+    ['says Refunded to an order that was never paid', () => dojoSays({ status: 'Refunded' })],
+  ])('when Dojo %s says that the outcome is not known yet, never that it failed', async (_what, dojo) => {
+    const before = contents(shop);
+    dojo();
+    const page = await success().expect(200);
+    expect(page.text).toContain('We do not know the outcome yet');
+    expect(page.text).not.toMatch(/fail/i);
+    expect(contents(shop)).toEqual(before);
+  });
+
+  test('says that a canceled payment is canceled and puts its goods back into the basket on one click', async () => {
+    await hear('Canceled');
+    dojoSays({ status: 'Canceled' });
+    const page = await success().expect(200);
+    expect(page.text).not.toContain('pay.dojo.test/checkout/');
+    await shopper.submit('/basket/mug/remove', {}).expect(303);
+    await shopper.submit(`/orders/${token}/basket`, {}).expect(303).expect('Location', '/basket');
+    expect((await shopper.get('/basket')).text).toContain('value="2"');
+  });
+
+  test('never thanks for a held order', async () => {
+    await hear('Canceled', 'evt_1');
+    await hear('Captured', 'evt_2');
+    dojoSays({ status: 'Captured' });
+    const page = await success().expect(200);
+    expect(page.text).not.toMatch(/thank you/i);
+    expect(page.text).toContain(asked.reference);
+    expect(heading(page.text)).toMatch(/look|check/i);
+  });
+
+  test('empties the basket that was bought, and no other', async () => {
+    await hear('Captured');
+    dojoSays({ status: 'Captured' });
+    await success();
+    expect((await shopper.get('/basket')).text).not.toContain('Mug');
+    await shopper.add('bowl');
+    dojoSays({ status: 'Captured' });
+    await success();
+    expect((await shopper.get('/basket')).text).toContain('Bowl');
+  });
+
+  test('is moved by nothing that the address says', async () => {
+    dojoSays({ status: 'Created' });
+    const plain = await success();
+    dojoSays({ status: 'Created' });
+    const odd = await shopper.get(
+      `/checkout/success/${token}?status=Captured&id=pi_x&id=pi_y&settings[view options][escapeFunction]=x`,
+    );
+    expect(odd.status).toBe(200);
+    expect(odd.text).toBe(plain.text);
+  });
+
+  test('shows and logs nothing of a card, and escapes what Dojo sends', async () => {
+    dojoSays({
+      status: 'Captured',
+      paymentDetails: { card: { cardNumber: '4111111111111111', cardName: '<b>Eve</b>' } },
+      description: '<b>x</b>',
+    });
+    const page = await success();
+    expect(page.text).not.toContain('4111111111111111');
+    expect(page.text).not.toContain('<b>');
+    expect(JSON.stringify(shop.log)).not.toContain('4111111111111111');
+  });
+});
+
+describe('the page after leaving the payment page', () => {
+  test('offers the same payment and the basket', async () => {
+    dojoSays({ status: 'Created' });
+    const page = await cancelled().expect(200);
+    expect(page.text).toContain('href="https://pay.dojo.test/checkout/pi_sandbox_T1"');
+    expect(page.text).toContain('href="/basket"');
+  });
+
+  test('tells the truth when the payment was made in another tab', async () => {
+    await hear('Captured');
+    dojoSays({ status: 'Captured' });
+    expect(heading((await cancelled()).text)).toMatch(/Thank you/);
+  });
+});
+
+describe("an order's own page", () => {
+  test.each([
+    [['Captured'], /Thank you/],
+    [['Captured', 'Refunded'], /refund/i],
+    [['Reversed'], /./],
+    [['Authorized'], /reserved/i],
+    [['Canceled'], /cancel/i],
+  ])('after %j says what is true', async (heard, words) => {
+    for (const [index, status] of heard.entries()) await hear(status, `evt_${index}`);
+    const page = await orderPage().expect(200);
+    expect(heading(page.text)).toMatch(words);
+    expect(page.text).toContain(asked.reference);
+  });
+
+  test('is JSON for whoever waits for a change', async () => {
+    await hear('Captured');
+    const response = await orderPage().set('Accept', 'application/json').expect(200);
+    expect(response.body).toEqual({
+      reference: asked.reference,
+      status: 'paid',
+      total: { value: 2395, currencyCode: 'GBP' },
+      updatedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
+    });
+    expect(response.headers.vary).toMatch(/Accept/);
+  });
+
+  test('shows another browser the status and nothing that was bought', async () => {
+    await hear('Captured');
+    const page = await request(shop.app).get(`/orders/${token}`).expect(200);
+    expect(page.text).toContain(asked.reference);
+    expect(page.text).not.toContain('Mug');
+    expect(page.text).not.toContain('£23.95');
+    await createShopper(shop).submit(`/orders/${token}/basket`, {}).expect(404);
+  });
+
+  test.each(['/orders/', '/checkout/success/', '/checkout/cancelled/'])(
+    'below %s is kept by nobody',
+    async (path) => {
+      dojoSays({ status: 'Created' });
+      const page = await shopper.get(`${path}${token}`).expect(200);
+      expect(page.headers['cache-control']).toBe('no-store');
+      expect(page.headers['referrer-policy']).toBe('no-referrer');
+      expect(page.text).toContain('noindex');
+    },
+  );
+
+  test.each([
+    ['short', 'x', 404],
+    ['random', `${'a'.repeat(9)}-${'b'.repeat(24)}`, 404],
+    ['SQL', "' OR 1=1--", 404],
+    ['NUL', '%00', 404],
+    ['broken', '%ZZ', 400],
+  ])('is not found with a token that is %s', async (_what, wrong, status) => {
+    for (const path of ['/orders/', '/checkout/success/', '/checkout/cancelled/']) {
+      const page = await request(shop.app)
+        .get(`${path}${wrong.replaceAll(' ', '%20')}`)
+        .expect(status);
+      expect(page.text).not.toContain('%ZZ');
+      expect(page.text).not.toContain('OR 1=1');
+    }
+  });
+
+  test('is not found with the id of the order and another secret', async () => {
+    const wrong = `${token.split('-')[0]}-${'A'.repeat(24)}`;
+    await request(shop.app).get(`/orders/${wrong}`).expect(404);
+  });
+
+  test('leaves its address in no log', async () => {
+    dojoSays({ status: 'Created' });
+    await success();
+    await orderPage();
+    expect(shop.log.filter((line) => line.orderReference === asked.reference).length).toBeGreaterThanOrEqual(
+      2,
+    );
+    expect(JSON.stringify(shop.log)).not.toContain(token);
+  });
+});
+
+function heading(html: string): string {
+  return /<h1[^>]*>([\s\S]*?)<\/h1>/.exec(html)?.[1]?.trim() ?? '';
+}

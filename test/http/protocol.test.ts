@@ -1,0 +1,71 @@
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { contents, rows } from '../support/database.ts';
+import { sendRaw, serve, statusLine } from '../support/raw-socket.ts';
+import { type OpenShop, openShop } from '../support/shop.ts';
+import { sign, statusUpdate } from '../support/webhook.ts';
+
+let shop: OpenShop;
+let served: Awaited<ReturnType<typeof serve>>;
+
+beforeAll(async () => {
+  shop = await openShop();
+  served = await serve(shop);
+});
+afterAll(async () => {
+  await served.close();
+  await shop.close();
+});
+
+const body = statusUpdate({ paymentIntentId: 'pi_sandbox_T1', paymentStatus: 'Captured' });
+const signed = `Host: localhost\r\nConnection: close\r\ndojo-signature: ${sign(body)}\r\n`;
+
+describe('a webhook on the wire', () => {
+  test.each([
+    ['in chunks', `Transfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`],
+    ['without a Content-Type', `Content-Length: ${body.length}\r\n\r\n${body}`],
+    ['as plain text', `Content-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n${body}`],
+    ['with a Content-Type that is none', `Content-Type: ;;\r\nContent-Length: ${body.length}\r\n\r\n${body}`],
+  ])('is taken %s', async (_how, rest) => {
+    const response = await sendRaw(served.port, `POST /webhooks/dojo HTTP/1.1\r\n${signed}${rest}`);
+    expect(statusLine(response)).toBe('HTTP/1.1 200 OK');
+    expect(rows(shop, 'SELECT event_id FROM events')).toEqual([{ event_id: 'evt_T1' }]);
+  });
+
+  test('is refused when it is compressed, because the signature covers the bytes as they are', async () => {
+    const zipped = gzipSync(body);
+    const head = `POST /webhooks/dojo HTTP/1.1\r\nHost: x\r\nConnection: close\r\ndojo-signature: ${sign(zipped)}\r\nContent-Encoding: gzip\r\nContent-Length: ${zipped.length}\r\n\r\n`;
+    const response = await sendRaw(served.port, Buffer.concat([Buffer.from(head), zipped]));
+    expect(statusLine(response)).toBe('HTTP/1.1 415 Unsupported Media Type');
+  });
+
+  test('that stalls is ended with 408 and leaves nothing behind', async () => {
+    const before = contents(shop);
+    const stalled = `POST /webhooks/dojo HTTP/1.1\r\n${signed}Content-Length: 500\r\n\r\n{"id":"evt`;
+    expect(statusLine(await sendRaw(served.port, stalled))).toBe('HTTP/1.1 408 Request Timeout');
+    expect(contents(shop)).toEqual(before);
+  });
+});
+
+describe('a request that is not HTTP as it should be', () => {
+  const head = 'POST /webhooks/dojo HTTP/1.1\r\nHost: localhost\r\n';
+  test.each([
+    ['two lengths', 400, `${head}Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello`],
+    ['a length and chunks', 400, `${head}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`],
+    ['a length with a sign', 400, `${head}Content-Length: +2\r\n\r\nhi`],
+    ['an encoding that is none', 400, `${head}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n`],
+    ['a folded header', 400, `${head}X-Long: one\r\n two\r\n\r\n`],
+    ['a NUL in a header', 400, `${head}X-Nul: a\0b\r\n\r\n`],
+    ['a bare line feed', 400, 'GET / HTTP/1.1\nHost: localhost\n\n'],
+    ['a header of 17 kB', 431, `${head}X-Long: ${'a'.repeat(17 * 1024)}\r\n\r\n`],
+    ['an address of 17 kB', 431, `GET /${'a'.repeat(17 * 1024)} HTTP/1.1\r\nHost: localhost\r\n\r\n`],
+    [
+      'an expectation nobody knows',
+      417,
+      `${head}Expect: foo\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`,
+    ],
+    ['headers that never end', 408, 'GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: '],
+  ])('(%s) is answered with %i', async (_what, status, bytes) => {
+    expect(statusLine(await sendRaw(served.port, bytes))).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+  });
+});

@@ -1,0 +1,22 @@
+import { DatabaseSync } from 'node:sqlite';
+import type { OpenShop } from './shop.ts';
+
+/** Rows of the live database file, read beside the shop. */
+export function rows(shop: OpenShop, sql: string): Record<string, unknown>[] {
+  const database = new DatabaseSync(shop.databasePath, { readOnly: true });
+  try {
+    return database.prepare(sql).all();
+  } finally {
+    database.close();
+  }
+}
+
+/** Everything that a refused request must leave as it was. */
+export function contents(shop: OpenShop): Record<string, unknown[]> {
+  return Object.fromEntries(
+    ['orders', 'attempts', 'events', 'fulfilments', 'quarantine'].map((table) => [
+      table,
+      rows(shop, `SELECT * FROM ${table} ORDER BY 1, 2`),
+    ]),
+  );
+}
