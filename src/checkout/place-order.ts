@@ -149,17 +149,23 @@ async function attempt(
 
   const link = parsePaymentLink(intent, deps.settings.checkoutOrigin);
   const mismatch = findMismatch(order, intent) ?? (link === null ? 'payment link' : null);
-  if (link === null || mismatch !== null) {
-    log.error({ paymentIntentId: intent.id, mismatch }, 'Dojo created another intent than was asked for');
-    await deps.store.endAttempt(order.id, number, { state: 'mismatched', paymentIntentId: intent.id });
-    return { kind: 'done', placed: { kind: 'dojo-refused', order, retryAfterMs: null } };
-  }
-
-  const attached = await deps.store.attachIntent(order.id, number, attachable(intent, link), deps.now());
-  // Null: we were so slow that somebody else took over. The next look finds what came of it.
-  if (attached === null)
+  const attached =
+    link === null || mismatch !== null
+      ? null
+      : await deps.store.attachIntent(order.id, number, attachable(intent, link), deps.now());
+  if (attached?.kind === 'attached') return { kind: 'done', placed: ready(attached.order, deps.now()) };
+  if (attached?.kind === 'lost') {
+    // We were so slow that somebody else took over. The next look finds what came of it.
     return { kind: 'again', placed: { kind: 'dojo-unavailable', order, retryAfterMs: null } };
-  return { kind: 'done', placed: ready(attached, deps.now()) };
+  }
+  log.error(
+    { paymentIntentId: intent.id, mismatch: mismatch ?? 'id of another attempt' },
+    'Dojo created another intent than was asked for',
+  );
+  // The id of another attempt stays with that one.
+  const paymentIntentId = attached === null ? intent.id : null;
+  await deps.store.endAttempt(order.id, number, { state: 'mismatched', paymentIntentId });
+  return { kind: 'done', placed: { kind: 'dojo-refused', order, retryAfterMs: null } };
 }
 
 function createIntent(

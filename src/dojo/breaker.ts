@@ -7,6 +7,9 @@ export type Breaker = {
   failed(error: DojoError): void;
 };
 
+/** A longer wait than a day is a mistake of whoever asks for it, and would close the checkout for good. */
+const longestPauseMs = 24 * 60 * 60_000;
+
 /**
  * Spares Dojo, and the shopper's time, while calls cannot succeed: after `failureLimit` failures in a row for `pauseMs`,
  * and after a 429 for as long as its `Retry-After` asks. Then one call goes ahead as a probe and decides for the rest.
@@ -29,6 +32,8 @@ export function createBreaker(options: {
       probing = true;
     },
     succeeded() {
+      // The answer to a call from before the pause does not end it: Dojo's Retry-After may ask for longer.
+      if (pausedUntil > options.now()) return;
       failures = 0;
       pausedUntil = 0;
       probing = false;
@@ -38,7 +43,7 @@ export function createBreaker(options: {
       const askedMs = error.kind === 'rate-limited' ? (error.retryAfterMs ?? options.pauseMs) : 0;
       const ownMs = probing || failures >= options.failureLimit ? options.pauseMs : 0;
       probing = false;
-      const pauseMs = Math.max(askedMs, ownMs);
+      const pauseMs = Math.min(Math.max(askedMs, ownMs), longestPauseMs);
       if (pauseMs > 0) pausedUntil = Math.max(pausedUntil, options.now() + pauseMs);
     },
   };

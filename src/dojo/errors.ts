@@ -95,7 +95,7 @@ export function parseProblem(body: unknown): {
   const errors = members.get('errors');
   if (typeof errors === 'object' && errors !== null) {
     for (const [field, messages] of Object.entries(errors)) {
-      if (Array.isArray(messages)) fieldErrors[field] = messages.map(String);
+      if (Array.isArray(messages)) fieldErrors[field] = messages.filter((part) => typeof part === 'string');
     }
   }
   return { title: text('title'), detail: text('detail'), traceId: text('traceid'), fieldErrors };

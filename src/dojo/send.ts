@@ -65,7 +65,8 @@ export function createSender(options: SenderOptions): Sender {
 
   async function sendOnce(call: DojoCall<z.ZodType | null>): Promise<unknown> {
     const hasBody = call.body !== undefined;
-    const signal = AbortSignal.timeout(call.timeoutMs ?? options.timeoutMs);
+    // AbortSignal refuses fractions and negative times, which a caller's remaining patience can come to.
+    const signal = AbortSignal.timeout(Math.max(0, Math.round(call.timeoutMs ?? options.timeoutMs)));
     try {
       const response = await pool.request({
         method: call.method,
@@ -75,7 +76,9 @@ export function createSender(options: SenderOptions): Sender {
         // undici's own body time-out starts anew with every byte; this one ends a dripping answer too.
         signal,
       });
-      return parseReply(call, response.statusCode, response.headers, await response.body.text());
+      // Whatever stands between may quote the request, and what it says of a failure is logged.
+      const text = (await response.body.text()).replaceAll(options.apiKey, '[key]');
+      return parseReply(call, response.statusCode, response.headers, text);
     } catch (error) {
       throw error instanceof DojoError ? error : connectionError(error, call);
     }
@@ -159,7 +162,7 @@ function statusError(
   );
   return new DojoError(
     kind,
-    `${named(call)} answered ${status}${said.length > 0 ? `: ${said.join('; ')}` : ''}.`,
+    `${named(call)} answered ${status}${said.length > 0 ? `: ${said.join('; ').slice(0, 1_000)}` : ''}.`,
     {
       status,
       traceId: problem.traceId,
@@ -173,13 +176,16 @@ function statusError(
 const neverLeftCodes =
   /^(UND_ERR_CONNECT_TIMEOUT|ENOTFOUND|EAI_\w+|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|ERR_TLS_\w+|ERR_SSL_\w+|CERT_\w+|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+)$/;
 
+/** Too large, or not HTTP; undici's parser names its fault by a code only sometimes. */
+const unreadableCodes = /^(UND_ERR_RES_EXCEEDED_MAX_SIZE|UND_ERR_HEADERS_OVERFLOW|HPE_\w+|HTTPParserError)$/;
+
 function connectionError(cause: unknown, call: DojoCall<z.ZodType | null>): DojoError {
   const code = codeOf(cause);
   const kind: DojoErrorKind = neverLeftCodes.test(code)
     ? 'unreachable'
     : code === 'TimeoutError' || code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT'
       ? 'timeout'
-      : code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE' || code.startsWith('HPE_')
+      : unreadableCodes.test(code)
         ? 'malformed'
         : 'network';
   return new DojoError(kind, `${named(call)} got no usable answer (${code}).`, { cause });

@@ -67,8 +67,8 @@ const envelopeSchema = z.object({
   id: nameSchema,
   event: nameSchema,
   accountId: z.string().nullish(),
-  createdAt: z.unknown(),
-  data: z.unknown(),
+  createdAt: z.unknown().optional(),
+  data: z.unknown().optional(),
 });
 
 const intentChangeSchema = z.object({

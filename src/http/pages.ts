@@ -43,7 +43,7 @@ export function createPages(
         error: null,
         ...locals,
       };
-      // A page sets its own title, which the layout then reads.
+      // The layout takes its title from the heading of the page inside it.
       page.body = render(name, page);
       res.type('html').send(render('layout', page));
     },

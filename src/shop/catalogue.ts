@@ -7,7 +7,7 @@ const lineOfText = (max: number) =>
     .trim()
     .min(1)
     .max(max)
-    .regex(/^[^\p{Cc}\p{Cs}]+$/u, 'must be one line of text');
+    .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must be one line of text');
 
 /** Lower case and dashes: safe in a path, a form and a cookie as it stands. */
 export const skuSchema = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/);
@@ -69,6 +69,8 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new CatalogueError(`file: is not JSON (${error instanceof Error ? error.message : String(error)})`);
+    // The engine quotes the text around the fault, line breaks included.
+    const why = (error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ');
+    throw new CatalogueError(`file: is not JSON (${why})`);
   }
 }

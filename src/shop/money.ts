@@ -11,5 +11,7 @@ export function formatMoney(money: Money): string {
 
 /** The VAT inside an amount that includes it, rounded half up to whole minor units. */
 export function vatIncluded(amount: number, vatRatePercent: number): number {
-  return Math.round((amount * vatRatePercent) / (100 + vatRatePercent));
+  // In whole thousandths, since a fraction such as 4.8 is not exact and would tip a half either way.
+  const rate = Math.round(vatRatePercent * 1000);
+  return Math.round((amount * rate) / (100_000 + rate));
 }

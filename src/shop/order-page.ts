@@ -1,4 +1,4 @@
-import type { PaymentIntent } from '../dojo/schemas.ts';
+import type { PaymentIntent, PaymentIntentStatus } from '../dojo/schemas.ts';
 import { findMismatch, type Order } from './order.ts';
 import type { OrderStatus } from './order-status.ts';
 
@@ -30,7 +30,7 @@ const truthOfStatus = Object.freeze({
 } satisfies Record<OrderStatus, OrderTruth>);
 
 /** For an order that the store calls unpaid: what Dojo just said about its intent. */
-const truthOfUnpaidIntent: Readonly<Record<string, OrderTruth>> = Object.freeze({
+const truthOfUnpaidIntent = Object.freeze({
   Created: 'unpaid',
   Authorized: 'confirming',
   Captured: 'confirming',
@@ -38,7 +38,7 @@ const truthOfUnpaidIntent: Readonly<Record<string, OrderTruth>> = Object.freeze(
   // Money came and went without our having heard of it: only the store may say how it ended.
   Reversed: 'unknown',
   Refunded: 'unknown',
-});
+} satisfies Record<PaymentIntentStatus, OrderTruth>);
 
 /** What an order's page says from the store alone. */
 export function truthOfOrder(order: Order): OrderTruth {
@@ -53,5 +53,8 @@ export function truthOfReturn(order: Order, intent: PaymentIntent | null): Order
   const truth = truthOfOrder(order);
   if (truth !== 'unpaid' && truth !== 'placed') return truth;
   if (intent === null || findMismatch(order, intent) !== null) return 'unknown';
-  return truthOfUnpaidIntent[intent.status] ?? 'unknown';
+  // Dojo may answer any text, "constructor" too.
+  return Object.hasOwn(truthOfUnpaidIntent, intent.status)
+    ? truthOfUnpaidIntent[intent.status as PaymentIntentStatus]
+    : 'unknown';
 }

@@ -48,7 +48,8 @@ async function startSimulator(port: string): Promise<Simulator | null> {
     return await createSimulator({ port: Number(port), publicUrl: `http://localhost:${port}` });
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : String(error);
-    const why = code === 'EADDRINUSE' ? 'is in use; stop what uses it, or choose another SIMULATOR_PORT' : code;
+    const why =
+      code === 'EADDRINUSE' ? 'is in use; stop what uses it, or choose another SIMULATOR_PORT' : code;
     process.stderr.write(`SIMULATOR_PORT: ${port} ${why}\n`);
     process.exitCode = 1;
     return null;
@@ -57,7 +58,13 @@ async function startSimulator(port: string): Promise<Simulator | null> {
 
 /** What `npm run shop -- webhooks subscribe` does for a real account. */
 async function subscribe(apiUrl: string, url: string): Promise<string> {
-  const dojo = createDojoClient({ apiUrl, apiKey, apiVersion: '2026-02-27', timeoutMs: 5_000, connections: 1 });
+  const dojo = createDojoClient({
+    apiUrl,
+    apiKey,
+    apiVersion: '2026-02-27',
+    timeoutMs: 5_000,
+    connections: 1,
+  });
   try {
     const { secrets } = await dojo.createSubscription({ events: [statusUpdatedEvent], url });
     return secrets.map((secret) => secret.value).join(',');

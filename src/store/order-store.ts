@@ -28,9 +28,15 @@ export type OrderStore = {
 
   /**
    * Gives an attempt its intent and applies the events that came before it.
-   * Null where the attempt is no longer under way: its link must then not be shown.
+   * `lost`: the attempt is no longer under way; `taken`: another attempt has that intent.
+   * In both cases nothing was stored, and the link must not be shown.
    */
-  attachIntent(orderId: number, attempt: number, intent: AttachedIntent, now: Date): Promise<Order | null>;
+  attachIntent(
+    orderId: number,
+    attempt: number,
+    intent: AttachedIntent,
+    now: Date,
+  ): Promise<{ kind: 'attached'; order: Order } | { kind: 'lost' | 'taken' }>;
 
   /** Ends an attempt that brought nothing to pay. The intent's id is kept where Dojo gave a usable one. */
   endAttempt(

@@ -76,15 +76,16 @@ export function createSqlOrderStore(database: SqlDatabase): OrderStore {
 
     attachIntent: (orderId, attempt, intent, now) =>
       database.write(async (tx) => {
+        if ((await findAttempt(tx, intent.id)) !== null) return { kind: 'taken' };
         const attached = await tx.all(
           `UPDATE attempts SET state = 'attached', payment_intent_id = $3, payment_link = $4, expire_at = $5
            WHERE order_id = $1 AND number = $2 AND state = 'sending' RETURNING number`,
           [orderId, attempt, intent.id, intent.paymentLink, intent.expireAt?.getTime() ?? null],
         );
-        if (attached.length === 0) return null;
+        if (attached.length === 0) return { kind: 'lost' };
         await applyWaitingEvents(tx, orderId, attempt, intent.id);
         await derive(tx, orderId, now);
-        return findOrder(tx, 'id', orderId);
+        return { kind: 'attached', order: found(await findOrder(tx, 'id', orderId), orderId) };
       }),
 
     endAttempt: (orderId, attempt, { state, paymentIntentId }) =>

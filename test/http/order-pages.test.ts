@@ -1,8 +1,9 @@
 import nock from 'nock';
 import request from 'supertest';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type CreateBody, createdReply } from '../support/created-reply.ts';
 import { contents } from '../support/database.ts';
-import { type CreateBody, createdReply, dojoCreates } from '../support/dojo.ts';
+import { dojoCreates } from '../support/dojo.ts';
 import { dojoUrl, type OpenShop, openShop } from '../support/shop.ts';
 import { createShopper } from '../support/shopper.ts';
 import { deliver, statusUpdate } from '../support/webhook.ts';

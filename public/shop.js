@@ -1,0 +1,93 @@
+// Every page works without this file; it only makes them quicker.
+
+// Together about a minute and a half, then the shopper decides (WCAG F41: no endless reload).
+const POLL_DELAYS_MS = [1000, 1000, 2000, 3000, ...Array(16).fill(5000)];
+// The checkout key makes a second submit harmless, so a stopped load may give the button back.
+const CHECKOUT_PATIENCE_MS = 15_000;
+
+guardCheckout();
+followOrder();
+offerPrinting();
+document.querySelector('[data-focus]')?.focus();
+
+function guardCheckout() {
+  const form = document.querySelector('[data-checkout]');
+  if (!form) return;
+  const button = form.querySelector('button');
+  const status = form.querySelector('[data-checkout-status]');
+  let patience;
+
+  const release = () => {
+    clearTimeout(patience);
+    button.removeAttribute('aria-disabled');
+    status.textContent = '';
+  };
+  form.addEventListener('submit', (event) => {
+    if (button.getAttribute('aria-disabled') === 'true') {
+      event.preventDefault();
+      return;
+    }
+    // aria-disabled, not disabled: the focus stays where it is.
+    button.setAttribute('aria-disabled', 'true');
+    status.textContent = 'Opening the payment page…';
+    patience = setTimeout(release, CHECKOUT_PATIENCE_MS);
+  });
+  // Back from the payment page may bring this very document out of the cache, frozen button and all.
+  addEventListener('pageshow', (event) => {
+    if (event.persisted) release();
+  });
+}
+
+async function followOrder() {
+  const order = document.querySelector('[data-status-url]');
+  if (!order) return;
+  const url = order.dataset.statusUrl;
+  const link = document.querySelector('[data-check-again]');
+  const note = document.querySelector('[data-poll-note]');
+  if (link) link.hidden = true;
+
+  for (const delayMs of POLL_DELAYS_MS) {
+    await new Promise((resolve) => setTimeout(resolve, delayMs));
+    const status = await readStatus(url);
+    if (status && status !== order.dataset.status && isNews(url, status)) {
+      location.replace(url);
+      return;
+    }
+  }
+  if (link) {
+    link.hidden = false;
+    note.textContent = 'This page has stopped looking by itself. You can check again at any time.';
+  }
+}
+
+async function readStatus(url) {
+  try {
+    const response = await fetch(url, {
+      headers: { accept: 'application/json' },
+      cache: 'no-store',
+      signal: AbortSignal.timeout(5000),
+    });
+    return response.ok ? (await response.json()).status : null;
+  } catch {
+    return null;
+  }
+}
+
+// A page that already reloaded for this status and still shows another one must not reload for it for ever.
+function isNews(url, status) {
+  try {
+    const key = `seen:${url}`;
+    if (sessionStorage.getItem(key) === status) return false;
+    sessionStorage.setItem(key, status);
+  } catch {
+    // Storage may be switched off; then the page reloads without this memory.
+  }
+  return true;
+}
+
+function offerPrinting() {
+  const button = document.querySelector('[data-print]');
+  if (!button) return;
+  button.hidden = false;
+  button.addEventListener('click', () => print());
+}

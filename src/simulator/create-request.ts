@@ -1,0 +1,142 @@
+import { z } from 'zod';
+import { createPaymentIntentRequestSchema, moneySchema } from '../dojo/schemas.ts';
+
+/** The whole request of the specification, of which our client uses a part. Limits are the specification's. */
+
+const text = (max: number) => z.string().max(max).nullish();
+
+const addressSchema = z.object({
+  address1: text(100),
+  address2: text(100),
+  address3: text(100),
+  address4: text(100),
+  city: text(100),
+  state: text(100),
+  postcode: text(50),
+  countryCode: z.string().max(10),
+  locality: text(100),
+  county: text(100),
+});
+
+const itemLineSchema = z.object({
+  id: z.string().max(60).optional(),
+  quantity: z.int().optional(),
+  name: z.string().max(100).optional(),
+  category: z.string().optional(),
+  modifiers: z
+    .array(z.object({ id: z.string(), name: z.string(), quantity: z.int(), amountPerModifier: moneySchema }))
+    .optional(),
+  amountTotal: moneySchema,
+  plu: z.string().max(200).optional(),
+});
+
+const taxLineSchema = z.object({
+  id: z.string().max(60).optional(),
+  caption: z.string().max(100).optional(),
+  subCaption: text(100),
+  amountTotal: moneySchema,
+  affectedPlu: z.string().max(200).optional(),
+});
+
+// A semicolon is legal in a host's name, but would end the directive of the policy that names the host.
+const hostPattern = /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])$/;
+
+// RFC 3986, section 2: what a URI may be written with. Browsers accept more, the specification does not.
+const uriPattern = /^[\w.~:/?#[\]@!$&'()*+,;=%-]+$/;
+
+const pageAddressSchema = z
+  .string()
+  .refine(
+    (value) => {
+      const url = URL.parse(value);
+      return (
+        url !== null &&
+        uriPattern.test(value) &&
+        /^https?:$/.test(url.protocol) &&
+        hostPattern.test(url.hostname)
+      );
+    },
+    { error: 'The value must be an absolute http or https URL.' },
+  )
+  .nullish();
+
+const collectionSchema = z.object({ collectionRequired: z.boolean().optional() }).nullish();
+
+const configSchema = z.object({
+  title: text(100),
+  redirectUrl: pageAddressSchema,
+  cancelUrl: pageAddressSchema,
+  customerEmail: collectionSchema,
+  billingAddress: collectionSchema,
+  shippingDetails: collectionSchema,
+  details: z.object({ showTotal: z.boolean().optional(), showReference: z.boolean().optional() }).nullish(),
+  payment: z
+    .object({ customAmountAllowed: z.boolean().optional(), tipsAllowed: z.boolean().optional() })
+    .nullish(),
+});
+
+const timespanPattern = /^(?:(\d{1,2})\.)?([01]?\d|2[0-3]):([0-5]?\d):([0-5]?\d)$/;
+
+/** Seconds of `dd.hh:MM:ss`; null where it is not that. */
+export function parseTimespan(value: string): number | null {
+  const parts = timespanPattern.exec(value);
+  if (parts === null) return null;
+  const [days, hours, minutes, seconds] = parts.slice(1).map((part) => Number(part ?? 0));
+  return (((days ?? 0) * 24 + (hours ?? 0)) * 60 + (minutes ?? 0)) * 60 + (seconds ?? 0);
+}
+
+const sevenDaysInSeconds = 7 * 24 * 3600;
+
+export const createRequestSchema = createPaymentIntentRequestSchema.extend({
+  // Dojo's own limits are unknown; nothing can be paid on a page that asks for nothing.
+  amount: moneySchema.extend({ value: z.int().positive(), currencyCode: z.enum(['GBP', 'EUR']) }),
+  tipsAmount: moneySchema.nullish(),
+  cashbackAmount: moneySchema.nullish(),
+  serviceChargeAmount: moneySchema.nullish(),
+  itemLines: z.array(itemLineSchema).nullish(),
+  taxLines: z.array(taxLineSchema).nullish(),
+  config: configSchema.nullish(),
+  autoExpireIn: z
+    .string()
+    .refine(
+      (value) => {
+        const seconds = parseTimespan(value);
+        return seconds !== null && seconds > 30 && seconds < sevenDaysInSeconds;
+      },
+      { error: 'The value must be dd.hh:MM:ss, more than 30 seconds and less than 7 days.' },
+    )
+    .nullish(),
+  customer: z
+    .object({
+      id: z.string().nullish(),
+      emailAddress: text(254),
+      phoneNumber: text(50),
+      secret: z.string().nullish(),
+      savedCardId: z.string().nullish(),
+    })
+    .nullish(),
+  billingAddress: addressSchema.nullish(),
+  shippingDetails: z
+    .object({ name: text(100), deliveryNotes: text(1024), address: addressSchema.nullish() })
+    .nullish(),
+  cardHolderNotPresent: z.boolean().nullish(),
+  requestSecurity: z.object({ userAgent: text(300), ipAddress: text(70), device: text(120) }).nullish(),
+  actionLink: z
+    .object({
+      url: z.url(),
+      action: z.enum(['OpenLink', 'DownloadFile']).optional(),
+      label: z.string().min(1).max(60),
+      fileName: text(256),
+    })
+    .nullish(),
+  setupIntentId: z.string().nullish(),
+  orderDetails: z
+    .object({
+      availabilityDate: z.iso.datetime({ offset: true }).nullish(),
+      isUpdate: z.boolean().nullish(),
+      id: z.string().nullish(),
+      externalId: z.string().nullish(),
+    })
+    .nullish(),
+});
+export type CreateRequest = z.infer<typeof createRequestSchema>;

@@ -1,0 +1,32 @@
+import { randomBytes } from 'node:crypto';
+
+/** Gives that many random bytes; a seeded one makes a run repeatable, ids and secrets included. */
+export type RandomBytes = (size: number) => Uint8Array;
+
+export type Ids = {
+  /** `pi_sandbox_…` and the like: the prefix, then 22 characters of base64url. */
+  next(prefix: string): string;
+  uuid(): string;
+  /** Six digits, as a bank gives them. */
+  authCode(): string;
+  /** Looks like Base64, as Dojo's do. */
+  webhookSecret(): string;
+  /** The form of a W3C `traceparent`. */
+  traceId(): string;
+};
+
+export function createIds(random: RandomBytes = randomBytes): Ids {
+  const bytes = (size: number) => Buffer.from(random(size));
+  return {
+    next: (prefix) => prefix + bytes(16).toString('base64url'),
+    uuid() {
+      const value = bytes(16);
+      value.writeUInt8((value.readUInt8(6) & 0x0f) | 0x40, 6);
+      value.writeUInt8((value.readUInt8(8) & 0x3f) | 0x80, 8);
+      return value.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+    },
+    authCode: () => String(bytes(4).readUInt32BE() % 1_000_000).padStart(6, '0'),
+    webhookSecret: () => bytes(48).toString('base64url'),
+    traceId: () => `00-${bytes(16).toString('hex')}-${bytes(8).toString('hex')}-01`,
+  };
+}

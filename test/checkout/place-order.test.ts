@@ -1,0 +1,145 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { placeOrder } from '../../src/checkout/place-order.ts';
+import { createdReply } from '../support/created-reply.ts';
+import { rows } from '../support/database.ts';
+import {
+  type Answer,
+  creates,
+  cutsTheConnection,
+  drips,
+  floods,
+  neverAnswers,
+  startDifficultDojo,
+} from '../support/difficult-dojo.ts';
+import { type OpenShop, openShop, type ShopOptions } from '../support/shop.ts';
+
+const open: { close(): Promise<unknown> }[] = [];
+afterEach(async () => {
+  for (const part of open.splice(0).reverse()) await part.close();
+});
+
+async function shopBefore(answers: Answer[], options: ShopOptions = {}) {
+  const dojo = await startDifficultDojo(...answers);
+  const shop = await openShop({
+    ...options,
+    dojo: { apiUrl: dojo.url },
+    settings: { checkoutOrigin: 'https://pay.dojo.test' },
+  });
+  open.push(dojo, shop);
+  return { dojo, shop };
+}
+
+const purchase = { items: [{ sku: 'mug', quantity: 1 }], checkoutKey: 'key-1', shopperId: 'shopper-1' };
+const place = (shop: OpenShop) => placeOrder(shop.deps, purchase);
+const attempts = (shop: OpenShop) => rows(shop, 'SELECT number, state FROM attempts ORDER BY number');
+
+describe('a shopper who checks out', () => {
+  test('is not sent to a payment page that belongs to another order', async () => {
+    const sameForAll: Answer = (res, body) => {
+      res
+        .setHeader('content-type', 'application/json')
+        .end(JSON.stringify(createdReply(body, 'pi_sandbox_T1')));
+    };
+    const { shop } = await shopBefore([sameForAll]);
+    expect((await place(shop)).kind).toBe('ready');
+    expect((await placeOrder(shop.deps, { ...purchase, checkoutKey: 'key-2' })).kind).toBe('dojo-refused');
+  });
+
+  test('while Dojo does not answer gets one within ten seconds, after a second try', async () => {
+    const { shop, dojo } = await shopBefore([neverAnswers]);
+    const startedAt = performance.now();
+    expect((await place(shop)).kind).toBe('dojo-unavailable');
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
+    expect(dojo.asked.map((body) => body.metadata.attempt)).toEqual(['1', '2']);
+    expect(attempts(shop)).toEqual([
+      { number: 1, state: 'ambiguous' },
+      { number: 2, state: 'ambiguous' },
+    ]);
+  });
+
+  test.each([
+    ['cut the connection', cutsTheConnection],
+    ['did not answer', neverAnswers],
+    ['dripped an answer without an end', drips],
+  ])('and Dojo %s once, is sent to the second intent and never to the first', async (_what, answer) => {
+    const { shop, dojo } = await shopBefore([answer, creates]);
+    const placed = await place(shop);
+    expect(placed).toMatchObject({ kind: 'ready', paymentIntentId: expect.stringMatching(/_2$/) });
+    expect(dojo.asked.map((body) => body.metadata.attempt)).toEqual(['1', '2']);
+    expect(attempts(shop)).toEqual([
+      { number: 1, state: 'ambiguous' },
+      { number: 2, state: 'attached' },
+    ]);
+  });
+
+  test('and Dojo answers with 64 MiB, is told so without their being kept in memory', async () => {
+    const { shop } = await shopBefore([floods]);
+    const before = process.memoryUsage().rss;
+    expect((await place(shop)).kind).toBe('dojo-refused');
+    expect(process.memoryUsage().rss - before).toBeLessThan(40 * 1024 * 1024);
+  });
+
+  test('in two requests at once waits for the one that asked Dojo first', async () => {
+    const slowly: Answer = (res, body, req) => void setTimeout(() => creates(res, body, req), 300);
+    const { shop, dojo } = await shopBefore([slowly]);
+    const placed = await Promise.all([place(shop), place(shop), place(shop)]);
+    expect(placed.map((outcome) => outcome.kind)).toEqual(['ready', 'ready', 'ready']);
+    expect(dojo.asked).toHaveLength(1);
+  });
+
+  test('again after the server died between Dojo’s answer and the commit gets another intent, the first unseen', async () => {
+    let now = new Date();
+    const { shop, dojo } = await shopBefore([creates], {
+      deps: { now: () => now, sleep: async () => pass(1_000) },
+    });
+    const pass = async (ms: number) => {
+      now = new Date(now.getTime() + ms);
+    };
+    const died = new Error('The server died.');
+    const dying = { ...shop.deps.store, attachIntent: () => Promise.reject(died) };
+    await expect(placeOrder({ ...shop.deps, store: dying }, purchase)).rejects.toBe(died);
+    // Somebody may still be asking Dojo: within the lease nobody asks again.
+    expect((await place(shop)).kind).toBe('dojo-unavailable');
+    expect(dojo.asked).toHaveLength(1);
+    await pass(15_000);
+    expect(await place(shop)).toMatchObject({ kind: 'ready' });
+    expect(attempts(shop)).toEqual([
+      { number: 1, state: 'ambiguous' },
+      { number: 2, state: 'attached' },
+    ]);
+  });
+
+  test('so slowly that another request took over is sent to the link of that other one', async () => {
+    let now = new Date();
+    let answers = 0;
+    const lateThenPrompt: Answer = (res, body, req) => {
+      answers += 1;
+      if (answers > 1) return creates(res, body, req);
+      now = new Date(now.getTime() + 16_000);
+      void place(shop).then(() => creates(res, { ...body }, req));
+    };
+    const { shop } = await shopBefore([lateThenPrompt], { deps: { now: () => now } });
+    const placed = await place(shop);
+    expect(rows(shop, "SELECT count(*) AS n FROM attempts WHERE state = 'attached'")).toEqual([{ n: 1 }]);
+    expect(['ready', 'dojo-unavailable']).toContain(placed.kind);
+    expect((await place(shop)).kind).toBe('ready');
+  });
+
+  test('in the same millisecond and with the same random number as another still gets an order', async () => {
+    const numbers = [7, 7, 8];
+    const now = new Date();
+    const { shop } = await shopBefore([creates], {
+      deps: { now: () => now, random: () => numbers.shift() ?? 9 },
+    });
+    await place(shop);
+    await placeOrder(shop.deps, { ...purchase, checkoutKey: 'key-2' });
+    expect(rows(shop, 'SELECT count(*) AS n FROM orders')).toEqual([{ n: 2 }]);
+  });
+
+  test('while nothing listens where Dojo should be is told so at once, and no attempt is used up', async () => {
+    const { shop, dojo } = await shopBefore([creates]);
+    await dojo.close();
+    for (let click = 0; click < 5; click += 1) expect((await place(shop)).kind).toBe('dojo-unavailable');
+    expect(attempts(shop)).toEqual([{ number: 1, state: 'refused' }]);
+  });
+});

@@ -1,0 +1,244 @@
+import { connect } from 'node:net';
+import nock from 'nock';
+import request from 'supertest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseCatalogue } from '../../src/shop/catalogue.ts';
+import { catalogueFile } from '../support/catalogue.ts';
+import { contents } from '../support/database.ts';
+import { checkoutOrigin, type OpenShop, openShop } from '../support/shop.ts';
+import { createShopper } from '../support/shopper.ts';
+
+let shop: OpenShop;
+let named: OpenShop;
+
+beforeAll(async () => {
+  nock.disableNetConnect();
+  nock.enableNetConnect('127.0.0.1');
+  shop = await openShop();
+  named = await openShop({
+    settings: { publicUrl: 'https://shop.example' },
+    app: { hasPublicUrl: true },
+  });
+});
+afterAll(async () => {
+  await shop.close();
+  await named.close();
+});
+
+describe('the host', () => {
+  test('that is ours is answered, any other is refused without a word of it', async () => {
+    await request(named.app).get('/').set('Host', 'shop.example').expect(200);
+    const response = await request(named.app).get('/').set('Host', 'evil.example').expect(400);
+    expect(response.text + JSON.stringify(response.headers)).not.toContain('evil');
+  });
+
+  test('does not matter to webhooks and health checks, which reach the shop by other names', async () => {
+    await request(named.app).post('/webhooks/dojo').set('Host', 'inside').expect(401);
+    await request(named.app).get('/healthz').set('Host', '10.0.0.7').expect(200);
+    await request(named.app).get('/readyz').set('Host', '10.0.0.7').expect(200);
+  });
+
+  test('of a proxy that nobody trusts is ignored', async () => {
+    const response = await request(shop.app)
+      .get('/')
+      .set({ 'X-Forwarded-Host': 'evil.example', 'X-Forwarded-Proto': 'https', 'X-Forwarded-For': '1.2.3.4' })
+      .expect(200);
+    expect(response.text).not.toContain('evil');
+    expect(response.headers['set-cookie']?.[0]).not.toContain('Secure');
+  });
+});
+
+describe('a form that another site sends', () => {
+  const send = (headers: Record<string, string>) =>
+    request(shop.app).post('/basket').set(headers).type('form').send({ sku: 'mug', quantity: '1' });
+
+  test.each<[string, Record<string, string>]>([
+    ['Sec-Fetch-Site: cross-site', { 'Sec-Fetch-Site': 'cross-site' }],
+    ['Sec-Fetch-Site: same-site', { 'Sec-Fetch-Site': 'same-site' }],
+    ['a foreign Origin', { Origin: 'https://evil.example' }],
+    ['the Origin null', { Origin: 'null' }],
+    ['our host on another port as Origin', { Origin: 'http://127.0.0.1:1' }],
+  ])('(%s) is refused', async (_what, headers) => {
+    const response = await send(headers).expect(403);
+    expect(response.text).not.toContain('evil');
+  });
+
+  test('would be taken from our own page, or from a program that is no browser', async () => {
+    await send({ 'Sec-Fetch-Site': 'same-origin' }).expect(303);
+    await send({}).expect(303);
+    await request(named.app)
+      .post('/basket')
+      .set({ Host: 'shop.example', Origin: 'https://shop.example' })
+      .type('form')
+      .send({ sku: 'mug', quantity: '1' })
+      .expect(303);
+  });
+
+  test('places no order either', async () => {
+    await request(shop.app)
+      .post('/checkout')
+      .set('Sec-Fetch-Site', 'cross-site')
+      .send({ items: [{ sku: 'mug', quantity: 1 }] })
+      .expect(403)
+      .expect('Content-Type', /problem\+json/);
+    expect(contents(shop).orders).toEqual([]);
+  });
+});
+
+describe('the cookie', () => {
+  const cookieOf = (response: request.Response) => response.headers['set-cookie']?.[0] ?? '';
+
+  test('of a first visit over https is bound to the host, and hidden from scripts and plain http', async () => {
+    const response = await request(named.app).get('/').set('Host', 'shop.example').expect(200);
+    expect(cookieOf(response)).toMatch(/^__Host-shop=/);
+    const attributes = cookieOf(response).split('; ').slice(1);
+    expect(attributes).toEqual(expect.arrayContaining(['Secure', 'HttpOnly', 'SameSite=Lax', 'Path=/']));
+    expect(attributes.join()).not.toContain('Domain');
+  });
+
+  test('that is altered, forged or huge is ignored and set anew', async () => {
+    const own = cookieOf(await request(shop.app).get('/')).split(';')[0] ?? '';
+    for (const cookie of [
+      `${own}x`,
+      own.replace('s%3A', 's%3Aa'),
+      'shop=mug*1',
+      `shop=${'x'.repeat(8_000)}`,
+      'shop=%ZZ',
+    ]) {
+      const response = await request(shop.app).get('/basket').set('Cookie', cookie).expect(200);
+      expect(cookieOf(response)).toMatch(/^shop=s%3A/);
+      expect(response.text).toContain('nothing in your basket');
+    }
+    const response = await request(shop.app).get('/').set('Cookie', own).expect(200);
+    expect(cookieOf(response)).toBe('');
+  });
+});
+
+describe('every page', () => {
+  test('may load and send to nothing but the shop and the payment page', async () => {
+    const { headers } = await request(shop.app).get('/').expect(200);
+    const policy = headers['content-security-policy'] ?? '';
+    expect(policy.split(';')).toEqual(
+      expect.arrayContaining(["default-src 'none'", `form-action 'self' ${checkoutOrigin}`]),
+    );
+    expect(policy).not.toMatch(/unsafe|https?:\/\/(?!pay\.dojo\.test)|\*/);
+    expect(headers['x-content-type-options']).toBe('nosniff');
+    expect(headers['x-powered-by']).toBeUndefined();
+  });
+
+  test.each([
+    ['a test shop', 1],
+    ['a real shop', 0],
+  ])('of %s says whether money is taken', async (what, count) => {
+    const own = await openShop({ app: { isTestShop: what === 'a test shop' } });
+    try {
+      for (const path of ['/', '/basket', '/nothing-here']) {
+        const { text } = await request(own.app).get(path);
+        expect(text.split('This is a test shop. No money will be taken.')).toHaveLength(count + 1);
+      }
+    } finally {
+      await own.close();
+    }
+  });
+
+  test('escapes what a catalogue holds', async () => {
+    const hostile = '"><img src=x onerror=alert(1)>';
+    const [mug] = catalogueFile.products;
+    const file = {
+      ...catalogueFile,
+      shopName: hostile,
+      strapline: hostile,
+      delivery: { ...catalogueFile.delivery, caption: hostile },
+      products: [{ ...mug, name: hostile, description: hostile, pictureAlt: hostile }],
+    };
+    const own = await openShop({ catalogue: parseCatalogue(JSON.stringify(file)) });
+    try {
+      const shopper = createShopper(own);
+      await shopper.add('mug');
+      for (const path of ['/', '/basket', '/nothing-here']) {
+        const { text } = await shopper.get(path);
+        expect(text).toContain('&lt;img');
+        expect(text).not.toContain('<img src=x');
+      }
+    } finally {
+      await own.close();
+    }
+  });
+
+  test.each([
+    ['%2e%2e on a foreign name', '//evil.example/%2e%2e'],
+    ['a page that is not there', '/nothing-here'],
+    ['a file of the project', '/package.json'],
+    ['a file of git', '/.git/config'],
+  ])('that is %s is 404 and leads nowhere', async (_what, path) => {
+    const response = await rawGet(path);
+    expect(response.status).toBe(404);
+    expect(response.location).toBeNull();
+  });
+});
+
+describe('files', () => {
+  test('of the shop are served with their type, and may be kept for a while', async () => {
+    const response = await request(shop.app)
+      .get('/static/shop.css')
+      .expect(200)
+      .expect('Content-Type', /text\/css/);
+    expect(response.headers['cache-control']).toContain('max-age');
+    expect(response.headers['x-content-type-options']).toBe('nosniff');
+  });
+
+  test.each([
+    '/static/../package.json',
+    '/static/%2e%2e%2fpackage.json',
+    '/static/..%5cpackage.json',
+    '/static/%252e%252e/package.json',
+    '/static/.env',
+    '/static/shop.css%00.png',
+    '/static/%ZZ',
+    '/static/',
+    '/static/products',
+    '/static/shop.css.map',
+    '/static/main.ts',
+    '/static/layout.ejs',
+  ])('are all there is: %s is 404', async (path) => {
+    expect((await rawGet(path)).status).toBe(404);
+  });
+});
+
+test('a page whose template breaks is 500 without a word of the code', async () => {
+  const { statusCode, text } = await brokenPage();
+  expect(statusCode).toBe(500);
+  expect(text).not.toMatch(/at .*\(|\.ts|\.ejs|node_modules|TypeError/);
+});
+
+/** A catalogue whose price cannot be written breaks the page that shows it. */
+async function brokenPage() {
+  const basket = { sku: 'mug', quantity: '1' };
+  const shopper = createShopper(shop);
+  await shopper.submit('/basket', basket);
+  const [product] = shop.deps.catalogue.products.values();
+  const price = Object.getOwnPropertyDescriptor(product, 'price') ?? {};
+  try {
+    Object.defineProperty(product, 'price', { configurable: true, get: () => JSON.parse('broken') });
+    const { statusCode, text } = await shopper.get('/basket');
+    return { statusCode, text };
+  } finally {
+    Object.defineProperty(product, 'price', price);
+  }
+}
+
+/** A path as it stands: clients tidy paths up before they send them. */
+async function rawGet(path: string): Promise<{ status: number; location: string | null }> {
+  const server = shop.app.listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const address = server.address();
+  const socket = connect(typeof address === 'object' && address !== null ? address.port : 0, '127.0.0.1');
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
+  let response = '';
+  for await (const chunk of socket) response += chunk;
+  server.close();
+  return {
+    status: Number(response.slice(9, 12)),
+    location: /^location: (.*)$/im.exec(response)?.[1] ?? null,
+  };
+}

@@ -1,0 +1,209 @@
+import { expect, test } from 'vitest';
+import { apiReleases, resolveApiVersion } from '../../src/simulator/api-version.ts';
+import { apiHeaders, callApi, createIntent, minimalIntent, openApi, startSimulator } from './support.ts';
+
+const traceIdPattern = /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/;
+
+test.each([
+  ['no key', {}],
+  ['a Base64 key', { authorization: `Basic ${btoa('sk_sandbox_test:')}` }],
+  ['a bearer key', { authorization: 'Bearer sk_sandbox_test' }],
+  ['a live key', { authorization: 'Basic sk_prod_live' }],
+  ['an obsolete kind of key', { authorization: 'Basic sk_test_old' }],
+])('a call with %s is a 401 problem', async (_name, headers) => {
+  const simulator = await startSimulator();
+  const reply = await callApi(simulator, {
+    method: 'GET',
+    path: '/webhooks',
+    headers: { version: '2026-02-27', ...headers } as Record<string, string>,
+  });
+  expect(reply.status).toBe(401);
+  expect(reply.contentType).toContain('application/problem+json');
+  expect(reply.body).toMatchObject({ status: 401, title: 'Unauthorized' });
+  expect(reply.body.traceId).toMatch(traceIdPattern);
+});
+
+test.each([undefined, '', 'latest', '2026-2-27', '2026-02-30', '2026-13-01', '2026-02-27T00:00:00Z'])(
+  'a version header of %j is a 400 problem',
+  async (version) => {
+    const simulator = await startSimulator();
+    const { version: _version, ...headers } = apiHeaders;
+    const reply = await callApi(simulator, {
+      method: 'POST',
+      path: '/payment-intents',
+      body: minimalIntent,
+      headers: version === undefined ? headers : { ...headers, version },
+    });
+    expect(reply.status).toBe(400);
+    expect(Object.keys(reply.body.errors)).toEqual(['Version']);
+  },
+);
+
+test.each([
+  ['2019-01-01', '2022-04-07'],
+  ['2022-04-07', '2022-04-07'],
+  ['2022-07-04', '2022-04-07'],
+  ['2024-02-05', '2024-02-05'],
+  ['2026-02-26', '2025-09-10'],
+  ['2026-11-22', '2026-02-27'],
+])('version %s is answered by release %s', (asked, release) => {
+  expect(resolveApiVersion(asked)).toBe(release);
+  expect(apiReleases).toContain(release);
+});
+
+test('a version that is no release is accepted, as Dojo’s own samples need', async () => {
+  const simulator = await startSimulator();
+  const headers = { authorization: apiHeaders.authorization, Version: '2022-07-04' };
+  const reply = await callApi(simulator, { method: 'GET', path: '/webhooks/events', headers });
+  expect(reply.status).toBe(200);
+});
+
+test('paths work with and without a trailing slash', async () => {
+  const simulator = await startSimulator();
+  const created = await callApi(simulator, {
+    method: 'POST',
+    path: '/payment-intents/',
+    body: minimalIntent,
+  });
+  expect(created.status).toBe(200);
+  for (const path of [`/payment-intents/${created.body.id}`, `/payment-intents/${created.body.id}/`]) {
+    const found = await callApi(simulator, { method: 'GET', path });
+    expect(found.body.id).toBe(created.body.id);
+  }
+});
+
+test('property names are read without regard to case, and unknown members are ignored', async () => {
+  const simulator = await startSimulator();
+  const intent = await createIntent(simulator, {
+    amount: undefined,
+    AMOUNT: { Value: 500, CURRENCYCODE: 'EUR', unknown: 1 },
+    CaptureMode: 'Manual',
+    AutoExpireAction: 'Capture',
+    AutoExpireIn: '00:00:55',
+    Metadata: { KeepsItsCase: 'yes' },
+    ItemLines: [{ Name: 'Mug', amounttotal: { value: 500, currencyCode: 'EUR' } }],
+    userAgent: 'retired',
+  });
+  expect(intent).toMatchObject({
+    amount: { value: 500, currencyCode: 'EUR' },
+    captureMode: 'Manual',
+    autoExpireAction: 'Capture',
+    autoExpireIn: '00:00:55',
+    metadata: { KeepsItsCase: 'yes' },
+    itemLines: [{ name: 'Mug', amountTotal: { value: 500, currencyCode: 'EUR' } }],
+  });
+  expect(intent).not.toHaveProperty('userAgent');
+});
+
+test.each([
+  ['an empty body', '', ['Amount', 'Reference']],
+  ['broken JSON', '{"amount":', null],
+  ['an array', '[]', null],
+  ['null', 'null', null],
+  ['no members', {}, ['Amount', 'Reference']],
+  ['an amount that is a number', { ...minimalIntent, amount: 1234 }, ['Amount']],
+  [
+    'a value in a string',
+    { ...minimalIntent, amount: { value: '1234', currencyCode: 'GBP' } },
+    ['Amount.Value'],
+  ],
+  [
+    'a fraction of a penny',
+    { ...minimalIntent, amount: { value: 12.5, currencyCode: 'GBP' } },
+    ['Amount.Value'],
+  ],
+  ['no money at all', { ...minimalIntent, amount: { value: 0, currencyCode: 'GBP' } }, ['Amount.Value']],
+  [
+    'an unknown currency',
+    { ...minimalIntent, amount: { value: 1, currencyCode: 'USD' } },
+    ['Amount.CurrencyCode'],
+  ],
+  ['an empty reference', { ...minimalIntent, reference: '' }, ['Reference']],
+  ['a reference of 61 characters', { ...minimalIntent, reference: 'x'.repeat(61) }, ['Reference']],
+  ['a capture mode in lower case', { ...minimalIntent, captureMode: 'auto' }, ['CaptureMode']],
+  ['a line without an amount', { ...minimalIntent, itemLines: [{}] }, ['ItemLines[0].AmountTotal']],
+  [
+    'a script as cancelUrl',
+    { ...minimalIntent, config: { cancelUrl: 'javascript:alert(1)' } },
+    ['Config.CancelUrl'],
+  ],
+  [
+    'a script with a line break as redirectUrl',
+    { ...minimalIntent, config: { redirectUrl: 'java\nscript:alert(1)' } },
+    ['Config.RedirectUrl'],
+  ],
+  [
+    'data as redirectUrl',
+    { ...minimalIntent, config: { redirectUrl: 'data:text/html,x' } },
+    ['Config.RedirectUrl'],
+  ],
+  [
+    'a relative redirectUrl',
+    { ...minimalIntent, config: { redirectUrl: '/return' } },
+    ['Config.RedirectUrl'],
+  ],
+  [
+    'a quotation mark in cancelUrl',
+    { ...minimalIntent, config: { cancelUrl: 'https://shop.example/?"><img>' } },
+    ['Config.CancelUrl'],
+  ],
+  [
+    'a host that would end the page policy',
+    { ...minimalIntent, config: { redirectUrl: 'http://a;sandbox/' } },
+    ['Config.RedirectUrl'],
+  ],
+  [
+    'an auto-expiry of 30 seconds',
+    { ...minimalIntent, captureMode: 'Manual', autoExpireIn: '00:00:30' },
+    ['AutoExpireIn'],
+  ],
+])('creating with %s is a 400 problem', async (_name, body, fields) => {
+  const simulator = await startSimulator();
+  const reply = await callApi(simulator, { method: 'POST', path: '/payment-intents', body });
+  expect(reply.status).toBe(400);
+  expect(reply.body.traceId).toMatch(traceIdPattern);
+  if (fields === null) expect(reply.body).not.toHaveProperty('errors');
+  else expect(Object.keys(reply.body.errors).toSorted()).toEqual(fields);
+  expect(simulator.paymentIntents()).toEqual([]);
+});
+
+test('a path that Dojo does not have is a 404 problem', async () => {
+  const simulator = await startSimulator();
+  const reply = await callApi(simulator, { method: 'GET', path: '/nowhere', offSpec: true });
+  expect(reply.status).toBe(404);
+  expect(reply.body).toMatchObject({ status: 404, title: 'Not Found' });
+});
+
+test.runIf(openApi)(
+  'the create examples of the specification are accepted and answered in kind',
+  async () => {
+    const simulator = await startSimulator();
+    const examples = openApi?.examples('POST', '/payment-intents') ?? [];
+    expect(examples.map(({ name }) => name)).toEqual(['Auto', 'Manual']);
+    for (const { request, response } of examples) {
+      const reply = await callApi(simulator, { method: 'POST', path: '/payment-intents', body: request });
+      expect(reply.status).toBe(200);
+      const expected = response as Record<string, unknown>;
+      expect(Object.keys(reply.body)).toEqual(expect.arrayContaining(Object.keys(expected)));
+      for (const name of [
+        'captureMode',
+        'status',
+        'paymentMethods',
+        'amount',
+        'totalAmount',
+        'refundedAmount',
+        'reference',
+        'description',
+        'itemLines',
+        'taxLines',
+        'paymentSource',
+        'autoExpireAction',
+        'autoExpireIn',
+        'clientSessionSecretExpirationDate',
+        'paymentEvents',
+        'terminalSessionHistory',
+      ])
+        expect(reply.body[name]).toEqual(expected[name]);
+    }
+  },
+);

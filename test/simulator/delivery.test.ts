@@ -1,0 +1,163 @@
+import { createHmac } from 'node:crypto';
+import { expect, test, vi } from 'vitest';
+import { createWebhookSecret, signWebhook } from '../../src/dojo/webhook.ts';
+import {
+  callApi,
+  cards,
+  createIntent,
+  type Delivered,
+  startReceiver,
+  startSimulator,
+  submitForm,
+  subscribe,
+} from './support.ts';
+
+/** Written apart from the code under test: 32 upper-case pairs joined by dashes. */
+function expectedSignature(body: Buffer, secret: string): string {
+  const hex = createHmac('sha256', secret).update(body).digest('hex').toUpperCase();
+  return `sha256=${hex.replace(/(..)(?=.)/g, '$1-')}`;
+}
+
+function parse({ body }: Delivered) {
+  return JSON.parse(body.toString('utf8'));
+}
+
+const demoBody =
+  '{"id":"evt_demo1","event":"payment_intent.status_updated","accountId":"acc_demo","createdAt":"2026-11-22T10:00:00.1234567Z","data":{"paymentIntentId":"pi_sandbox_demo","paymentStatus":"Captured","captureMode":"Auto"}}';
+
+test.each([
+  [
+    'ZGVtb19zZWNyZXQ',
+    demoBody,
+    '34-E2-D9-00-8A-CE-F5-13-BB-92-E2-6B-3D-20-82-FF-43-90-42-12-B1-80-6C-D7-FF-46-F5-EA-E8-F4-D4-2D',
+  ],
+  [
+    'ZGVtb19zZWNyZXQ',
+    '{ "id":"evt_demo2", "note":"café £5" }\n',
+    '87-B1-46-A8-24-EE-DE-69-D5-E4-80-D5-38-F6-EB-9F-97-A9-7F-84-6D-9D-2C-24-4E-4F-4E-BA-B7-A1-52-79',
+  ],
+  [
+    'clé-secrète',
+    demoBody,
+    '52-06-F8-B0-7F-6B-B9-A7-35-21-C2-95-88-50-83-30-20-32-ED-B1-47-0C-A5-BE-DF-0E-17-CD-D7-47-03-3D',
+  ],
+])('the worked example with secret %s gives its signature', (secret, body, pairs) => {
+  expect(signWebhook(Buffer.from(body), createWebhookSecret(secret))).toBe(`sha256=${pairs}`);
+  expect(expectedSignature(Buffer.from(body), secret)).toBe(`sha256=${pairs}`);
+});
+
+test('a payment is told to the shop, signed over the bytes that were sent', async () => {
+  const simulator = await startSimulator();
+  const receiver = await startReceiver();
+  const { secrets } = await subscribe(simulator, receiver.url);
+  const { id } = await createIntent(simulator);
+  await submitForm(simulator, `/checkout/${id}`, cards.success);
+  const delivered = await receiver.next();
+  expect(delivered.headers['dojo-signature']).toBe(expectedSignature(delivered.body, secrets[0].value));
+  expect(delivered.headers['content-type']).toContain('application/json');
+  expect(parse(delivered)).toEqual({
+    id: expect.stringMatching(/^evt_/),
+    event: 'payment_intent.status_updated',
+    accountId: expect.stringMatching(/^acc_/),
+    createdAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z$/),
+    data: { paymentIntentId: id, paymentStatus: 'Captured', captureMode: 'Auto' },
+  });
+});
+
+test('a reservation and a cancellation are told, a decline is not', async () => {
+  const simulator = await startSimulator();
+  const receiver = await startReceiver();
+  await subscribe(simulator, receiver.url);
+  const { id } = await createIntent(simulator, { captureMode: 'Manual' });
+  await submitForm(simulator, `/checkout/${id}`, cards.decline);
+  await submitForm(simulator, `/checkout/${id}`, cards.success);
+  expect(parse(await receiver.next()).data).toMatchObject({
+    paymentStatus: 'Authorized',
+    captureMode: 'Manual',
+  });
+  const other = await createIntent(simulator);
+  await callApi(simulator, { method: 'DELETE', path: `/payment-intents/${other.id}` });
+  expect(parse(await receiver.next()).data).toMatchObject({
+    paymentIntentId: other.id,
+    paymentStatus: 'Canceled',
+  });
+  expect(receiver.left()).toBe(0);
+});
+
+test('a creation is told to whom subscribed to it', async () => {
+  const simulator = await startSimulator();
+  const receiver = await startReceiver();
+  await subscribe(simulator, receiver.url, ['payment_intent.created']);
+  const { id } = await createIntent(simulator);
+  expect(parse(await receiver.next())).toMatchObject({
+    event: 'payment_intent.created',
+    data: { paymentIntentId: id, paymentStatus: 'Created' },
+  });
+});
+
+test('a delivery is repeated, byte for byte, until a 2xx comes', async () => {
+  const simulator = await startSimulator({ retryDelaysMs: [1, 1, 1, 1] });
+  const receiver = await startReceiver([500, 401, 302, 'no answer', 204]);
+  await subscribe(simulator, receiver.url);
+  const { id } = await createIntent(simulator);
+  await submitForm(simulator, `/checkout/${id}`, cards.success);
+  const bodies = [];
+  for (let count = 0; count < 5; count += 1) bodies.push((await receiver.next()).body.toString('utf8'));
+  expect(new Set(bodies).size).toBe(1);
+  await vi.waitFor(() => expect(simulator.deliveries()[0]?.state).toBe('delivered'));
+  const [delivery] = simulator.deliveries();
+  expect(delivery?.attempts.map(({ status }) => status)).toEqual([500, 401, 302, null, 204]);
+  expect(delivery?.paymentIntentId).toBe(id);
+});
+
+test('a delivery is given up after the last try', async () => {
+  const simulator = await startSimulator({ retryDelaysMs: [1] });
+  const receiver = await startReceiver([500, 500]);
+  await subscribe(simulator, receiver.url);
+  const { id } = await createIntent(simulator);
+  await submitForm(simulator, `/checkout/${id}`, cards.success);
+  await receiver.next();
+  await receiver.next();
+  await vi.waitFor(() => expect(simulator.deliveries()[0]?.state).toBe('given-up'));
+});
+
+test('a shop that never answers does not hold up the shopper', async () => {
+  const simulator = await startSimulator({ deliveryTimeoutMs: 20, retryDelaysMs: [60_000] });
+  const receiver = await startReceiver(['no answer']);
+  await subscribe(simulator, receiver.url);
+  const { id } = await createIntent(simulator, { config: { redirectUrl: 'https://shop.example/r' } });
+  const paid = await submitForm(simulator, `/checkout/${id}`, cards.success);
+  expect(paid.status).toBe(303);
+  expect(simulator.deliveries()[0]?.attempts).toEqual([]);
+  await receiver.next();
+});
+
+test('the secret that was activated last signs', async () => {
+  const simulator = await startSimulator();
+  const receiver = await startReceiver();
+  const { id: subscriptionId } = await subscribe(simulator, receiver.url);
+  const path = `/webhooks/${subscriptionId}/secrets`;
+  const [fresh] = (await callApi(simulator, { method: 'POST', path })).body.secrets;
+  const pay = async () => {
+    const { id } = await createIntent(simulator);
+    await submitForm(simulator, `/checkout/${id}`, cards.success);
+    const delivered = await receiver.next();
+    return delivered.headers['dojo-signature'] === expectedSignature(delivered.body, fresh.value);
+  };
+  expect(await pay()).toBe(false);
+  await callApi(simulator, { method: 'PUT', path: `${path}/${fresh.id}/activate` });
+  expect(await pay()).toBe(true);
+});
+
+test('closing drops what was still to be delivered', async () => {
+  const simulator = await startSimulator({ retryDelaysMs: [60_000] });
+  const receiver = await startReceiver([500]);
+  await subscribe(simulator, receiver.url);
+  const { id } = await createIntent(simulator);
+  await submitForm(simulator, `/checkout/${id}`, cards.success);
+  await receiver.next();
+  await vi.waitFor(() => expect(simulator.deliveries()[0]?.attempts).toHaveLength(1));
+  const startedMs = performance.now();
+  await simulator.close();
+  expect(performance.now() - startedMs).toBeLessThan(5000);
+});

@@ -1,0 +1,265 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { priceBasket } from '../../src/shop/basket.ts';
+import { createOrderId, createToken, type Order, referenceOf } from '../../src/shop/order.ts';
+import { openStore } from '../../src/store/open-store.ts';
+import type { NewOrder, OrderStore, ReceivedEvent } from '../../src/store/order-store.ts';
+import { StoreError } from '../../src/store/order-store.ts';
+import { testCatalogue } from '../support/catalogue.ts';
+
+const now = new Date('2026-11-22T10:00:00Z');
+const later = (seconds: number) => new Date(now.getTime() + seconds * 1000);
+let folder: string;
+let store: OrderStore;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'store-'));
+});
+afterEach(async () => {
+  await store.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const fileUrl = () => `sqlite:${join(folder, 'deep', 'orders.db')}`;
+
+let made = 0;
+function newOrder(replaced: Partial<NewOrder> = {}): NewOrder {
+  made += 1;
+  const id = createOrderId(now, made);
+  const priced = priceBasket(testCatalogue, [{ sku: 'mug', quantity: 1 }]);
+  if (priced.kind !== 'priced') throw new Error('The basket of the tests has a price.');
+  return {
+    id,
+    reference: referenceOf(id),
+    token: createToken(id, 'S'.repeat(24)),
+    checkoutKey: `key-${made}`,
+    shopperId: 'shopper',
+    basket: priced.basket,
+    createdAt: now,
+    ...replaced,
+  };
+}
+
+let events = 0;
+function event(paymentIntentId: string, paymentStatus: string | null): ReceivedEvent {
+  events += 1;
+  return {
+    eventId: `evt_${events}`,
+    event: 'payment_intent.status_updated',
+    createdAt: now,
+    paymentIntentId,
+    paymentStatus,
+    body: Buffer.from(`event ${events}`),
+    digest: Buffer.alloc(32, events),
+    secret: 'whs_00000000',
+    receivedAt: now,
+  };
+}
+
+async function place(order = newOrder()): Promise<Order> {
+  const placed = await store.placeOrder(order);
+  if (placed.kind === 'id-taken') throw new Error('The id was taken.');
+  return placed.order;
+}
+
+async function attach(order: Order, intentId: string): Promise<Order> {
+  const begun = await store.beginAttempt(order.id, now, later(15));
+  if (begun.kind !== 'begun') throw new Error(`The attempt could not begin: ${begun.kind}.`);
+  const intent = { id: intentId, paymentLink: 'https://pay.dojo.test/x', expireAt: later(3600) };
+  const attached = await store.attachIntent(order.id, begun.number, intent, now);
+  if (attached.kind !== 'attached') throw new Error(`The intent was not attached: ${attached.kind}.`);
+  return attached.order;
+}
+
+// The same contract whatever the database; PostgreSQL joins this table.
+describe.each([
+  ['a SQLite file', () => openStore(fileUrl())],
+  ['SQLite in memory', () => openStore('sqlite::memory:')],
+])('the order store on %s', (_name, open) => {
+  beforeEach(async () => {
+    store = await open();
+  });
+
+  test('gives back every member of an order as it was stored', async () => {
+    const order = newOrder();
+    await place(order);
+    const stored = { ...order, status: 'placed', holds: [], updatedAt: now, attempts: [] };
+    expect(await store.findOrderByToken(order.token)).toEqual(stored);
+    expect(await store.findOrderByCheckoutKey(order.checkoutKey)).toEqual(stored);
+  });
+
+  test('keeps every character of a name', async () => {
+    const order = newOrder();
+    const name = '☕ שלום e\u0301 \u{1F469}\u200D\u{1F373} "quoted" \\ <b>';
+    const lines = order.basket.lines.map((line) => ({ ...line, name }));
+    await place({ ...order, basket: { ...order.basket, lines } });
+    expect((await store.findOrderByToken(order.token))?.basket.lines[0]?.name).toBe(name);
+  });
+
+  test('takes one order a checkout key, from many requests at once', async () => {
+    const orders = Array.from({ length: 20 }, () => newOrder({ checkoutKey: 'the same' }));
+    const placed = await Promise.all(orders.map((order) => store.placeOrder(order)));
+    expect(placed.filter((outcome) => outcome.kind === 'placed')).toHaveLength(1);
+    expect(new Set(placed.map((outcome) => outcome.kind !== 'id-taken' && outcome.order.id)).size).toBe(1);
+  });
+
+  test('refuses an id that another order has', async () => {
+    const order = await place();
+    expect(await store.placeOrder(newOrder({ id: order.id }))).toEqual({ kind: 'id-taken' });
+  });
+
+  test('lets one attempt begin at a time, from many requests at once', async () => {
+    const order = await place();
+    const begun = await Promise.all(
+      Array.from({ length: 20 }, () => store.beginAttempt(order.id, now, later(15))),
+    );
+    expect(begun.filter((outcome) => outcome.kind === 'begun')).toHaveLength(1);
+    expect(begun.filter((outcome) => outcome.kind === 'under-way')).toHaveLength(19);
+  });
+
+  test('lets another attempt begin when the lease has ended, and takes no intent for the first any more', async () => {
+    const order = await place();
+    await store.beginAttempt(order.id, now, later(15));
+    expect(await store.beginAttempt(order.id, later(14), later(30))).toMatchObject({ kind: 'under-way' });
+    expect(await store.beginAttempt(order.id, later(15), later(30))).toEqual({ kind: 'begun', number: 2 });
+    const intent = { id: 'pi_late', paymentLink: 'https://pay.dojo.test/x', expireAt: null };
+    expect(await store.attachIntent(order.id, 1, intent, later(16))).toEqual({ kind: 'lost' });
+    expect((await store.findOrderByToken(order.token))?.attempts.map((attempt) => attempt.state)).toEqual([
+      'ambiguous',
+      'sending',
+    ]);
+  });
+
+  test('counts three attempts that may have made an intent, and none that surely did not', async () => {
+    const order = await place();
+    const end = (number: number, state: 'refused' | 'ambiguous' | 'mismatched') =>
+      store.endAttempt(order.id, number, { state, paymentIntentId: null });
+    for (const [number, state] of [
+      [1, 'refused'],
+      [1, 'ambiguous'],
+      [2, 'refused'],
+      [2, 'mismatched'],
+      [3, 'ambiguous'],
+    ] as const) {
+      expect(await store.beginAttempt(order.id, now, later(15))).toEqual({ kind: 'begun', number });
+      await end(number, state);
+    }
+    expect(await store.beginAttempt(order.id, now, later(15))).toMatchObject({ kind: 'exhausted' });
+  });
+
+  test('begins no attempt for an order that has a link, or needs none', async () => {
+    const order = await place();
+    await attach(order, 'pi_1');
+    expect(await store.beginAttempt(order.id, now, later(15))).toMatchObject({ kind: 'attached' });
+    await store.recordEvents([event('pi_1', 'Captured')]);
+    expect(await store.beginAttempt(order.id, now, later(15))).toMatchObject({ kind: 'settled' });
+  });
+
+  test('applies several events in one commit, each to its own order, each answered', async () => {
+    const one = await place();
+    const two = await place();
+    await attach(one, 'pi_1');
+    await attach(two, 'pi_2');
+    const captured = event('pi_1', 'Captured');
+    const answers = await store.recordEvents([
+      captured,
+      event('pi_unknown', 'Captured'),
+      captured,
+      event('pi_2', 'Canceled'),
+      event('pi_1', null),
+    ]);
+    expect(answers.map((answer) => answer.kind)).toEqual(['applied', 'kept', 'duplicate', 'applied', 'kept']);
+    expect((await store.findOrderByToken(one.token))?.status).toBe('paid');
+    expect((await store.findOrderByToken(two.token))?.status).toBe('canceled');
+  });
+
+  test('applies what it heard of an intent before it was attached', async () => {
+    const order = await place();
+    await store.recordEvents([event('pi_1', 'Captured'), event('pi_1', 'Refunded')]);
+    expect(await attach(order, 'pi_1')).toMatchObject({ status: 'refunded' });
+  });
+
+  test('gives one intent to one attempt only', async () => {
+    await attach(await place(), 'pi_1');
+    const other = await place();
+    await store.beginAttempt(other.id, now, later(15));
+    const intent = { id: 'pi_1', paymentLink: 'https://pay.dojo.test/x', expireAt: null };
+    expect(await store.attachIntent(other.id, 1, intent, now)).toEqual({ kind: 'taken' });
+  });
+
+  test('leaves an order as it was when it hears nothing new', async () => {
+    const order = await place();
+    await attach(order, 'pi_1');
+    await store.recordEvents([event('pi_1', 'Captured')]);
+    const before = await store.findOrderByToken(order.token);
+    await store.recordEvents([{ ...event('pi_1', 'Captured'), receivedAt: later(99) }]);
+    expect(await store.findOrderByToken(order.token)).toEqual(before);
+  });
+
+  test('finds nothing by a token with the right id and the wrong secret', async () => {
+    const order = await place();
+    expect(await store.findOrderByToken(createToken(order.id, 'T'.repeat(24)))).toBeNull();
+  });
+});
+
+describe('the order store on a SQLite file', () => {
+  test('is still there when the shop is started again', async () => {
+    store = await openStore(fileUrl());
+    const order = await place();
+    await store.close();
+    store = await openStore(fileUrl());
+    expect(await store.findOrderByToken(order.token)).toMatchObject({ reference: order.reference });
+  });
+
+  test('waits for another process that writes, without holding up anything else', async () => {
+    store = await openStore(fileUrl());
+    const other = new DatabaseSync(fileUrl().slice('sqlite:'.length));
+    other.exec('BEGIN IMMEDIATE');
+    let turns = 0;
+    const turning = setInterval(() => {
+      turns += 1;
+      if (turns === 20) other.exec('ROLLBACK');
+    }, 5);
+    await place();
+    clearInterval(turning);
+    other.close();
+    expect(turns).toBeGreaterThanOrEqual(20);
+  });
+
+  test('says so, and stores nothing, where another process never lets go', async () => {
+    store = await openStore(fileUrl());
+    const other = new DatabaseSync(fileUrl().slice('sqlite:'.length));
+    other.exec('BEGIN IMMEDIATE');
+    await expect(place()).rejects.toThrow(StoreError);
+    await expect(store.checkWritable()).rejects.toThrow(StoreError);
+    other.close();
+    await expect(store.checkWritable()).resolves.toBeUndefined();
+  });
+
+  test('keeps all or nothing of what is recorded together', async () => {
+    store = await openStore(fileUrl());
+    const order = await place();
+    await attach(order, 'pi_1');
+    const broken = { ...event('pi_1', 'Captured'), event: null as unknown as string };
+    await expect(store.recordEvents([event('pi_1', 'Captured'), broken])).rejects.toThrow(StoreError);
+    expect((await store.findOrderByToken(order.token))?.status).toBe('awaiting_payment');
+  });
+
+  test('that a newer shop has made is refused', async () => {
+    store = await openStore(fileUrl());
+    await store.close();
+    const file = new DatabaseSync(fileUrl().slice('sqlite:'.length));
+    file.exec("INSERT INTO migrations (name) VALUES ('9999-later.sql')");
+    file.close();
+    await expect(openStore(fileUrl())).rejects.toThrow(/newer version/);
+    store = await openStore('sqlite::memory:');
+  });
+
+  test('that is no database is refused by name', async () => {
+    store = await openStore('sqlite::memory:');
+    await expect(openStore(`sqlite:${folder}`)).rejects.toThrow(StoreError);
+  });
+});
