@@ -38,12 +38,14 @@ const origin = (fault: string) =>
     return z.NEVER;
   });
 
-const wholeNumber = (from: number, to: number) =>
-  z
+const wholeNumber = (from: number, to: number) => {
+  const fault = `must be a whole number from ${from} to ${to}`;
+  return z
     .string()
-    .regex(/^\d+$/, `must be a whole number from ${from} to ${to}`)
+    .regex(/^\d+$/, fault)
     .transform(Number)
-    .pipe(z.int().min(from).max(to, `must be a whole number from ${from} to ${to}`));
+    .refine((number) => number >= from && number <= to, fault);
+};
 
 const environmentSchema = z.object({
   NODE_ENV: z
@@ -66,12 +68,7 @@ const environmentSchema = z.object({
   DOJO_WEBHOOK_SECRETS: z
     .string()
     .default('')
-    .transform((text) =>
-      text
-        .split(',')
-        .map((secret) => secret.trim())
-        .filter(Boolean),
-    )
+    .transform(commaSeparated)
     .refine((secrets) => secrets.length <= 3, 'holds more than three secrets; keep those that are live'),
   DOJO_ACCOUNT_ID: z.string().optional(),
   DOJO_ALLOW_SANDBOX: flag().default(false),
@@ -90,12 +87,7 @@ const environmentSchema = z.object({
   PAYMENT_METHODS: z
     .string()
     .default('Card')
-    .transform((text) =>
-      text
-        .split(',')
-        .map((method) => method.trim())
-        .filter(Boolean),
-    )
+    .transform(commaSeparated)
     .refine((methods) => methods.length > 0, 'must name a payment method, such as Card or Card,Wallet'),
   CAPTURE_MODE: z.enum(captureModes, 'must be Auto or Manual').default('Auto'),
   PAYMENT_EXPIRY_MINUTES: wholeNumber(5, 43_200).default(60),
@@ -152,7 +144,7 @@ function faultsOf(error: z.ZodError): string[] {
 /** What would lose money or orders in production, each with its mend. */
 function productionFaults(env: Environment, runtime: { readonly sqliteVersion: string }): string[] {
   const key = env.DOJO_API_KEY ?? '';
-  const secrets = (env.DOJO_WEBHOOK_SECRETS ?? '').split(',').map((secret) => secret.trim());
+  const secrets = commaSeparated(env.DOJO_WEBHOOK_SECRETS ?? '');
   const apiUrl = env.DOJO_API_URL ?? liveApiUrl;
   const isSqlite = (env.DATABASE_URL ?? 'sqlite:').startsWith('sqlite:');
   const rules: readonly (readonly [boolean, string])[] = [
@@ -169,20 +161,22 @@ function productionFaults(env: Environment, runtime: { readonly sqliteVersion: s
       "DOJO_API_KEY: is the public key of Dojo's documentation, which anybody can read along with; use your own",
     ],
     [
-      secrets.some(
-        (secret) =>
-          secret.length < 16 || /change.?me|placeholder|example|your[-_ ]|^secret|(.)\1{7}/i.test(secret),
-      ),
+      secrets.length === 0 ||
+        secrets.some(
+          (secret) =>
+            secret.length < 16 || /change.?me|placeholder|example|your[-_ ]|^secret|(.)\1{7}/i.test(secret),
+        ),
       'DOJO_WEBHOOK_SECRETS: is missing, too short or a placeholder; get one with: npm run shop -- webhooks subscribe https://…/webhooks/dojo',
     ],
     [
-      !(env.PUBLIC_URL ?? '').startsWith('https://'),
+      (env.PUBLIC_URL ?? 'http://').startsWith('http://'),
       'PUBLIC_URL: must be the https:// origin that shoppers see',
     ],
     [env.SESSION_SECRET === undefined, 'SESSION_SECRET: is missing; make one with: openssl rand -hex 32'],
     [
-      env.DATABASE_URL === 'sqlite::memory:',
-      'DATABASE_URL: sqlite::memory: forgets every order; name a file, such as sqlite:data/orders.db',
+      // SQLite reads file: addresses too, and has more than one name for its memory.
+      /:memory:|mode=memory/i.test(env.DATABASE_URL ?? ''),
+      'DATABASE_URL: a database in memory forgets every order; name a file, such as sqlite:data/orders.db',
     ],
     [
       isSqlite && isOlder(runtime.sqliteVersion, oldestSqlite),
@@ -206,6 +200,13 @@ export function parseDojoAccess(env: Environment): z.output<typeof dojoAccessSch
 /** The secrets of a configuration as keys, in its order. */
 export function webhookSecrets(config: Config): ReturnType<typeof createWebhookSecret>[] {
   return config.DOJO_WEBHOOK_SECRETS.map(createWebhookSecret);
+}
+
+function commaSeparated(text: string): string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean);
 }
 
 function flag() {

@@ -12,6 +12,11 @@ const usage = `Commands for the merchant:
   npm run shop -- webhooks list                        show the account's subscriptions
 `;
 
+const webhookCommands: Readonly<Record<string, typeof subscribeWebhooks>> = {
+  subscribe: subscribeWebhooks,
+  list: listWebhooks,
+};
+
 await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<void> {
@@ -39,11 +44,6 @@ async function main(args: readonly string[]): Promise<void> {
     throw error;
   }
 }
-
-const webhookCommands: Readonly<Record<string, typeof subscribeWebhooks>> = {
-  subscribe: subscribeWebhooks,
-  list: listWebhooks,
-};
 
 function finish(exitCode: number, message: string): void {
   process.stderr.write(message);

@@ -1,8 +1,7 @@
-import { createServer, type Server } from 'node:http';
-import type { Express } from 'express';
+import { createServer, type RequestListener, type Server } from 'node:http';
 
 /** Limits that end slow and stalled requests with 408; Node's own parser answers the malformed with 400, 417 and 431. */
-export function createHttpServer(app: Express): Server {
+export function createHttpServer(app: RequestListener): Server {
   return createServer(
     {
       headersTimeout: 8_000,

@@ -1,0 +1,207 @@
+import { readFileSync } from 'node:fs';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { parseCatalogue } from '../../src/shop/catalogue.ts';
+import { findBarriers, openBrowser } from '../support/browser.ts';
+import { rows } from '../support/database.ts';
+import { type Market, openMarket } from '../support/market.ts';
+
+const catalogue = parseCatalogue(
+  readFileSync(new URL('../../src/shop/sample-catalogue.json', import.meta.url), 'utf8'),
+);
+const [product] = [...catalogue.products.values()];
+if (product === undefined) throw new Error('The sample catalogue is empty.');
+
+const cards = {
+  pays: { number: '5200 0000 0000 1005', code: '020' },
+  asks: { number: '5200 0000 0000 1096', code: '020' },
+  declined: { number: '4456 5300 0000 1013', code: '341' },
+};
+
+let market: Market;
+let browser: Browser;
+
+beforeEach(async () => {
+  market = await openMarket({ catalogue });
+  browser = await openBrowser();
+});
+afterEach(async () => {
+  await browser.close();
+  await market.close();
+});
+
+const orders = () => rows(market.shop, 'SELECT status, holds FROM orders');
+const fulfilments = () => rows(market.shop, 'SELECT order_id FROM fulfilments');
+const captured = () => market.simulator.paymentIntents().map((intent) => intent.status);
+
+async function goToPayment(page: Page, picture?: string): Promise<void> {
+  await page.goto(market.url);
+  await look(page, picture && `${picture}-1-shop`);
+  await page.getByRole('button', { name: `Add ${product?.name} to basket`, exact: true }).click();
+  await look(page, picture && `${picture}-2-basket`);
+  await page.getByRole('button', { name: /^Checkout £/ }).click();
+  await page.waitForURL(/\/checkout\/pi_sandbox_/);
+  await look(page, picture && `${picture}-3-payment`);
+}
+
+async function pay(page: Page, card: { number: string; code: string }): Promise<void> {
+  await page.getByLabel('Card number').fill(card.number);
+  await page.getByLabel('Expiry date').fill('12/29');
+  await page.getByLabel('Security code').fill(card.code);
+  await page.getByLabel('Name on card').fill('Ada Lovelace');
+  await page.getByRole('button', { name: /^Pay £/ }).click();
+}
+
+const thanks = (page: Page) => page.getByRole('heading', { level: 1, name: /Thank you/ });
+
+/** Every page on the way is looked at: by axe, at 320 px, and for the documentation where a picture is wanted. */
+async function look(page: Page, picture?: string): Promise<void> {
+  expect(await findBarriers(page)).toEqual([]);
+  if (picture && process.env.PICTURES)
+    await page.screenshot({ path: `docs/${picture}.jpg`, quality: 85, fullPage: true });
+}
+
+async function open(options: BrowserContextOptions = {}): Promise<Page> {
+  const context = await browser.newContext({ viewport: { width: 1200, height: 800 }, ...options });
+  return context.newPage();
+}
+
+describe('a shopper', () => {
+  test('pays, comes back to a page that thanks, and the store says paid because a webhook said so', async () => {
+    const page = await open();
+    await goToPayment(page, 'purchase');
+    await pay(page, cards.pays);
+    await thanks(page).waitFor();
+    await look(page, 'purchase-4-paid');
+    expect(orders()).toEqual([{ status: 'paid', holds: '' }]);
+    expect(fulfilments()).toHaveLength(1);
+    expect(captured()).toEqual(['Captured']);
+    await page.goto(`${market.url}/basket`);
+    expect(await page.getByText('There is nothing in your basket yet').count()).toBe(1);
+  });
+
+  test('without JavaScript pays all the same', async () => {
+    const page = await open({ javaScriptEnabled: false });
+    await goToPaymentWithoutScript(page);
+    await pay(page, cards.pays);
+    await page.waitForURL(/\/checkout\/success\//);
+    // The page may say "confirming" first; it asks again by itself.
+    await thanks(page).waitFor();
+    expect(orders()).toEqual([{ status: 'paid', holds: '' }]);
+  });
+
+  test('confirms that it is them, and pays', async () => {
+    const page = await open();
+    await goToPayment(page);
+    await pay(page, cards.asks);
+    await page.getByRole('heading', { name: 'Confirm it is you' }).waitFor();
+    await look(page, 'three-d-secure');
+    await page.getByRole('button', { name: 'Approve' }).click();
+    await thanks(page).waitFor();
+    expect(orders()).toEqual([{ status: 'paid', holds: '' }]);
+  });
+
+  test('refuses to confirm, tries another card, and pays with the same payment', async () => {
+    const page = await open();
+    await goToPayment(page);
+    await pay(page, cards.asks);
+    await page.getByRole('button', { name: 'Reject' }).click();
+    await page.getByRole('alert').waitFor();
+    expect(orders()).toEqual([{ status: 'awaiting_payment', holds: '' }]);
+    await pay(page, cards.pays);
+    await thanks(page).waitFor();
+    expect(captured()).toEqual(['Captured']);
+  });
+
+  test('is declined, tries another card, and pays with the same payment', async () => {
+    const page = await open();
+    await goToPayment(page);
+    await pay(page, cards.declined);
+    await page.getByRole('alert').waitFor();
+    await look(page, 'declined');
+    expect(orders()).toEqual([{ status: 'awaiting_payment', holds: '' }]);
+    await pay(page, cards.pays);
+    await thanks(page).waitFor();
+    expect(captured()).toEqual(['Captured']);
+    expect(orders()).toEqual([{ status: 'paid', holds: '' }]);
+  });
+
+  test('leaves the payment page, comes back, and goes on with the same payment', async () => {
+    const page = await open();
+    await goToPayment(page);
+    await page.getByRole('link', { name: 'Cancel' }).click();
+    await page.waitForURL(/\/checkout\/cancelled\//);
+    await look(page, 'left-the-payment-page');
+    expect(await page.getByText('Nothing was taken').count()).toBeGreaterThan(0);
+    await page.getByRole('link', { name: /^Pay £/ }).click();
+    await pay(page, cards.pays);
+    await thanks(page).waitFor();
+    expect(captured()).toEqual(['Captured']);
+  });
+
+  test('goes Back from the payment page, clicks Checkout again, and comes to the same payment', async () => {
+    const page = await open();
+    await goToPayment(page);
+    const link = page.url();
+    await page.goBack();
+    await page.getByRole('button', { name: /^Checkout £/ }).click();
+    await page.waitForURL(/\/checkout\/pi_sandbox_/);
+    expect(page.url()).toBe(link);
+    expect(orders()).toHaveLength(1);
+  });
+
+  test('double-clicks Checkout and has one order', async () => {
+    const page = await open();
+    await page.goto(market.url);
+    await page.getByRole('button', { name: `Add ${product?.name} to basket`, exact: true }).click();
+    await page.getByRole('button', { name: /^Checkout £/ }).dblclick();
+    await page.waitForURL(/\/checkout\/pi_sandbox_/);
+    expect(orders()).toHaveLength(1);
+    expect(captured()).toEqual(['Created']);
+  });
+
+  test('whose webhook is late reads that the payment is being confirmed, and then thanks', async () => {
+    market.holdWebhooks(true);
+    const page = await open();
+    await goToPayment(page);
+    await pay(page, cards.pays);
+    await page.getByText('We are confirming your payment. You need not pay again.').waitFor();
+    await look(page, 'confirming');
+    expect(orders()).toEqual([{ status: 'awaiting_payment', holds: '' }]);
+    expect(fulfilments()).toEqual([]);
+    market.holdWebhooks(false);
+    await thanks(page).waitFor();
+    expect(orders()).toEqual([{ status: 'paid', holds: '' }]);
+  });
+
+  test('sees what was bought, and another browser with the address sees the status only', async () => {
+    const page = await open();
+    await goToPayment(page);
+    await pay(page, cards.pays);
+    await thanks(page).waitFor();
+    const token = rows(market.shop, 'SELECT token FROM orders')[0]?.token;
+    await page.goto(`${market.url}/orders/${token}`);
+    expect(await page.getByText(product?.name ?? '').count()).toBeGreaterThan(0);
+    const stranger = await open();
+    await stranger.goto(`${market.url}/orders/${token}`);
+    await look(stranger);
+    expect(await stranger.getByText(product?.name ?? '').count()).toBe(0);
+  });
+
+  test('who comes to a page that is not there is shown the way back', async () => {
+    const page = await open({ colorScheme: 'dark' });
+    await page.goto(`${market.url}/nothing-here`);
+    await look(page);
+    await page.getByRole('link', { name: /shop/i }).first().click();
+    await look(page);
+    expect(new URL(page.url()).pathname).toBe('/');
+  });
+});
+
+/** axe needs JavaScript in the page, so these pages are looked at by the other journeys. */
+async function goToPaymentWithoutScript(page: Page): Promise<void> {
+  await page.goto(market.url);
+  await page.getByRole('button', { name: `Add ${product?.name} to basket`, exact: true }).click();
+  await page.getByRole('button', { name: /^Checkout £/ }).click();
+  await page.waitForURL(/\/checkout\/pi_sandbox_/);
+}

@@ -1,0 +1,167 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openStore } from '../src/store/open-store.ts';
+import { freePort, type Program, start } from './support/program.ts';
+import { webhookSecret } from './support/shop.ts';
+import { sign, statusUpdate } from './support/webhook.ts';
+
+let folder: string;
+let port: number;
+const programs: Program[] = [];
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'main-'));
+  port = await freePort();
+});
+afterEach(async () => {
+  for (const program of programs.splice(0)) {
+    program.child.kill('SIGKILL');
+    await program.exited;
+  }
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function startShop(env: Record<string, string> = {}): Program {
+  const program = start('src/main.ts', {
+    cwd: folder,
+    env: {
+      PORT: String(port),
+      DOJO_API_KEY: 'sk_sandbox_x',
+      DOJO_WEBHOOK_SECRETS: webhookSecret,
+      SESSION_SECRET: 'a session secret of the tests, 32+',
+      ...env,
+    },
+  });
+  programs.push(program);
+  return program;
+}
+
+const open = /The shop is open/;
+
+describe('the shop as a process', () => {
+  test('says every fault of its environment at once, exits with 78, and listens to nobody', async () => {
+    const shop = startShop({ PORT: 'high', DOJO_API_KEY: 'key', CAPTURE_MODE: 'auto', LOG_LEVEL: 'loud' });
+    expect(await shop.exited).toBe(78);
+    const lines = shop.output().trim().split('\n');
+    expect(lines.map((line) => line.split(':')[0]).sort()).toEqual([
+      'CAPTURE_MODE',
+      'DOJO_API_KEY',
+      'LOG_LEVEL',
+      'PORT',
+    ]);
+  });
+
+  test('says what is wrong with a catalogue and with a database, and exits with 78', async () => {
+    writeFileSync(join(folder, 'catalogue.json'), '{"shopName": "x"}');
+    const catalogue = startShop({ CATALOGUE_FILE: 'catalogue.json' });
+    expect(await catalogue.exited).toBe(78);
+    expect(catalogue.output()).toMatch(/^CATALOGUE_FILE: products: /m);
+    const missing = startShop({ CATALOGUE_FILE: 'missing.json' });
+    expect(await missing.exited).toBe(78);
+    expect(missing.output()).toMatch(/^CATALOGUE_FILE: cannot be read/);
+    const database = startShop({ DATABASE_URL: `sqlite:${folder}` });
+    expect(await database.exited).toBe(78);
+    expect(database.output()).toMatch(/^DATABASE_URL: /);
+  });
+
+  test('says in one line that its port is in use', async () => {
+    const other = createServer().listen(port, '127.0.0.1');
+    const shop = startShop();
+    expect(await shop.exited).toBe(1);
+    expect(shop.output().trim().split('\n')).toEqual([expect.stringMatching(/^PORT: .* is in use/)]);
+    other.close();
+  });
+
+  test('reads .env, and keeps its orders below data/ where it was started', async () => {
+    writeFileSync(
+      join(folder, '.env'),
+      'SESSION_SECRET="from the file, thirty-two characters"\nHOST=localhost\n',
+    );
+    const shop = startShop();
+    await shop.said(open);
+    expect((await fetch(`http://localhost:${port}/readyz`)).status).toBe(200);
+    expect((await fetch(`http://localhost:${port}/healthz`)).status).toBe(200);
+    shop.child.kill('SIGTERM');
+    expect(await shop.exited).toBe(0);
+    await (await openStore(`sqlite:${join(folder, 'data', 'orders.db')}`)).close();
+  });
+
+  test('warns of what a developer may leave out', async () => {
+    const shop = startShop({ DOJO_WEBHOOK_SECRETS: '', SESSION_SECRET: '' });
+    await shop.said(open);
+    expect(shop.output()).toContain('DOJO_WEBHOOK_SECRETS is not set');
+    expect(shop.output()).toContain('SESSION_SECRET is not set');
+  });
+
+  test('writes JSON lines where nobody is looking at a terminal', async () => {
+    const shop = startShop();
+    await shop.said(open);
+    await fetch(`http://127.0.0.1:${port}/`);
+    await shop.said(/"path":"\/"/);
+    for (const line of shop.output().trim().split('\n')) expect(() => JSON.parse(line)).not.toThrow();
+  });
+
+  test.each(['SIGTERM', 'SIGINT'] as const)(
+    'on %s finishes what is in flight, takes nothing new, exits 0',
+    async (signal) => {
+      const shop = startShop();
+      await shop.said(open);
+      const body = statusUpdate({ paymentIntentId: 'pi_sandbox_T1', paymentStatus: 'Captured' });
+      const socket = connect(port, '127.0.0.1');
+      let answer = '';
+      socket.on('data', (chunk) => {
+        answer += chunk;
+      });
+      socket.write(
+        `POST /webhooks/dojo HTTP/1.1\r\nHost: x\r\nConnection: close\r\ndojo-signature: ${sign(body)}\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, 20)}`,
+      );
+      // The first half has arrived when a later request on another connection is answered.
+      await fetch(`http://127.0.0.1:${port}/healthz`);
+      shop.child.kill(signal);
+      await shop.said(/The shop is closing/);
+      await expect(fetch(`http://127.0.0.1:${port}/healthz`)).rejects.toThrow();
+      socket.write(body.slice(20));
+      expect(await shop.exited).toBe(0);
+      expect(answer).toMatch(/^HTTP\/1.1 200 OK/);
+      expect(answer).toMatch(/{"received":true}$/);
+      const again = startShop();
+      await again.said(open);
+      const repeat = await fetch(`http://127.0.0.1:${port}/webhooks/dojo`, {
+        method: 'POST',
+        headers: { 'dojo-signature': sign(body) },
+        body,
+      });
+      expect(repeat.status).toBe(200);
+      expect((await again.said(/"outcome":"(\w+)"/))[1]).toBe('duplicate');
+    },
+  );
+
+  test('takes webhooks while the name of Dojo does not resolve, and answers a checkout within three seconds', async () => {
+    const shop = startShop({ DOJO_API_URL: 'https://name.invalid' });
+    await shop.said(open);
+    const startedAt = performance.now();
+    const checkout = await fetch(`http://127.0.0.1:${port}/checkout`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ items: [{ sku: await firstSku(), quantity: 1 }] }),
+    });
+    expect(checkout.status).toBe(503);
+    expect(performance.now() - startedAt).toBeLessThan(3_000);
+    const body = statusUpdate({ paymentIntentId: 'pi_x', paymentStatus: 'Captured' });
+    const webhook = await fetch(`http://127.0.0.1:${port}/webhooks/dojo`, {
+      method: 'POST',
+      headers: { 'dojo-signature': sign(body) },
+      body,
+    });
+    expect(webhook.status).toBe(200);
+  });
+});
+
+async function firstSku(): Promise<string> {
+  const page = await (await fetch(`http://127.0.0.1:${port}/`)).text();
+  return /name="sku" value="([^"]+)"/.exec(page)?.[1] ?? '';
+}

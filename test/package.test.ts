@@ -1,0 +1,26 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+
+const read = (name: string) => JSON.parse(readFileSync(new URL(`../${name}`, import.meta.url), 'utf8'));
+const lock: { packages: Record<string, Entry> } = read('package-lock.json');
+const manifest: { allowScripts: Record<string, boolean> } = read('package.json');
+
+type Entry = { version?: string; integrity?: string; resolved?: string; hasInstallScript?: boolean };
+
+const packages = Object.entries(lock.packages).filter(([path]) => path !== '');
+const nameOf = (path: string) => path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
+
+test('every package is pinned by its SHA-512 and comes from the registry that npm is set to', () => {
+  expect(packages.length).toBeGreaterThan(100);
+  for (const [path, { integrity, resolved }] of packages) {
+    expect(integrity, path).toMatch(/^sha512-[A-Za-z0-9+/]{86}==$/);
+    expect(resolved, path).toBeUndefined();
+  }
+});
+
+test('exactly the install scripts that are needed may run', () => {
+  const scripted = packages
+    .filter(([, entry]) => entry.hasInstallScript === true)
+    .map(([path]) => nameOf(path));
+  expect(manifest.allowScripts).toEqual(Object.fromEntries(scripted.map((name) => [name, true])));
+});

@@ -1,0 +1,37 @@
+import { existsSync } from 'node:fs';
+import sparticuz from '@sparticuz/chromium';
+import axe, { type AxeResults } from 'axe-core';
+import { type Browser, chromium, type Page } from 'playwright-core';
+
+/** Where other systems keep a browser that Playwright can drive. */
+const installed = [
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+  '/usr/bin/google-chrome',
+  '/usr/bin/chromium',
+  'C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe',
+];
+
+/**
+ * A real Chromium: `CHROMIUM_PATH`, else the one that npm brings on Linux x64, else an installed one.
+ * Throws with what to do where there is none.
+ */
+export async function openBrowser(): Promise<Browser> {
+  const given = process.env.CHROMIUM_PATH;
+  const isPackaged = process.platform === 'linux' && process.arch === 'x64';
+  const path = given ?? (isPackaged ? await sparticuz.executablePath() : installed.find(existsSync));
+  if (path === undefined) throw new Error('No Chromium was found. Install Chrome, or set CHROMIUM_PATH.');
+  // Root may not use Chromium's sandbox, and only our own pages are opened in it.
+  return chromium.launch({ executablePath: path, args: ['--no-sandbox', '--disable-gpu'] });
+}
+
+/** What a person with a disability, or with a phone, would stumble over on this page: nothing, when it is in order. */
+export async function findBarriers(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate<AxeResults>('axe.run()');
+  const barriers = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`);
+  const size = page.viewportSize();
+  await page.setViewportSize({ width: 320, height: 640 });
+  const width = await page.evaluate<number>('document.documentElement.scrollWidth');
+  if (size !== null) await page.setViewportSize(size);
+  return width > 320 ? [...barriers, `reflow: ${width} px wide at 320 px`] : barriers;
+}
