@@ -10,13 +10,22 @@ export function createLogger(
     level: options.level,
     base: null,
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
-    formatters: { log: presentable, bindings: presentable },
+    formatters: { log: presentable },
     // pino's own would take up what is presentable already.
     serializers: { err: (error) => error },
   };
   if (options.pretty === true && isPrettyInstalled())
-    return pino({ ...settings, transport: { target: 'pino-pretty' } });
-  return destination === undefined ? pino(settings) : pino(settings, destination);
+    return withPresentableChildren(pino({ ...settings, transport: { target: 'pino-pretty' } }));
+  return withPresentableChildren(destination === undefined ? pino(settings) : pino(settings, destination));
+}
+
+/** pino hands the bindings of a child to no formatter. Children inherit this from their parents. */
+function withPresentableChildren(logger: Logger): Logger {
+  const { child } = logger;
+  logger.child = function (this: Logger, bindings, options) {
+    return child.call(this, presentable(bindings), options);
+  } as Logger['child'];
+  return logger;
 }
 
 /** In lower case: the same name is a header, a column and a member. */

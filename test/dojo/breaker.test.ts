@@ -1,0 +1,153 @@
+import { describe, expect, test } from 'vitest';
+import { createBreaker } from '../../src/dojo/breaker.ts';
+import { DojoError } from '../../src/dojo/errors.ts';
+
+const pauseMs = 10_000;
+const failure = new DojoError('unavailable', 'Dojo failed.');
+const hour = 3_600_000;
+
+function rateLimited(retryAfterMs: number | null): DojoError {
+  return new DojoError('rate-limited', 'Dojo asks to wait.', { retryAfterMs });
+}
+
+/** A breaker on a clock that stands still until it is moved. */
+function createScene() {
+  let nowMs = 1_000_000;
+  const breaker = createBreaker({ failureLimit: 5, pauseMs, now: () => nowMs });
+  return {
+    ...breaker,
+    advance(ms: number) {
+      nowMs += ms;
+    },
+    call(error: DojoError | null) {
+      breaker.enter();
+      if (error === null) breaker.succeeded();
+      else breaker.failed(error);
+    },
+    /** How long a caller is told to wait; null where the call may go ahead, which then is under way. */
+    refusedForMs(): number | null {
+      try {
+        breaker.enter();
+        return null;
+      } catch (error) {
+        expect(error).toMatchObject({ name: 'DojoError', kind: 'paused' });
+        return (error as DojoError).retryAfterMs;
+      }
+    },
+  };
+}
+
+function createPausedScene() {
+  const scene = createScene();
+  for (let count = 0; count < 5; count += 1) scene.call(failure);
+  return scene;
+}
+
+describe('Dojo is called', () => {
+  test('as long as it answers', () => {
+    const scene = createScene();
+    for (let count = 0; count < 20; count += 1) scene.call(null);
+    expect(scene.refusedForMs()).toBe(null);
+  });
+
+  test('after four failures in a row', () => {
+    const scene = createScene();
+    for (let count = 0; count < 4; count += 1) scene.call(failure);
+    expect(scene.refusedForMs()).toBe(null);
+  });
+
+  test('after any number of failures with answers between them', () => {
+    const scene = createScene();
+    for (let count = 0; count < 20; count += 1) scene.call(count % 5 === 4 ? null : failure);
+    expect(scene.refusedForMs()).toBe(null);
+  });
+
+  test('by many at once while all is well', () => {
+    const scene = createScene();
+    for (let count = 0; count < 100; count += 1) expect(scene.refusedForMs()).toBe(null);
+  });
+});
+
+describe('after five failures in a row Dojo is left alone', () => {
+  test('for the whole pause, and callers hear how much of it is left', () => {
+    const scene = createPausedScene();
+    expect(scene.refusedForMs()).toBe(pauseMs);
+    scene.advance(pauseMs - 1);
+    expect(scene.refusedForMs()).toBe(1);
+  });
+
+  test('then by all but one caller, who tries', () => {
+    const scene = createPausedScene();
+    scene.advance(pauseMs);
+    expect(scene.refusedForMs()).toBe(null);
+    for (let count = 0; count < 10; count += 1) expect(scene.refusedForMs()).toBe(pauseMs);
+  });
+
+  test('until a try succeeds, which lets everybody in', () => {
+    const scene = createPausedScene();
+    scene.advance(pauseMs);
+    scene.call(null);
+    for (let count = 0; count < 10; count += 1) expect(scene.refusedForMs()).toBe(null);
+  });
+
+  test('for another pause when the try fails', () => {
+    const scene = createPausedScene();
+    scene.advance(pauseMs);
+    scene.call(failure);
+    expect(scene.refusedForMs()).toBe(pauseMs);
+    scene.advance(pauseMs);
+    expect(scene.refusedForMs()).toBe(null);
+  });
+
+  test('and after it answered again, five more failures are needed', () => {
+    const scene = createPausedScene();
+    scene.advance(pauseMs);
+    scene.call(null);
+    for (let count = 0; count < 4; count += 1) scene.call(failure);
+    expect(scene.refusedForMs()).toBe(null);
+    scene.failed(failure);
+    expect(scene.refusedForMs()).toBe(pauseMs);
+  });
+});
+
+describe('after Dojo asked to wait it is left alone', () => {
+  test('for the hour that it asked for', () => {
+    const scene = createScene();
+    scene.call(rateLimited(hour));
+    expect(scene.refusedForMs()).toBe(hour);
+    scene.advance(hour - 1);
+    expect(scene.refusedForMs()).toBe(1);
+    scene.advance(1);
+    expect(scene.refusedForMs()).toBe(null);
+  });
+
+  test('for our own pause when it did not say how long', () => {
+    const scene = createScene();
+    scene.call(rateLimited(null));
+    expect(scene.refusedForMs()).toBe(pauseMs);
+  });
+
+  test('for the longer of two waits', () => {
+    const scene = createScene();
+    scene.enter();
+    scene.enter();
+    scene.failed(rateLimited(hour));
+    scene.failed(rateLimited(1_000));
+    expect(scene.refusedForMs()).toBe(hour);
+  });
+
+  test('even when a call that had begun before is answered', () => {
+    const scene = createScene();
+    scene.enter();
+    scene.enter();
+    scene.failed(rateLimited(hour));
+    scene.succeeded();
+    expect(scene.refusedForMs()).toBe(hour);
+  });
+
+  test('for a day at most, whatever it asks for', () => {
+    const scene = createScene();
+    scene.call(rateLimited(1e15));
+    expect(scene.refusedForMs()).toBe(24 * hour);
+  });
+});

@@ -1,0 +1,88 @@
+import { describe, expect, test } from 'vitest';
+import type { PaymentIntent } from '../../src/dojo/schemas.ts';
+import { type OrderTruth, truthOfOrder, truthOfReturn } from '../../src/shop/order-page.ts';
+import type { OrderStatus } from '../../src/shop/order-status.ts';
+import { createIntent, createOrder } from './builders.ts';
+
+const pages: Record<OrderStatus, OrderTruth> = {
+  placed: 'placed',
+  awaiting_payment: 'unpaid',
+  authorized: 'authorized',
+  paid: 'paid',
+  partly_refunded: 'partly_refunded',
+  refunded: 'refunded',
+  reversed: 'reversed',
+  canceled: 'canceled',
+  expired: 'expired',
+};
+const everyStatus = Object.keys(pages) as OrderStatus[];
+const settled = everyStatus.filter((status) => status !== 'placed' && status !== 'awaiting_payment');
+
+const intents: [string, PaymentIntent | null][] = [
+  ['nothing', null],
+  ...['Created', 'Authorized', 'Captured', 'Reversed', 'Refunded', 'Canceled', 'Settled'].map(
+    (status): [string, PaymentIntent] => [status, createIntent({ status })],
+  ),
+  ['another amount', createIntent({ status: 'Captured', amount: { value: 1, currencyCode: 'GBP' } })],
+];
+
+describe('the page of an order', () => {
+  test.each(everyStatus)('says of a %s order what is so', (status) => {
+    expect(truthOfOrder(createOrder({ status }))).toBe(pages[status]);
+  });
+
+  test.each(everyStatus)('says of a held %s order that somebody looks at it', (status) => {
+    expect(truthOfOrder(createOrder({ status, holds: ['amount_mismatch'] }))).toBe('held');
+  });
+});
+
+describe('the page after the payment', () => {
+  test.each(settled)('says of a %s order what the store knows, whatever Dojo says', (status) => {
+    for (const [, intent] of intents)
+      expect(truthOfReturn(createOrder({ status }), intent)).toBe(pages[status]);
+  });
+
+  test('says of a held order that somebody looks at it, whatever Dojo says', () => {
+    const held = createOrder({ holds: ['captured_after_cancel'] });
+    for (const [, intent] of intents) expect(truthOfReturn(held, intent)).toBe('held');
+  });
+
+  const whileUnpaid: [string, OrderTruth][] = [
+    ['Created', 'unpaid'],
+    ['Authorized', 'confirming'],
+    ['Captured', 'confirming'],
+    ['Canceled', 'canceled'],
+    ['Reversed', 'unknown'],
+    ['Refunded', 'unknown'],
+    ['Settled', 'unknown'],
+    ['captured', 'unknown'],
+    ['constructor', 'unknown'],
+    ['toString', 'unknown'],
+    ['__proto__', 'unknown'],
+  ];
+  test.each(whileUnpaid)(
+    'says, while the store knows of no payment and Dojo says %s: %s',
+    (status, truth) => {
+      for (const unpaid of ['awaiting_payment', 'placed'] as const)
+        expect(truthOfReturn(createOrder({ status: unpaid }), createIntent({ status }))).toBe(truth);
+    },
+  );
+
+  test('never says paid because Dojo does', () => {
+    for (const [, intent] of intents) expect(truthOfReturn(createOrder(), intent)).not.toBe('paid');
+  });
+
+  test('commits itself to nothing when Dojo does not answer', () => {
+    expect(truthOfReturn(createOrder(), null)).toBe('unknown');
+  });
+
+  const foreign: [string, Partial<PaymentIntent>][] = [
+    ['another amount', { amount: { value: 1, currencyCode: 'GBP' } }],
+    ['another currency', { amount: { value: 1000, currencyCode: 'EUR' } }],
+    ['another reference', { reference: 'ORD-00000-000000' }],
+  ];
+  test.each(foreign)('commits itself to nothing when Dojo answers with %s', (_name, members) => {
+    for (const status of ['Created', 'Captured', 'Canceled'])
+      expect(truthOfReturn(createOrder(), createIntent({ status, ...members }))).toBe('unknown');
+  });
+});

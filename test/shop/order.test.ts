@@ -1,0 +1,185 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { PaymentIntent } from '../../src/dojo/schemas.ts';
+import {
+  createOrderId,
+  createToken,
+  findAttached,
+  findMismatch,
+  isPayable,
+  parseToken,
+  referenceOf,
+} from '../../src/shop/order.ts';
+import { createAttempt, createIntent, createOrder } from './builders.ts';
+
+const secret = 'AbCdEfGhIjKlMnOpQrStUv_-';
+const moment = fc.date({ min: new Date('2026-01-01'), max: new Date('2088-01-01'), noInvalidDate: true });
+const random = fc.integer({ min: 0, max: 2 ** 32 - 1 });
+/** Every id that the shop can make. */
+const orderId = fc.tuple(moment, random).map(([now, bits]) => createOrderId(now, bits));
+
+describe('the id of an order', () => {
+  test('is a safe integer until 2088', () => {
+    fc.assert(
+      fc.property(orderId, (id) => {
+        expect(Number.isSafeInteger(id) && id > 0).toBe(true);
+      }),
+    );
+  });
+
+  test('grows with time, whatever the random bits', () => {
+    fc.assert(
+      fc.property(moment, fc.integer({ min: 1, max: 10_000 }), random, random, (now, laterMs, one, other) => {
+        const later = new Date(now.getTime() + laterMs);
+        expect(createOrderId(later, other)).toBeGreaterThan(createOrderId(now, one));
+      }),
+    );
+  });
+
+  test('is one of 4,096 in its millisecond', () => {
+    const now = new Date('2026-11-22T10:00:00.123Z');
+    const ids = Array.from({ length: 4096 }, (_, bits) => createOrderId(now, bits));
+    expect(new Set(ids).size).toBe(4096);
+    expect(createOrderId(now, 4096)).toBe(createOrderId(now, 0));
+    expect(Math.max(...ids)).toBeLessThan(createOrderId(new Date(now.getTime() + 1), 0));
+  });
+});
+
+describe('the reference of an order', () => {
+  test('can be read out, and is short enough for Dojo', () => {
+    fc.assert(
+      fc.property(orderId, (id) => {
+        const reference = referenceOf(id);
+        expect(reference).toMatch(/^ORD-[0-9A-HJKMNP-TV-Z]{5}-[0-9A-HJKMNP-TV-Z]{6}$/);
+        expect(reference.length).toBeLessThanOrEqual(60);
+      }),
+    );
+  });
+
+  test('sorts as text as its id does as a number', () => {
+    fc.assert(
+      fc.property(orderId, orderId, (one, other) => {
+        const asText =
+          referenceOf(one) < referenceOf(other) ? -1 : referenceOf(one) > referenceOf(other) ? 1 : 0;
+        expect(asText).toBe(Math.sign(one - other));
+      }),
+    );
+  });
+
+  test('is another for the next id, even at the largest number', () => {
+    expect(referenceOf(0)).toBe('ORD-00000-000000');
+    expect(referenceOf(31)).toBe('ORD-00000-00000Z');
+    expect(referenceOf(32)).toBe('ORD-00000-000010');
+    expect(referenceOf(Number.MAX_SAFE_INTEGER)).toBe('ORD-7ZZZZ-ZZZZZZ');
+    expect(referenceOf(Number.MAX_SAFE_INTEGER - 1)).toBe('ORD-7ZZZZ-ZZZZZY');
+  });
+});
+
+describe('the token in the address of an order', () => {
+  test('holds its id', () => {
+    fc.assert(
+      fc.property(orderId, (id) => {
+        expect(parseToken(createToken(id, secret))).toBe(id);
+      }),
+    );
+  });
+
+  test('needs no encoding in an address', () => {
+    fc.assert(
+      fc.property(orderId, (id) => {
+        const token = createToken(id, secret);
+        expect(encodeURIComponent(token)).toBe(token);
+      }),
+    );
+  });
+
+  test.each([
+    '',
+    '1',
+    `${secret}`,
+    `-${secret}`,
+    `1${secret}`,
+    `1-${secret.slice(1)}`,
+    `1-${secret}A`,
+    `1-${secret.slice(1)}=`,
+    `1-${secret.slice(1)}%`,
+    `1-${secret.slice(1)}\n`,
+    `1-${secret}\n`,
+    ` 1-${secret}`,
+    `A-${secret}`,
+    `-1-${secret}`,
+    `1.5-${secret}`,
+    `zzzzzzzzzzz-${secret}`,
+    `zzzzzzzzzzzz-${secret}`,
+    `1-${secret}-${secret}`,
+    "' OR 1=1--",
+    '\0',
+    '__proto__',
+    '../../etc/passwd',
+  ])('is not %j', (token) => {
+    expect(parseToken(token)).toBe(null);
+  });
+
+  test('is read without a fault whatever is typed', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        const id = parseToken(text);
+        expect(id === null || Number.isSafeInteger(id)).toBe(true);
+      }),
+    );
+  });
+});
+
+describe('an intent is the one that was asked for', () => {
+  test('when reference, amount and currency are the order’s', () => {
+    expect(findMismatch(createOrder(), createIntent())).toBe(null);
+  });
+
+  const others: [string, Partial<PaymentIntent>, RegExp][] = [
+    ['another reference', { reference: 'ORD-00000-000000' }, /^reference/],
+    ['no reference', { reference: '' }, /^reference/],
+    ['a reference in lower case', { reference: 'ord-0sa8j-yx0000' }, /^reference/],
+    ['a penny less', { amount: { value: 999, currencyCode: 'GBP' } }, /^amount 999 for 1000$/],
+    ['a penny more', { amount: { value: 1001, currencyCode: 'GBP' } }, /^amount 1001/],
+    ['the amount below zero', { amount: { value: -1000, currencyCode: 'GBP' } }, /^amount/],
+    ['another currency', { amount: { value: 1000, currencyCode: 'EUR' } }, /^currency/],
+    ['the currency in lower case', { amount: { value: 1000, currencyCode: 'gbp' } }, /^currency/],
+  ];
+  test.each(others)('but not with %s', (_name, members, what) => {
+    expect(findMismatch(createOrder(), createIntent(members))).toMatch(what);
+  });
+
+  test('and what differs is told in one line', () => {
+    expect(findMismatch(createOrder(), createIntent({ reference: 'a\nb' }))).not.toContain('\n');
+  });
+});
+
+describe('the attempt that a shopper is sent to', () => {
+  test('is the one with a link', () => {
+    const refused = createAttempt({ number: 1, state: 'refused', paymentLink: null });
+    const attached = createAttempt({ number: 2 });
+    expect(findAttached(createOrder({ attempts: [refused, attached] }))).toBe(attached);
+  });
+
+  test.each(['sending', 'refused', 'ambiguous', 'mismatched'] as const)('is not one that is %s', (state) => {
+    expect(findAttached(createOrder({ attempts: [createAttempt({ state })] }))).toBe(null);
+  });
+
+  test('is none before there is one', () => {
+    expect(findAttached(createOrder({ attempts: [] }))).toBe(null);
+  });
+});
+
+test.each([
+  ['placed', true],
+  ['awaiting_payment', true],
+  ['authorized', false],
+  ['paid', false],
+  ['partly_refunded', false],
+  ['refunded', false],
+  ['reversed', false],
+  ['canceled', false],
+  ['expired', false],
+] as const)('an order that is %s can be paid: %s', (status, payable) => {
+  expect(isPayable(createOrder({ status }))).toBe(payable);
+});
