@@ -3,6 +3,8 @@ import { config as readDotenv } from 'dotenv';
 import { createApp } from './app.ts';
 import type { CheckoutDeps } from './checkout/deps.ts';
 import { realEffects } from './checkout/real-effects.ts';
+import { repeat } from './checkout/repeat.ts';
+import { sweepOrders } from './checkout/sweep-orders.ts';
 import { type Config, ConfigError, parseConfig, webhookSecrets } from './config.ts';
 import { createDojoClient } from './dojo/client.ts';
 import { closeServer, createHttpServer, listen } from './http/server.ts';
@@ -14,6 +16,7 @@ import { StoreError } from './store/order-store.ts';
 /** sysexits.h: the configuration is at fault, so starting again will not help. */
 const exitConfig = 78;
 const finishWithinMs = 10_000;
+const sweepEveryMs = 15_000;
 
 await main();
 
@@ -68,12 +71,15 @@ async function main(): Promise<void> {
   // For whoever started this process and waits until it serves: a process manager, or the demo.
   process.send?.('ready');
 
+  const holder = deps.createSecret();
+  const sweep = repeat((stopped) => sweepOrders(deps, holder, stopped), sweepEveryMs, log);
+
   const signal = await new Promise<string>((resolve) => {
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);
   });
   log.info({ signal }, 'The shop is closing');
-  await closeServer(server, finishWithinMs);
+  await Promise.all([closeServer(server, finishWithinMs), sweep.stop()]);
   await dojo.close();
   await store.close();
   log.info('The shop is closed');

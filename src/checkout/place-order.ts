@@ -16,6 +16,7 @@ import {
   type Order,
   referenceOf,
 } from '../shop/order.ts';
+import { nextStrayLook } from '../shop/sweep-schedule.ts';
 import type { AttachedIntent } from '../store/order-store.ts';
 import { createIntentRequest, parsePaymentLink } from './create-intent-request.ts';
 import type { CheckoutDeps } from './deps.ts';
@@ -141,7 +142,8 @@ async function attempt(
       'Dojo created no payment intent that can be used',
     );
     const state = error.isAmbiguous ? 'ambiguous' : 'refused';
-    await deps.store.endAttempt(order.id, number, { state, paymentIntentId: null });
+    const nextLookAt = error.isAmbiguous ? nextStrayLook(deps.now(), 0) : null;
+    await deps.store.endAttempt(order.id, number, { state, paymentIntentId: null, nextLookAt }, deps.now());
     // A malformed answer would be malformed again.
     const again = error.isAmbiguous && error.kind !== 'malformed';
     return { kind: again ? 'again' : 'done', placed: failed(order, error) };
@@ -164,7 +166,9 @@ async function attempt(
   );
   // The id of another attempt stays with that one.
   const paymentIntentId = attached === null ? intent.id : null;
-  await deps.store.endAttempt(order.id, number, { state: 'mismatched', paymentIntentId });
+  const nextLookAt = paymentIntentId === null ? null : nextStrayLook(deps.now(), 0);
+  const end = { state: 'mismatched', paymentIntentId, nextLookAt } as const;
+  await deps.store.endAttempt(order.id, number, end, deps.now());
   return { kind: 'done', placed: { kind: 'dojo-refused', order, retryAfterMs: null } };
 }
 

@@ -51,6 +51,8 @@ export type DojoClient = {
   activateWebhookSecret(subscriptionId: string, secretId: string): Promise<void>;
   deleteWebhookSecret(subscriptionId: string, secretId: string): Promise<void>;
 
+  /** How far Dojo's clock was ahead of ours at its last answer; null before there was one. */
+  clockSkewMs(): number | null;
   /** Ends the connections once running calls are done. */
   close(): Promise<void>;
 };
@@ -58,7 +60,7 @@ export type DojoClient = {
 export type CallOptions = { readonly timeoutMs?: number };
 
 export function createDojoClient(options: SenderOptions): DojoClient {
-  const { send, close } = createSender(options);
+  const { send, clockSkewMs, close } = createSender(options);
   const intent = (id: string, rest = '') => `/payment-intents/${encodeURIComponent(id)}${rest}`;
   const webhook = (id: string, rest = '') => `/webhooks/${encodeURIComponent(id)}${rest}`;
   const secret = (id: string, secretId: string, rest = '') =>
@@ -118,6 +120,7 @@ export function createDojoClient(options: SenderOptions): DojoClient {
       send({ method: 'PUT', path: secret(id, secretId, '/activate'), reply: null }),
     deleteWebhookSecret: (id, secretId) =>
       send({ method: 'DELETE', path: secret(id, secretId), reply: null }),
+    clockSkewMs,
     close,
   };
 }

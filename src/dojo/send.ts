@@ -35,6 +35,8 @@ export type Sender = {
   send<Schema extends z.ZodType | null>(
     call: DojoCall<Schema>,
   ): Promise<Schema extends z.ZodType ? z.output<Schema> : undefined>;
+  /** How far Dojo's clock was ahead of ours at its last answer; null before there was one. */
+  clockSkewMs(): number | null;
   close(): Promise<void>;
 };
 
@@ -63,6 +65,8 @@ export function createSender(options: SenderOptions): Sender {
     version: options.apiVersion,
   };
 
+  let clockSkewMs: number | null = null;
+
   async function sendOnce(call: DojoCall<z.ZodType | null>): Promise<unknown> {
     const hasBody = call.body !== undefined;
     // AbortSignal refuses fractions and negative times, which a caller's remaining patience can come to.
@@ -76,6 +80,7 @@ export function createSender(options: SenderOptions): Sender {
         // undici's own body time-out starts anew with every byte; this one ends a dripping answer too.
         signal,
       });
+      clockSkewMs = skewOf(response.headers.date, now()) ?? clockSkewMs;
       // Whatever stands between may quote the request, and what it says of a failure is logged.
       const text = (await response.body.text()).replaceAll(options.apiKey, '[key]');
       return parseReply(call, response.statusCode, response.headers, text);
@@ -103,6 +108,7 @@ export function createSender(options: SenderOptions): Sender {
 
   return {
     send: send as Sender['send'],
+    clockSkewMs: () => clockSkewMs,
     close: () => pool.close(),
   };
 }
@@ -206,6 +212,11 @@ function parseRetryAfter(header: string | string[] | undefined): number | null {
   if (typeof header !== 'string') return null;
   const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
   return Number.isFinite(ms) && ms > 0 ? ms : null;
+}
+
+function skewOf(date: string | string[] | undefined, now: number): number | null {
+  const ms = typeof date === 'string' ? Date.parse(date) - now : Number.NaN;
+  return Number.isNaN(ms) ? null : ms;
 }
 
 function parseJson(text: string): unknown {

@@ -40,9 +40,13 @@ const truthOfUnpaidIntent = Object.freeze({
   Refunded: 'unknown',
 } satisfies Record<PaymentIntentStatus, OrderTruth>);
 
+/** Money that went back is what the shopper wants to read, whatever a person still has to look at. */
+const isGivenBack: ReadonlySet<OrderStatus> = new Set(['refunded', 'reversed', 'partly_refunded']);
+
 /** What an order's page says from the store alone. */
 export function truthOfOrder(order: Order): OrderTruth {
-  return order.holds.length > 0 ? 'held' : truthOfStatus[order.status];
+  const isHeld = order.holds.length > 0 && !isGivenBack.has(order.status);
+  return isHeld ? 'held' : truthOfStatus[order.status];
 }
 
 /**

@@ -11,6 +11,8 @@ export type IntentFacts = {
   readonly refundedAmount: number;
   /** We gave it up after Dojo confirmed that it was unpaid. */
   readonly expired: boolean;
+  /** The shop asked Dojo to cancel it. */
+  readonly unwanted: boolean;
   /** Dojo holds another amount, currency or reference than the order. */
   readonly mismatched: boolean;
 };
@@ -23,6 +25,7 @@ export const noFacts: IntentFacts = Object.freeze({
   refunded: false,
   refundedAmount: 0,
   expired: false,
+  unwanted: false,
   mismatched: false,
 });
 
@@ -52,6 +55,7 @@ export function mergeFacts(one: IntentFacts, other: IntentFacts): IntentFacts {
     refunded: one.refunded || other.refunded,
     refundedAmount: Math.max(one.refundedAmount, other.refundedAmount),
     expired: one.expired || other.expired,
+    unwanted: one.unwanted || other.unwanted,
     mismatched: one.mismatched || other.mismatched,
   };
 }
@@ -116,16 +120,36 @@ export function deriveStatus(attempts: readonly AttemptFacts[], total: number): 
   throw new Error('The last row of the status table is always true.');
 }
 
-/** Money that arrived where none should have, or another amount: a person decides. */
-export function deriveHolds(attempts: readonly AttemptFacts[]): Hold[] {
+/** What the shop itself did about an order, as far as holds depend on it. */
+export type ShopActs = {
+  /** Minor units that we asked Dojo to give back. */
+  readonly refundedByUs: number;
+  /** We asked Dojo to reverse the payment. */
+  readonly isReversedByUs: boolean;
+  /** The goods are sent. */
+  readonly isFulfilled: boolean;
+};
+
+export const noActs: ShopActs = Object.freeze({ refundedByUs: 0, isReversedByUs: false, isFulfilled: false });
+
+/** Money that arrived where none should have, or went where nobody here sent it: a person decides. */
+export function deriveHolds(attempts: readonly AttemptFacts[], total: number, acts: ShopActs): Hold[] {
   const facts = attempts.map((attempt) => attempt.facts);
-  const isTrue: Readonly<Record<Exclude<Hold, 'refunded_before_fulfilment'>, boolean>> = {
-    amount_mismatch: facts.some((fact) => fact.mismatched && (fact.captured || fact.authorized)),
-    captured_after_cancel: facts.some((fact) => fact.captured && fact.canceled),
+  const seenRefunded = facts.reduce((sum, fact) => sum + fact.refundedAmount, 0);
+  const isRefunded = facts.some((fact) => fact.refunded);
+  const wentBack = Math.max(seenRefunded, isRefunded ? total : 0) > acts.refundedByUs;
+  const wasReversed = facts.some((fact) => fact.reversed && fact.captured) && !acts.isReversedByUs;
+  const isTrue: Readonly<Record<Hold, boolean>> = {
+    // A mismatch that nobody was shown matters only once money is in it.
+    amount_mismatch: attempts.some(
+      ({ hasIntent, facts: fact }) => fact.mismatched && (hasIntent || fact.captured || fact.authorized),
+    ),
+    captured_after_cancel: facts.some((fact) => fact.captured && (fact.canceled || fact.unwanted)),
     late_payment: facts.some((fact) => fact.captured && fact.expired),
     paid_twice: facts.filter((fact) => fact.captured).length > 1,
+    refunded_before_fulfilment: (wentBack || wasReversed) && !acts.isFulfilled,
   };
-  return holds.filter((hold) => hold !== 'refunded_before_fulfilment' && isTrue[hold]);
+  return holds.filter((hold) => isTrue[hold]);
 }
 
 /** Goods go out for a paid order that no person has to look at first. */

@@ -20,6 +20,8 @@ export type Order = {
   readonly status: OrderStatus;
   readonly holds: readonly Hold[];
   readonly updatedAt: Date;
+  /** How often the sweep asked Dojo about it. */
+  readonly looks: number;
   readonly attempts: readonly Attempt[];
 };
 
@@ -29,8 +31,18 @@ export type Order = {
  * - `refused`: Dojo created nothing
  * - `ambiguous`: Dojo may have created an intent that nobody was shown
  * - `mismatched`: Dojo created something else than was asked for; its link is never shown
+ * - `found`: was ambiguous, and the sweep found the intent
+ * - `absent`: was ambiguous, and the sweep found none
  */
-export const attemptStates = ['sending', 'attached', 'refused', 'ambiguous', 'mismatched'] as const;
+export const attemptStates = [
+  'sending',
+  'attached',
+  'refused',
+  'ambiguous',
+  'mismatched',
+  'found',
+  'absent',
+] as const;
 export type AttemptState = (typeof attemptStates)[number];
 
 /** One try at getting an order paid: one call that creates one payment intent. */
@@ -43,6 +55,9 @@ export type Attempt = AttemptFacts & {
   readonly expireAt: Date | null;
   /** Nobody else may begin another attempt before. */
   readonly leaseUntil: Date;
+  readonly createdAt: Date;
+  /** How often the sweep looked for an intent that nobody was shown. */
+  readonly looks: number;
 };
 
 /** The attempt whose link the shopper is sent to; null before there is one. */

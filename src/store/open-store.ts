@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { type OrderStore, StoreError } from './order-store.ts';
-import { createSqlOrderStore, type SqlDatabase } from './sql-order-store.ts';
+import type { SqlDatabase } from './sql.ts';
+import { createSqlOrderStore } from './sql-order-store.ts';
 import { openSqlite } from './sqlite.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type { Order } from '../shop/order.ts';
+import type { Attempt, Order } from '../shop/order.ts';
 import type { Hold, OrderStatus } from '../shop/order-status.ts';
 
 /**
@@ -42,7 +42,13 @@ export type OrderStore = {
   endAttempt(
     orderId: number,
     attempt: number,
-    end: { state: 'refused' | 'ambiguous' | 'mismatched'; paymentIntentId: string | null },
+    end: {
+      state: 'refused' | 'ambiguous' | 'mismatched';
+      paymentIntentId: string | null;
+      /** When the sweep looks for what may exist at Dojo; null where nothing can. */
+      nextLookAt: Date | null;
+    },
+    now: Date,
   ): Promise<void>;
 
   /**
@@ -54,6 +60,42 @@ export type OrderStore = {
   /** Keeps signed bytes that could not be understood. The same bytes again change nothing. */
   quarantine(delivery: QuarantinedDelivery): Promise<void>;
 
+  /** Keeps what Dojo answered about an attempt, merges it, and plans the next look; null plans none. */
+  recordReading(reading: Reading, nextLookAt: Date | null): Promise<Order>;
+  /** Plans the next look at an order without having learnt anything. */
+  planLook(orderId: number, nextLookAt: Date | null): Promise<void>;
+  /** The orders that are due for a look, each counted as looked at and due again at `until` unless somebody plans otherwise. */
+  claimLooks(now: Date, until: Date, limit: number): Promise<Order[]>;
+  /** Attempts whose intent nobody was shown, due for a look, claimed in the same way. */
+  claimStrays(now: Date, until: Date, limit: number): Promise<Stray[]>;
+  /** What came of a look at a stray attempt. Events about its intent that came before are applied. */
+  endStrayLook(stray: Stray, end: StrayEnd, now: Date): Promise<void>;
+
+  /**
+   * Records that money is to go back, before Dojo is asked. `too-much`: more than was captured and has not gone back
+   * yet; `stale`: other refunds were made since the caller looked.
+   */
+  beginRefund(refund: NewRefund): Promise<'begun' | 'too-much' | 'stale'>;
+  endRefund(
+    id: string,
+    end: { state: 'done' | 'refused'; refundId: string | null },
+    now: Date,
+  ): Promise<Order>;
+  /** Refunds whose outcome nobody knows, asked for before a time; to be asked for again with the same id. */
+  findOpenRefunds(before: Date): Promise<OpenRefund[]>;
+
+  /** Paid orders that may be shipped now, claimed for whoever ships them. */
+  claimFulfilments(by: string, now: Date, until: Date, limit: number): Promise<Order[]>;
+  /** False where the claim was lost, or the order must no longer be shipped. */
+  completeFulfilment(orderId: number, by: string, now: Date): Promise<boolean>;
+
+  /** True where the caller holds the named lease until then. */
+  acquireLease(name: string, holder: string, now: Date, until: Date): Promise<boolean>;
+
+  /** Derives every order from the kept events, readings and acts again; the references of those that differ. */
+  checkReplay(): Promise<{ orders: number; different: string[] }>;
+
+  findOrderByReference(reference: string): Promise<Order | null>;
   findOrderByToken(token: string): Promise<Order | null>;
   findOrderByCheckoutKey(checkoutKey: string): Promise<Order | null>;
 
@@ -64,7 +106,7 @@ export type OrderStore = {
   close(): Promise<void>;
 };
 
-export type NewOrder = Omit<Order, 'status' | 'holds' | 'updatedAt' | 'attempts'>;
+export type NewOrder = Omit<Order, 'status' | 'holds' | 'updatedAt' | 'looks' | 'attempts'>;
 
 export type AttachedIntent = {
   readonly id: string;
@@ -105,6 +147,52 @@ export type RecordedEvent =
       };
     }
   | { readonly kind: 'kept' | 'duplicate' };
+
+/** What a look at Dojo told about an attempt, as facts. */
+export type Reading = {
+  readonly orderId: number;
+  readonly attempt: number;
+  readonly readAt: Date;
+  /** Dojo's status; null where nothing of the answer can be believed, or nobody was asked. */
+  readonly status: string | null;
+  /** Minor units. */
+  readonly refundedAmount: number;
+  readonly expired: boolean;
+  readonly unwanted: boolean;
+  readonly mismatched: boolean;
+};
+
+/** An attempt of which an intent may exist that nobody was shown. */
+export type Stray = { readonly order: Order; readonly attempt: Attempt };
+
+export type StrayEnd = {
+  readonly state: 'ambiguous' | 'mismatched' | 'found' | 'absent';
+  readonly paymentIntentId: string | null;
+  readonly nextLookAt: Date | null;
+};
+
+export type NewRefund = {
+  /** The idempotency key at Dojo; at most 100 characters. */
+  readonly id: string;
+  readonly orderId: number;
+  readonly attempt: number;
+  /** A reversal gives back everything, and only as a whole. */
+  readonly kind: 'refund' | 'reversal';
+  /** Minor units. */
+  readonly amount: number;
+  readonly reason: string;
+  /** What the caller believes to have gone back so far, in minor units; null where it does not matter. */
+  readonly expectedRefunded: number | null;
+  readonly askedAt: Date;
+};
+
+export type OpenRefund = {
+  readonly id: string;
+  readonly kind: 'refund' | 'reversal';
+  readonly amount: number;
+  readonly reason: string;
+  readonly order: Order;
+};
 
 export type QuarantinedDelivery = {
   readonly body: Uint8Array;

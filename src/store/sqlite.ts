@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreError } from './order-store.ts';
-import type { SqlDatabase, SqlTransaction } from './sql-order-store.ts';
+import type { SqlDatabase, SqlTransaction } from './sql.ts';
 
 /** How long a transaction waits for another process that writes to the same file. */
 const busyLimitMs = 3_000;

@@ -81,8 +81,8 @@ describe('a delivery signed by Dojo', () => {
 
   test.each([
     ['Created', 'paid', []],
-    ['Refunded', 'refunded', []],
-    ['Reversed', 'reversed', []],
+    ['Refunded', 'refunded', ['refunded_before_fulfilment']],
+    ['Reversed', 'reversed', ['refunded_before_fulfilment']],
     ['Canceled', 'paid', ['captured_after_cancel']],
   ])('of Captured beside %s ends alike in either order', async (other, status, holds) => {
     const one = await placeMug(shop, 'pi_sandbox_T1');

@@ -76,6 +76,7 @@ export function createOrder(members: Partial<Order> = {}): Order {
     status: 'awaiting_payment',
     holds: [],
     updatedAt: placedAt,
+    looks: 0,
     attempts: [createAttempt()],
     ...members,
   };
@@ -89,6 +90,8 @@ export function createAttempt(members: Partial<Attempt> = {}): Attempt {
     paymentLink: 'https://pay.dojo.tech/checkout/pi_sandbox_T1',
     expireAt: null,
     leaseUntil: new Date('2026-11-22T10:00:10.000Z'),
+    createdAt: new Date('2026-11-22T10:00:00.000Z'),
+    looks: 0,
     hasIntent: true,
     facts: noFacts,
     ...members,

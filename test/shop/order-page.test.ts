@@ -31,9 +31,19 @@ describe('the page of an order', () => {
     expect(truthOfOrder(createOrder({ status }))).toBe(pages[status]);
   });
 
-  test.each(everyStatus)('says of a held %s order that somebody looks at it', (status) => {
-    expect(truthOfOrder(createOrder({ status, holds: ['amount_mismatch'] }))).toBe('held');
-  });
+  test.each(['refunded', 'reversed', 'partly_refunded'] as const)(
+    'says of a held order that is %s how much went back',
+    (status) => {
+      expect(truthOfOrder(createOrder({ status, holds: ['refunded_before_fulfilment'] }))).toBe(status);
+    },
+  );
+
+  test.each(everyStatus.filter((status) => !/refunded|reversed/.test(status)))(
+    'says of a held %s order that somebody looks at it',
+    (status) => {
+      expect(truthOfOrder(createOrder({ status, holds: ['amount_mismatch'] }))).toBe('held');
+    },
+  );
 });
 
 describe('the page after the payment', () => {

@@ -9,6 +9,7 @@ import {
   type IntentFacts,
   isDueForFulfilment,
   mergeFacts,
+  noActs,
   noFacts,
   type OrderStatus,
 } from '../../src/shop/order-status.ts';
@@ -100,6 +101,7 @@ describe('messages of Dojo in any order', () => {
       refunded: fc.boolean(),
       refundedAmount: fc.nat(2000),
       expired: fc.boolean(),
+      unwanted: fc.boolean(),
       mismatched: fc.boolean(),
     });
     fc.assert(
@@ -202,7 +204,37 @@ describe('a person has to look at an order', () => {
       [attempt({ authorized: true, mismatched: true })],
       ['amount_mismatch'],
     ],
-    ['not while another amount is unpaid', [attempt({ mismatched: true })], []],
+    [
+      'before it is paid when its intent holds another amount',
+      [attempt({ mismatched: true })],
+      ['amount_mismatch'],
+    ],
+    [
+      'not for an unpaid intent that nobody was shown',
+      [{ ...attempt({ mismatched: true }), hasIntent: false }],
+      [],
+    ],
+    [
+      'when it was paid although we had asked to cancel it',
+      [attempt({ captured: true, unwanted: true })],
+      ['captured_after_cancel'],
+    ],
+    [
+      'when money went back that we did not send',
+      [attempt({ captured: true, refunded: true })],
+      ['refunded_before_fulfilment'],
+    ],
+    [
+      'when a part went back that we did not send',
+      [attempt({ captured: true, refundedAmount: 1 })],
+      ['refunded_before_fulfilment'],
+    ],
+    [
+      'when a payment was reversed by somebody else',
+      [attempt({ captured: true, reversed: true })],
+      ['refunded_before_fulfilment'],
+    ],
+    ['not when a reservation was released', [attempt({ authorized: true, reversed: true })], []],
     [
       'not when one attempt was canceled and another paid',
       [attempt({ canceled: true }), attempt({ captured: true })],
@@ -218,7 +250,7 @@ describe('a person has to look at an order', () => {
     ],
   ];
   test.each(table)('%s', (_name, attempts, expected) => {
-    expect(deriveHolds(attempts)).toEqual(expected);
+    expect(deriveHolds(attempts, 1000, noActs)).toEqual(expected);
   });
 
   test('however the two messages came', () => {
@@ -227,8 +259,22 @@ describe('a person has to look at an order', () => {
       ['Canceled', 'Captured'],
     ] as const) {
       const facts = mergeFacts(factsFromStatus(first), factsFromStatus(second));
-      expect(deriveHolds([{ hasIntent: true, facts }])).toEqual(['captured_after_cancel']);
+      expect(deriveHolds([{ hasIntent: true, facts }], 1000, noActs)).toEqual(['captured_after_cancel']);
     }
+  });
+
+  test.each([
+    ['we sent it ourselves', { refundedByUs: 400, isReversedByUs: false, isFulfilled: false }],
+    ['the goods are out', { refundedByUs: 0, isReversedByUs: false, isFulfilled: true }],
+  ])('not when money went back and %s', (_why, acts) => {
+    const facts = { ...noFacts, captured: true, refundedAmount: 400 };
+    expect(deriveHolds([{ hasIntent: true, facts }], 1000, acts)).toEqual([]);
+  });
+
+  test('not when we reversed the payment ourselves', () => {
+    const facts = { ...noFacts, captured: true, reversed: true };
+    const acts = { ...noActs, isReversedByUs: true };
+    expect(deriveHolds([{ hasIntent: true, facts }], 1000, acts)).toEqual([]);
   });
 
   test('for as long as it stands: what comes later takes no hold away', () => {
@@ -238,7 +284,7 @@ describe('a person has to look at an order', () => {
         let before: Hold[] = [];
         for (const message of messages) {
           facts = mergeFacts(facts, factsOf(message));
-          const now = deriveHolds([{ hasIntent: true, facts }]);
+          const now = deriveHolds([{ hasIntent: true, facts }], 1000, noActs);
           expect(now).toEqual(expect.arrayContaining(before));
           before = now;
         }

@@ -86,7 +86,7 @@ describe.each([
   test('gives back every member of an order as it was stored', async () => {
     const order = newOrder();
     await place(order);
-    const stored = { ...order, status: 'placed', holds: [], updatedAt: now, attempts: [] };
+    const stored = { ...order, status: 'placed', holds: [], updatedAt: now, looks: 0, attempts: [] };
     expect(await store.findOrderByToken(order.token)).toEqual(stored);
     expect(await store.findOrderByCheckoutKey(order.checkoutKey)).toEqual(stored);
   });
@@ -136,7 +136,7 @@ describe.each([
   test('counts three attempts that may have made an intent, and none that surely did not', async () => {
     const order = await place();
     const end = (number: number, state: 'refused' | 'ambiguous' | 'mismatched') =>
-      store.endAttempt(order.id, number, { state, paymentIntentId: null });
+      store.endAttempt(order.id, number, { state, paymentIntentId: null, nextLookAt: null }, now);
     for (const [number, state] of [
       [1, 'refused'],
       [1, 'ambiguous'],

@@ -14,13 +14,18 @@ CREATE TABLE orders (
   status TEXT NOT NULL DEFAULT 'placed',
   holds TEXT NOT NULL DEFAULT '',
   refunded_amount INTEGER NOT NULL DEFAULT 0,
-  updated_at INTEGER NOT NULL
+  updated_at INTEGER NOT NULL,
+  -- The sweep.
+  looks INTEGER NOT NULL DEFAULT 0, -- how often Dojo was asked about it
+  next_look_at INTEGER -- NULL where there is nothing left to ask
 ) STRICT;
+
+CREATE INDEX orders_to_look_at ON orders (next_look_at) WHERE next_look_at IS NOT NULL;
 
 CREATE TABLE attempts (
   order_id INTEGER NOT NULL REFERENCES orders (id),
   number INTEGER NOT NULL CHECK (number BETWEEN 1 AND 3),
-  state TEXT NOT NULL CHECK (state IN ('sending', 'attached', 'refused', 'ambiguous', 'mismatched')),
+  state TEXT NOT NULL CHECK (state IN ('sending', 'attached', 'refused', 'ambiguous', 'mismatched', 'found', 'absent')),
   lease_until INTEGER NOT NULL,
   payment_intent_id TEXT UNIQUE,
   payment_link TEXT,
@@ -34,9 +39,15 @@ CREATE TABLE attempts (
   refunded INTEGER NOT NULL DEFAULT 0,
   refunded_amount INTEGER NOT NULL DEFAULT 0,
   expired INTEGER NOT NULL DEFAULT 0,
+  unwanted INTEGER NOT NULL DEFAULT 0,
   mismatched INTEGER NOT NULL DEFAULT 0,
+  -- The sweep, for intents that nobody was shown.
+  looks INTEGER NOT NULL DEFAULT 0,
+  next_look_at INTEGER,
   PRIMARY KEY (order_id, number)
 ) STRICT;
+
+CREATE INDEX attempts_to_look_at ON attempts (next_look_at) WHERE next_look_at IS NOT NULL;
 
 -- The guard against paying twice: one attempt of an order is under way or can be paid, never two.
 CREATE UNIQUE INDEX attempts_live ON attempts (order_id) WHERE state IN ('sending', 'attached');
@@ -68,7 +79,57 @@ CREATE TABLE quarantine (
   body BLOB NOT NULL
 ) STRICT;
 
+-- What Dojo answered when it was asked, and what we decided then: with the events, all that orders are derived from.
+CREATE TABLE readings (
+  order_id INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  read_at INTEGER NOT NULL,
+  status TEXT, -- NULL where nothing of the answer can be believed, or nobody was asked
+  refunded_amount INTEGER NOT NULL DEFAULT 0,
+  expired INTEGER NOT NULL DEFAULT 0,
+  unwanted INTEGER NOT NULL DEFAULT 0,
+  mismatched INTEGER NOT NULL DEFAULT 0,
+  FOREIGN KEY (order_id, attempt) REFERENCES attempts (order_id, number)
+) STRICT;
+
+CREATE INDEX readings_of_order ON readings (order_id);
+
+CREATE TABLE refunds (
+  id TEXT PRIMARY KEY, -- the idempotency key, the same for every retry
+  order_id INTEGER NOT NULL REFERENCES orders (id),
+  attempt INTEGER NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('refund', 'reversal')),
+  amount INTEGER NOT NULL CHECK (amount > 0),
+  reason TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('asked', 'done', 'refused')),
+  refund_id TEXT, -- Dojo's name for it
+  asked_at INTEGER NOT NULL,
+  done_at INTEGER,
+  -- 1 when a reading from after it was done has counted it into the intent's refunded amount.
+  counted INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE INDEX refunds_of_order ON refunds (order_id);
+
 CREATE TABLE fulfilments (
   order_id INTEGER PRIMARY KEY REFERENCES orders (id),
-  due_at INTEGER NOT NULL
+  due_at INTEGER NOT NULL,
+  -- Whoever ships claims it for a while, and says when it is done.
+  claimed_by TEXT,
+  claimed_until INTEGER NOT NULL DEFAULT 0,
+  done_at INTEGER,
+  -- The notification of the merchant's own system.
+  notified_at INTEGER,
+  notify_tries INTEGER NOT NULL DEFAULT 0,
+  next_notify_at INTEGER
+) STRICT;
+
+CREATE INDEX fulfilments_open ON fulfilments (due_at) WHERE done_at IS NULL;
+CREATE INDEX fulfilments_to_notify ON fulfilments (next_notify_at) WHERE next_notify_at IS NOT NULL;
+
+-- One process at a time does what must not be done twice at once.
+CREATE TABLE leases (
+  name TEXT PRIMARY KEY,
+  holder TEXT NOT NULL,
+  until INTEGER NOT NULL
 ) STRICT;

@@ -1,0 +1,30 @@
+import { findAttached, isPayable, type Order } from '../shop/order.ts';
+import type { CheckoutDeps } from './deps.ts';
+import { closeIntent, readIntent, recordReading } from './settle-order.ts';
+
+/**
+ * - `canceled`: nobody can pay it any more
+ * - `too-late`: it was paid meanwhile; the order is held for a person
+ * - `not-open`: there is nothing to cancel
+ * - `unknown`: Dojo still calls it open; the sweep tries again
+ */
+export type CanceledOrder = {
+  readonly kind: 'canceled' | 'too-late' | 'not-open' | 'unknown';
+  readonly order: Order;
+};
+
+/** Cancels an unpaid order. The wish is stored before Dojo is asked, so that a payment in between is noticed. Throws `DojoError`. */
+export async function cancelOrder(deps: CheckoutDeps, order: Order): Promise<CanceledOrder> {
+  const attempt = findAttached(order);
+  if (!isPayable(order) || attempt?.paymentIntentId == null) return { kind: 'not-open', order };
+  const wish = { status: null, refundedAmount: 0, expired: false, unwanted: true, mismatched: false };
+  const now = deps.now();
+  await deps.store.recordReading({ ...wish, orderId: order.id, attempt: attempt.number, readAt: now }, now);
+
+  const intent = await closeIntent(deps, attempt.paymentIntentId);
+  if (intent === null) return { kind: 'unknown', order };
+  const settled = await recordReading(deps, order, readIntent(order, attempt, intent, deps.now()));
+  if (settled.status === 'canceled' || settled.status === 'expired')
+    return { kind: 'canceled', order: settled };
+  return { kind: isPayable(settled) ? 'unknown' : 'too-late', order: settled };
+}

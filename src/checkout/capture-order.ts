@@ -1,0 +1,39 @@
+import { findAttached, type Order } from '../shop/order.ts';
+import type { CheckoutDeps } from './deps.ts';
+import { getIntent, isRefusal, readIntent, recordReading } from './settle-order.ts';
+
+/**
+ * - `captured`: the money is taken
+ * - `not-reserved`: there is no reservation to take it from
+ * - `refused`: Dojo would not take it; the order says what is true now
+ */
+export type CapturedOrder = {
+  readonly kind: 'captured' | 'not-reserved' | 'refused';
+  readonly order: Order;
+};
+
+/**
+ * Takes the whole amount that a Manual payment has reserved. Dojo has no idempotency key here, so it is asked what is
+ * true before and after; a capture that took effect unheard is found by the second question. Throws `DojoError`.
+ */
+export async function captureOrder(deps: CheckoutDeps, order: Order): Promise<CapturedOrder> {
+  const attempt = findAttached(order);
+  if (attempt?.paymentIntentId == null) return { kind: 'not-reserved', order };
+  const before = await getIntent(deps, attempt.paymentIntentId);
+  if (before === null) return { kind: 'not-reserved', order };
+  const known = readIntent(order, attempt, before, deps.now());
+  if (known.status !== 'Authorized' || known.mismatched) {
+    return { kind: 'not-reserved', order: await recordReading(deps, order, known) };
+  }
+  // Whatever happens to this process now, the sweep asks what became of it.
+  await deps.store.planLook(order.id, deps.now());
+  try {
+    await deps.dojo.capturePaymentIntent(attempt.paymentIntentId, order.basket.total);
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+  }
+  const after = await getIntent(deps, attempt.paymentIntentId);
+  if (after === null) return { kind: 'refused', order };
+  const settled = await recordReading(deps, order, readIntent(order, attempt, after, deps.now()));
+  return { kind: after.status === 'Captured' ? 'captured' : 'refused', order: settled };
+}

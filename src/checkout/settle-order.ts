@@ -1,0 +1,96 @@
+import { DojoError } from '../dojo/errors.ts';
+import type { PaymentIntent } from '../dojo/schemas.ts';
+import { type Attempt, findAttached, findMismatch, type Order } from '../shop/order.ts';
+import { nextLook } from '../shop/sweep-schedule.ts';
+import type { Reading } from '../store/order-store.ts';
+import type { CheckoutDeps } from './deps.ts';
+
+/** Beyond this our clock, or Dojo's, is wrong, and nothing is expired by it. */
+const maxClockSkewMs = 120_000;
+
+/**
+ * Asks Dojo about an order's payment and makes the store agree. An order whose intent has expired unpaid is closed:
+ * the intent is canceled first, so that it cannot be paid afterwards. Throws `DojoError` where Dojo gave no answer.
+ */
+export async function settleOrder(deps: CheckoutDeps, order: Order): Promise<Order> {
+  const attempt = findAttached(order);
+  if (attempt?.paymentIntentId == null) {
+    await deps.store.planLook(order.id, null);
+    return order;
+  }
+  const intent = await getIntent(deps, attempt.paymentIntentId);
+  // A 404 says nothing: not even a canceled intent is hidden from this question.
+  if (intent === null) {
+    await deps.store.planLook(order.id, nextLook(order.createdAt, order.looks, attempt.expireAt));
+    return order;
+  }
+  const isOver = attempt.expireAt !== null && attempt.expireAt <= deps.now() && isClockRight(deps);
+  const mayClose = intent.status === 'Created' && (isOver || attempt.facts.unwanted);
+  const settled = mayClose ? await closeIntent(deps, attempt.paymentIntentId) : intent;
+  const reading = readIntent(order, attempt, settled ?? intent, deps.now());
+  return recordReading(deps, order, { ...reading, expired: isOver && settled?.status === 'Canceled' });
+}
+
+/** Records what Dojo answered, and plans the next look where the order is still open. */
+export async function recordReading(deps: CheckoutDeps, order: Order, reading: Reading): Promise<Order> {
+  const attempt = order.attempts.find((entry) => entry.number === reading.attempt);
+  const isOpen = reading.status === 'Created' || reading.status === 'Authorized';
+  const next = isOpen ? nextLook(order.createdAt, order.looks, attempt?.expireAt ?? null) : null;
+  if (reading.mismatched) {
+    deps.log.error(
+      { orderReference: order.reference, paymentIntentId: attempt?.paymentIntentId },
+      'Dojo holds another payment than the order says',
+    );
+  }
+  return deps.store.recordReading(reading, next);
+}
+
+/** The facts in Dojo's answer. An answer about another intent or reference proves nothing but that it does not fit. */
+export function readIntent(order: Order, attempt: Attempt, intent: PaymentIntent, readAt: Date): Reading {
+  const isOther = intent.id !== attempt.paymentIntentId || intent.reference !== order.reference;
+  return {
+    orderId: order.id,
+    attempt: attempt.number,
+    readAt,
+    status: isOther ? null : intent.status,
+    refundedAmount: isOther ? 0 : intent.refundedAmount,
+    expired: false,
+    unwanted: false,
+    mismatched: isOther || findMismatch(order, intent) !== null,
+  };
+}
+
+/** Cancels an intent that must not be paid, and reads what became of it; null where Dojo does not know it. */
+export async function closeIntent(
+  deps: CheckoutDeps,
+  paymentIntentId: string,
+): Promise<PaymentIntent | null> {
+  try {
+    await deps.dojo.cancelPaymentIntent(paymentIntentId);
+  } catch (error) {
+    // It may have been paid a moment ago, or be closed already: the answer to the next question tells.
+    if (!isRefusal(error)) throw error;
+  }
+  return getIntent(deps, paymentIntentId);
+}
+
+export async function getIntent(deps: CheckoutDeps, paymentIntentId: string): Promise<PaymentIntent | null> {
+  try {
+    return await deps.dojo.getPaymentIntent(paymentIntentId);
+  } catch (error) {
+    if (error instanceof DojoError && error.kind === 'not-found') return null;
+    throw error;
+  }
+}
+
+/** Dojo uses 400, 404 and 409 for what a state does not allow, and documents no rule for which. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof DojoError && ['invalid', 'not-found', 'conflict'].includes(error.kind);
+}
+
+function isClockRight(deps: CheckoutDeps): boolean {
+  const skewMs = deps.dojo.clockSkewMs();
+  if (skewMs === null || Math.abs(skewMs) <= maxClockSkewMs) return true;
+  deps.log.error({ skewMs }, "Our clock and Dojo's differ by minutes; no order expires until they agree");
+  return false;
+}

@@ -1,0 +1,92 @@
+import { z } from 'zod';
+import { attemptStates } from '../shop/order.ts';
+import { holds, orderStatuses } from '../shop/order-status.ts';
+
+/** Rows as both databases give them, made into the shop's own types. */
+
+const time = z.int().transform((ms) => new Date(ms));
+const flag = z.literal([0, 1]).transform((value) => value === 1);
+const basketSchema = z.object({
+  lines: z.array(
+    z.object({
+      sku: z.string(),
+      name: z.string(),
+      picture: z.string(),
+      pictureAlt: z.string(),
+      unitPrice: z.int(),
+      quantity: z.int(),
+      lineTotal: z.int(),
+    }),
+  ),
+  goods: z.int(),
+  delivery: z.object({ caption: z.string(), amount: z.int() }),
+  vatRatePercent: z.number(),
+  vat: z.int(),
+  total: z.int(),
+  currencyCode: z.string(),
+});
+
+export const orderRowSchema = z
+  .object({
+    id: z.int(),
+    reference: z.string(),
+    token: z.string(),
+    checkout_key: z.string(),
+    shopper_id: z.string(),
+    basket: z.string().transform((text) => basketSchema.parse(JSON.parse(text))),
+    created_at: time,
+    status: z.enum(orderStatuses),
+    holds: z.string().transform((text) => z.array(z.enum(holds)).parse(text.split(',').filter(Boolean))),
+    updated_at: time,
+    looks: z.int(),
+  })
+  .transform(({ checkout_key, shopper_id, created_at, updated_at, ...row }) => ({
+    ...row,
+    checkoutKey: checkout_key,
+    shopperId: shopper_id,
+    createdAt: created_at,
+    updatedAt: updated_at,
+  }));
+
+export const attemptRowSchema = z
+  .object({
+    number: z.int(),
+    state: z.enum(attemptStates),
+    lease_until: time,
+    created_at: time,
+    looks: z.int(),
+    payment_intent_id: z.string().nullable(),
+    payment_link: z.string().nullable(),
+    expire_at: time.nullable(),
+    authorized: flag,
+    captured: flag,
+    canceled: flag,
+    reversed: flag,
+    refunded: flag,
+    refunded_amount: z.int(),
+    expired: flag,
+    unwanted: flag,
+    mismatched: flag,
+  })
+  .transform((row) => ({
+    number: row.number,
+    state: row.state,
+    leaseUntil: row.lease_until,
+    createdAt: row.created_at,
+    looks: row.looks,
+    paymentIntentId: row.payment_intent_id,
+    paymentLink: row.payment_link,
+    expireAt: row.expire_at,
+    hasIntent: row.state === 'attached',
+    facts: {
+      authorized: row.authorized,
+      captured: row.captured,
+      canceled: row.canceled,
+      reversed: row.reversed,
+      refunded: row.refunded,
+      refundedAmount: row.refunded_amount,
+      expired: row.expired,
+      unwanted: row.unwanted,
+      mismatched: row.mismatched,
+    },
+  }));

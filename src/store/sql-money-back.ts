@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import type { OrderStore } from './order-store.ts';
+import type { SqlDatabase } from './sql.ts';
+import { derive, getOrder } from './sql-facts.ts';
+
+/** Refunds and reversals: each is stored before Dojo is asked, and never more is asked for than there is. */
+export function createSqlRefunds(
+  database: SqlDatabase,
+): Pick<OrderStore, 'beginRefund' | 'endRefund' | 'findOpenRefunds'> {
+  return {
+    beginRefund: (refund) =>
+      database.write(async (tx) => {
+        // What went back already: all that Dojo counted, and what we asked for since it counted.
+        const gone = `(SELECT refunded_amount FROM attempts WHERE order_id = $2 AND number = $3) +
+          (SELECT COALESCE(SUM(amount), 0) FROM refunds
+           WHERE order_id = $2 AND attempt = $3 AND state <> 'refused' AND counted = 0)`;
+        const begun = await tx.all(
+          `INSERT INTO refunds (id, order_id, attempt, kind, amount, reason, state, asked_at)
+           SELECT $1, $2, $3, $4, $5, $6, 'asked', $7
+           WHERE $5 <= (SELECT total FROM orders WHERE id = $2) - (${gone})
+             AND ($8 IS NULL OR $8 = ${gone})
+           RETURNING id`,
+          [
+            refund.id,
+            refund.orderId,
+            refund.attempt,
+            refund.kind,
+            refund.amount,
+            refund.reason,
+            refund.askedAt.getTime(),
+            refund.expectedRefunded,
+          ],
+        );
+        if (begun.length > 0) {
+          await derive(tx, refund.orderId, refund.askedAt);
+          return 'begun';
+        }
+        const [row] = await tx.all(`SELECT (${gone}) AS gone, $1 AS id`, [
+          refund.id,
+          refund.orderId,
+          refund.attempt,
+        ]);
+        const isStale =
+          refund.expectedRefunded !== null &&
+          z.object({ gone: z.int() }).parse(row).gone !== refund.expectedRefunded;
+        return isStale ? 'stale' : 'too-much';
+      }),
+
+    endRefund: (id, { state, refundId }, now) =>
+      database.write(async (tx) => {
+        const rows = await tx.all(
+          `UPDATE refunds SET state = $2, refund_id = $3, done_at = $4 WHERE id = $1 RETURNING order_id`,
+          [id, state, refundId, now.getTime()],
+        );
+        const { order_id } = z.object({ order_id: z.int() }).parse(rows[0]);
+        await derive(tx, order_id, now);
+        return getOrder(tx, order_id);
+      }),
+
+    findOpenRefunds: (before) =>
+      database.read(async (tx) => {
+        const rows = z
+          .array(openRefundSchema)
+          .parse(
+            await tx.all(
+              `SELECT id, kind, amount, reason, order_id FROM refunds WHERE state = 'asked' AND asked_at <= $1 ORDER BY asked_at LIMIT 100`,
+              [before.getTime()],
+            ),
+          );
+        return Promise.all(
+          rows.map(async ({ order_id, ...refund }) => ({ ...refund, order: await getOrder(tx, order_id) })),
+        );
+      }),
+  };
+}
+
+const openRefundSchema = z.object({
+  id: z.string(),
+  kind: z.enum(['refund', 'reversal']),
+  amount: z.int(),
+  reason: z.string(),
+  order_id: z.int(),
+});
+
+/** The contract with whoever ships: claim for a while, then say that it is done. */
+export function createSqlFulfilments(
+  database: SqlDatabase,
+): Pick<OrderStore, 'claimFulfilments' | 'completeFulfilment'> {
+  // A hold, a refund or a reversal that came after the order was due stops it here.
+  const mayShip = `EXISTS (SELECT 1 FROM orders WHERE orders.id = fulfilments.order_id
+    AND orders.status IN ('paid', 'partly_refunded') AND orders.holds = '')`;
+  return {
+    claimFulfilments: (by, now, until, limit) =>
+      database.write(async (tx) => {
+        const rows = await tx.all(
+          `UPDATE fulfilments SET claimed_by = $1, claimed_until = $3 WHERE order_id IN
+             (SELECT order_id FROM fulfilments WHERE done_at IS NULL AND claimed_until <= $2 AND ${mayShip}
+              ORDER BY due_at LIMIT $4)
+           RETURNING order_id`,
+          [by, now.getTime(), until.getTime(), limit],
+        );
+        const ids = z.array(z.object({ order_id: z.int() })).parse(rows);
+        return Promise.all(ids.map(({ order_id }) => getOrder(tx, order_id)));
+      }),
+
+    completeFulfilment: (orderId, by, now) =>
+      database.write(async (tx) => {
+        const done = await tx.all(
+          `UPDATE fulfilments SET done_at = $3
+           WHERE order_id = $1 AND claimed_by = $2 AND claimed_until > $3 AND done_at IS NULL AND ${mayShip}
+           RETURNING order_id`,
+          [orderId, by, now.getTime()],
+        );
+        if (done.length > 0) await derive(tx, orderId, now);
+        return done.length > 0;
+      }),
+  };
+}

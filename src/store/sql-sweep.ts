@@ -1,0 +1,149 @@
+import { z } from 'zod';
+import { factsFromStatus, type IntentFacts, mergeFacts, noFacts } from '../shop/order-status.ts';
+import type { OrderStore, Reading } from './order-store.ts';
+import type { SqlDatabase } from './sql.ts';
+import { applyWaitingEvents, derive, getOrder, isReplayedAlike, mergeFactsInto } from './sql-facts.ts';
+
+type SweepStore = Pick<
+  OrderStore,
+  | 'recordReading'
+  | 'planLook'
+  | 'claimLooks'
+  | 'claimStrays'
+  | 'endStrayLook'
+  | 'acquireLease'
+  | 'checkReplay'
+>;
+
+/** What the sweep asks of the order store. */
+export function createSqlSweep(database: SqlDatabase): SweepStore {
+  return {
+    recordReading: (reading, nextLookAt) =>
+      database.write(async (tx) => {
+        const { orderId, attempt, readAt } = reading;
+        const order = await getOrder(tx, orderId);
+        const known = order.attempts.find((entry) => entry.number === attempt)?.facts ?? noFacts;
+        const facts = factsOf(reading);
+        // Only what teaches something is kept: an order is read several times in its life.
+        if (JSON.stringify(mergeFacts(known, facts)) !== JSON.stringify(known)) {
+          await tx.all(
+            `INSERT INTO readings (order_id, attempt, read_at, status, refunded_amount, expired, unwanted, mismatched)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+            [
+              orderId,
+              attempt,
+              readAt.getTime(),
+              reading.status,
+              reading.refundedAmount,
+              Number(reading.expired),
+              Number(reading.unwanted),
+              Number(reading.mismatched),
+            ],
+          );
+          await mergeFactsInto(tx, orderId, attempt, facts);
+        }
+        if (reading.status !== null) {
+          await tx.all(
+            `UPDATE refunds SET counted = 1 WHERE order_id = $1 AND attempt = $2 AND state = 'done' AND done_at <= $3`,
+            [orderId, attempt, readAt.getTime()],
+          );
+        }
+        await derive(tx, orderId, readAt);
+        await tx.all(`UPDATE orders SET next_look_at = $2 WHERE id = $1`, [
+          orderId,
+          nextLookAt?.getTime() ?? null,
+        ]);
+        return getOrder(tx, orderId);
+      }),
+
+    planLook: (orderId, nextLookAt) =>
+      database.write(async (tx) => {
+        await tx.all(`UPDATE orders SET next_look_at = $2 WHERE id = $1`, [
+          orderId,
+          nextLookAt?.getTime() ?? null,
+        ]);
+      }),
+
+    claimLooks: (now, until, limit) =>
+      database.write(async (tx) => {
+        const rows = await tx.all(
+          `UPDATE orders SET looks = looks + 1, next_look_at = $2 WHERE id IN
+             (SELECT id FROM orders WHERE next_look_at <= $1 ORDER BY next_look_at LIMIT $3)
+           RETURNING id`,
+          [now.getTime(), until.getTime(), limit],
+        );
+        const ids = z.array(z.object({ id: z.int() })).parse(rows);
+        return Promise.all(ids.map(({ id }) => getOrder(tx, id)));
+      }),
+
+    claimStrays: (now, until, limit) =>
+      database.write(async (tx) => {
+        const rows = await tx.all(
+          `UPDATE attempts SET looks = looks + 1, next_look_at = $2,
+             state = CASE WHEN state = 'sending' THEN 'ambiguous' ELSE state END
+           WHERE (order_id, number) IN
+             (SELECT order_id, number FROM attempts WHERE next_look_at <= $1 ORDER BY next_look_at LIMIT $3)
+           RETURNING order_id, number`,
+          [now.getTime(), until.getTime(), limit],
+        );
+        const keys = z.array(z.object({ order_id: z.int(), number: z.int() })).parse(rows);
+        return Promise.all(
+          keys.map(async ({ order_id, number }) => {
+            const order = await getOrder(tx, order_id);
+            const attempt = order.attempts.find((entry) => entry.number === number);
+            if (attempt === undefined) throw new Error(`Order ${order_id} has no attempt ${number}.`);
+            return { order, attempt };
+          }),
+        );
+      }),
+
+    endStrayLook: ({ order, attempt }, { state, paymentIntentId, nextLookAt }, now) =>
+      database.write(async (tx) => {
+        await tx.all(
+          `UPDATE attempts SET state = $3, payment_intent_id = $4, next_look_at = $5 WHERE order_id = $1 AND number = $2`,
+          [order.id, attempt.number, state, paymentIntentId, nextLookAt?.getTime() ?? null],
+        );
+        if (paymentIntentId !== null) await applyWaitingEvents(tx, order.id, attempt.number, paymentIntentId);
+        await derive(tx, order.id, now);
+      }),
+
+    acquireLease: (name, holder, now, until) =>
+      database.write(async (tx) => {
+        const rows = await tx.all(
+          `INSERT INTO leases (name, holder, until) VALUES ($1, $2, $4)
+           ON CONFLICT (name) DO UPDATE SET holder = $2, until = $4 WHERE leases.until <= $3 OR leases.holder = $2
+           RETURNING name`,
+          [name, holder, now.getTime(), until.getTime()],
+        );
+        return rows.length > 0;
+      }),
+
+    async checkReplay() {
+      const different: string[] = [];
+      let orders = 0;
+      for (let after = 0; ; ) {
+        const page = await database.read(async (tx) => {
+          const rows = z
+            .array(z.object({ id: z.int(), reference: z.string() }))
+            .parse(
+              await tx.all(`SELECT id, reference FROM orders WHERE id > $1 ORDER BY id LIMIT 500`, [after]),
+            );
+          for (const { id, reference } of rows) {
+            if (!(await isReplayedAlike(tx, id))) different.push(reference);
+          }
+          return rows;
+        });
+        const last = page.at(-1);
+        if (last === undefined) return { orders, different };
+        orders += page.length;
+        after = last.id;
+      }
+    },
+  };
+}
+
+function factsOf(reading: Reading): IntentFacts {
+  const { status, refundedAmount, expired, unwanted, mismatched } = reading;
+  const facts = { ...noFacts, refundedAmount, expired, unwanted, mismatched };
+  return status === null ? facts : mergeFacts(facts, factsFromStatus(status));
+}

@@ -1,0 +1,418 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { cancelOrder } from '../../src/checkout/cancel-order.ts';
+import { captureOrder } from '../../src/checkout/capture-order.ts';
+import { placeOrder } from '../../src/checkout/place-order.ts';
+import { refundOrder, undoOrder } from '../../src/checkout/refund-order.ts';
+import { sweepOrders } from '../../src/checkout/sweep-orders.ts';
+import { DojoError } from '../../src/dojo/errors.ts';
+import type { Order } from '../../src/shop/order.ts';
+import { rows } from '../support/database.ts';
+import { type Exchange, openExchange } from '../support/exchange.ts';
+import type { ShopOptions } from '../support/shop.ts';
+
+const minutes = 60_000;
+const hours = 60 * minutes;
+const open: Exchange[] = [];
+afterEach(async () => {
+  for (const exchange of open.splice(0)) {
+    // Whatever a test did: what is kept must be enough to derive every order again.
+    expect((await exchange.deps.store.checkReplay()).different).toEqual([]);
+    await exchange.close();
+  }
+});
+
+async function start(options: ShopOptions = {}): Promise<Exchange> {
+  const exchange = await openExchange(options);
+  open.push(exchange);
+  return exchange;
+}
+
+async function ordered(exchange: Exchange, checkoutKey = 'key-1') {
+  const placed = await exchange.place(checkoutKey);
+  if (placed.kind !== 'ready') throw new Error(`The order is ${placed.kind}.`);
+  return { intentId: placed.paymentIntentId, order: placed.order };
+}
+
+const sweep = (exchange: Exchange) => sweepOrders(exchange.deps, 'sweeper');
+async function current(exchange: Exchange, order: Order): Promise<Order> {
+  const found = await exchange.deps.store.findOrderByToken(order.token);
+  if (found === null) throw new Error('The order is gone.');
+  return found;
+}
+const statusAtDojo = (exchange: Exchange, id: string) =>
+  exchange.simulator.paymentIntents().find((intent) => intent.id === id)?.status;
+const due = (exchange: Exchange) => rows(exchange.shop, 'SELECT order_id FROM fulfilments');
+
+describe('the sweep', () => {
+  test('makes an order paid and due whose webhook never came, with one call', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    expect((await sweep(shop)).orders).toBe(0);
+    shop.pass(2 * minutes);
+    expect((await sweep(shop)).orders).toBe(1);
+    expect(await current(shop, order)).toMatchObject({ status: 'paid', holds: [] });
+    expect(due(shop)).toHaveLength(1);
+    shop.pass(30 * hours);
+    expect((await sweep(shop)).orders).toBe(0);
+  });
+
+  test('reads a paid order once, and holds it when Dojo holds another amount', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    await shop.handAll();
+    const ask = shop.deps.dojo.getPaymentIntent;
+    const lie: typeof ask = async (id, options) => ({
+      ...(await ask(id, options)),
+      amount: { value: 1, currencyCode: 'GBP' },
+    });
+    Object.assign(shop.deps.dojo, { getPaymentIntent: lie });
+    shop.pass(minutes);
+    await sweep(shop);
+    expect(await current(shop, order)).toMatchObject({ status: 'paid', holds: ['amount_mismatch'] });
+    shop.pass(30 * hours);
+    expect((await sweep(shop)).orders).toBe(0);
+  });
+
+  test('looks at an open order eight times at most', async () => {
+    const shop = await start();
+    const { order } = await ordered(shop);
+    Object.assign(shop.deps.dojo, {
+      getPaymentIntent: () => Promise.reject(new DojoError('not-found', 'Dojo does not know it.')),
+    });
+    let looks = 0;
+    for (let hour = 0; hour < 80; hour += 1) {
+      shop.pass(hours);
+      looks += (await sweep(shop)).orders;
+    }
+    expect(looks).toBe(8);
+    expect((await current(shop, order)).status).toBe('awaiting_payment');
+  });
+
+  test('closes an order whose time is up, after canceling its intent so that nobody can pay it', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    shop.pass(59 * minutes);
+    await sweep(shop);
+    expect((await current(shop, order)).status).toBe('awaiting_payment');
+    shop.pass(8 * minutes);
+    await sweep(shop);
+    expect((await current(shop, order)).status).toBe('expired');
+    expect(statusAtDojo(shop, intentId)).toBe('Canceled');
+    expect(await shop.pay(intentId)).not.toBe(303);
+  });
+
+  test('expires nothing while our clock and Dojo’s differ by minutes', async () => {
+    const shop = await start();
+    const { order } = await ordered(shop);
+    Object.assign(shop.deps.dojo, { clockSkewMs: () => -121_000 });
+    const ask = shop.deps.dojo.getPaymentIntent;
+    const open = await ask((await current(shop, order)).attempts[0]?.paymentIntentId ?? '');
+    Object.assign(shop.deps.dojo, { getPaymentIntent: async () => open });
+    shop.pass(9 * hours);
+    await sweep(shop);
+    expect((await current(shop, order)).status).toBe('awaiting_payment');
+    expect(shop.shop.log.some((line) => String(line.msg).includes('clock'))).toBe(true);
+  });
+
+  test('makes a late payment paid and held', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    shop.pass(8 * hours);
+    await sweep(shop);
+    expect((await current(shop, order)).status).toBe('expired');
+    const { sign, statusUpdate } = await import('../support/webhook.ts');
+    const body = statusUpdate({ paymentIntentId: intentId, paymentStatus: 'Captured' });
+    const secret = (await shop.deps.dojo.listSubscriptions())[0]?.secrets[0]?.value ?? '';
+    await shop.hand({ body: Buffer.from(body), signature: sign(body, secret) });
+    expect(await current(shop, order)).toMatchObject({
+      status: 'paid',
+      holds: ['captured_after_cancel', 'late_payment'],
+    });
+    expect(due(shop)).toHaveLength(0);
+  });
+
+  test('finds and cancels the intent of a call whose answer was lost, and leaves the other alone', async () => {
+    const shop = await start();
+    const create = shop.deps.dojo.createPaymentIntent;
+    let lost = 0;
+    Object.assign(shop.deps.dojo, {
+      createPaymentIntent: async (...args: Parameters<typeof create>) => {
+        const intent = await create(...args);
+        lost += 1;
+        if (lost === 1) throw new DojoError('timeout', 'The answer was lost.');
+        return intent;
+      },
+    });
+    const { order, intentId } = await ordered(shop);
+    expect(shop.simulator.paymentIntents()).toHaveLength(2);
+    shop.pass(minutes);
+    expect((await sweep(shop)).strays).toBe(1);
+    const other = shop.simulator.paymentIntents().find((intent) => intent.id !== intentId);
+    expect(other?.status).toBe('Canceled');
+    expect(statusAtDojo(shop, intentId)).toBe('Created');
+    expect((await current(shop, order)).status).toBe('awaiting_payment');
+    await shop.pay(intentId);
+    await shop.handAll();
+    expect(await current(shop, order)).toMatchObject({ status: 'paid', holds: [] });
+  });
+
+  test('holds an order when money is in an intent that nobody should have seen', async () => {
+    const shop = await start();
+    const create = shop.deps.dojo.createPaymentIntent;
+    Object.assign(shop.deps.dojo, {
+      createPaymentIntent: async (...args: Parameters<typeof create>) => {
+        await create(...args);
+        throw new DojoError('timeout', 'The answer was lost.');
+      },
+    });
+    expect((await shop.place()).kind).toBe('dojo-unavailable');
+    for (const intent of shop.simulator.paymentIntents()) await shop.pay(intent.id);
+    shop.pass(minutes);
+    expect((await sweep(shop)).strays).toBe(2);
+    const order = await shop.deps.store.findOrderByCheckoutKey('key-1');
+    expect(order).toMatchObject({ status: 'paid', holds: ['late_payment', 'paid_twice'] });
+    expect(due(shop)).toHaveLength(0);
+  });
+
+  test('gives up looking for an intent that was never created', async () => {
+    const shop = await start();
+    Object.assign(shop.deps.dojo, {
+      createPaymentIntent: () => Promise.reject(new DojoError('timeout', 'Nothing came.')),
+    });
+    await shop.place();
+    for (const pause of [1, 4, 10, 60, 600]) {
+      shop.pass(pause * minutes);
+      await sweep(shop);
+    }
+    const order = await shop.deps.store.findOrderByCheckoutKey('key-1');
+    expect(order?.attempts.map(({ state, looks }) => [state, looks])).toEqual([
+      ['absent', 3],
+      ['absent', 3],
+    ]);
+  });
+
+  test('settles what a dead process left under way', async () => {
+    const shop = await start();
+    const died = { ...shop.deps.store, attachIntent: () => Promise.reject(new Error('The server died.')) };
+    const purchase = { items: [{ sku: 'mug', quantity: 1 }], checkoutKey: 'key-1', shopperId: 'shopper-1' };
+    await expect(placeOrder({ ...shop.deps, store: died }, purchase)).rejects.toThrow('died');
+    shop.pass(minutes);
+    await sweep(shop);
+    expect(shop.simulator.paymentIntents().map((intent) => intent.status)).toEqual(['Canceled']);
+    expect((await shop.place()).kind).toBe('ready');
+  });
+
+  test('is run by one process at a time, and taken over from one that died', async () => {
+    const shop = await start();
+    await ordered(shop);
+    shop.pass(2 * minutes);
+    expect(
+      await shop.deps.store.acquireLease(
+        'sweep',
+        'dead',
+        shop.now(),
+        new Date(shop.now().getTime() + minutes),
+      ),
+    ).toBe(true);
+    expect((await sweep(shop)).ran).toBe(false);
+    shop.pass(minutes);
+    expect(await sweep(shop)).toMatchObject({ ran: true, orders: 1 });
+  });
+
+  test('ends at once where Dojo cannot be asked, and what was due stays due', async () => {
+    const shop = await start();
+    const one = await ordered(shop, 'key-1');
+    await ordered(shop, 'key-2');
+    await shop.pay(one.intentId);
+    const ask = shop.deps.dojo.getPaymentIntent;
+    Object.assign(shop.deps.dojo, {
+      getPaymentIntent: () => Promise.reject(new DojoError('paused', 'Dojo is not called for now.')),
+    });
+    shop.pass(2 * minutes);
+    expect(await sweep(shop)).toMatchObject({ ran: true, orders: 0 });
+    Object.assign(shop.deps.dojo, { getPaymentIntent: ask });
+    shop.pass(2 * minutes);
+    expect((await sweep(shop)).orders).toBe(2);
+    expect((await current(shop, one.order)).status).toBe('paid');
+  });
+});
+
+describe('a merchant', () => {
+  test('cancels an unpaid order, and nobody can pay it any more', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    expect(await cancelOrder(shop.deps, order)).toMatchObject({
+      kind: 'canceled',
+      order: { status: 'canceled' },
+    });
+    expect(statusAtDojo(shop, intentId)).toBe('Canceled');
+  });
+
+  test('who cancels while the shopper pays has a paid order that is held', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    expect(await cancelOrder(shop.deps, order)).toMatchObject({
+      kind: 'too-late',
+      order: { status: 'paid', holds: ['captured_after_cancel'] },
+    });
+    expect(due(shop)).toHaveLength(0);
+  });
+
+  test('whose wish to cancel was cut off has it done by the sweep', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    const cancel = shop.deps.dojo.cancelPaymentIntent;
+    Object.assign(shop.deps.dojo, {
+      cancelPaymentIntent: () => Promise.reject(new DojoError('timeout', 'Lost.')),
+    });
+    await expect(cancelOrder(shop.deps, order)).rejects.toThrow(DojoError);
+    Object.assign(shop.deps.dojo, { cancelPaymentIntent: cancel });
+    shop.pass(minutes);
+    await sweep(shop);
+    expect(statusAtDojo(shop, intentId)).toBe('Canceled');
+    expect((await current(shop, order)).status).toBe('canceled');
+  });
+
+  test('captures what was reserved, once', async () => {
+    const shop = await start({ settings: { captureMode: 'Manual' } });
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    await shop.handAll();
+    expect((await current(shop, order)).status).toBe('authorized');
+    expect(due(shop)).toHaveLength(0);
+    const captured = await captureOrder(shop.deps, order);
+    expect(captured).toMatchObject({ kind: 'captured', order: { status: 'paid', holds: [] } });
+    expect(due(shop)).toHaveLength(1);
+    expect(await captureOrder(shop.deps, captured.order)).toMatchObject({ kind: 'not-reserved' });
+  });
+
+  test('releases what was reserved', async () => {
+    const shop = await start({ settings: { captureMode: 'Manual' } });
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    await shop.handAll();
+    const released = await undoOrder(shop.deps, await current(shop, order), 'undo-1', 'Sold out');
+    expect(released).toMatchObject({ kind: 'done', order: { status: 'reversed', holds: [] } });
+    expect(statusAtDojo(shop, intentId)).toBe('Reversed');
+  });
+
+  test('gives everything back on the same day by a reversal, later by a refund', async () => {
+    const shop = await start();
+    for (const [key, wait, status] of [
+      ['key-1', 0, 'reversed'],
+      ['key-2', 48 * hours, 'refunded'],
+    ] as const) {
+      const { order, intentId } = await ordered(shop, key);
+      await shop.pay(intentId);
+      await shop.handAll();
+      shop.pass(wait);
+      const undone = await undoOrder(shop.deps, await current(shop, order), `undo-${key}`, 'Sold out');
+      expect(undone).toMatchObject({ kind: 'done', order: { status, holds: [] } });
+    }
+  });
+
+  test('refunds in parts, never more than was paid, and never by a form that is out of date', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    await shop.handAll();
+    const refund = async (id: string, amount: number, expectedRefunded: number | null) => {
+      const { kind } = await refundOrder(shop.deps, await current(shop, order), {
+        id,
+        amount,
+        reason: 'Broken',
+        expectedRefunded,
+      });
+      return kind;
+    };
+    expect(await refund('r1', 500, 0)).toBe('done');
+    expect((await current(shop, order)).status).toBe('partly_refunded');
+    expect(await refund('r2', 500, 0)).toBe('stale');
+    expect(await refund('r3', 896, 500)).toBe('too-much');
+    expect(await refund('r4', 895, 500)).toBe('done');
+    expect(await current(shop, order)).toMatchObject({ status: 'refunded', holds: [] });
+    expect(await refund('r5', 1, null)).toBe('too-much');
+    const atDojo = shop.simulator.paymentIntents().find((intent) => intent.id === intentId);
+    expect(atDojo?.refunds.map((entry) => entry.amount)).toEqual([500, 895]);
+  });
+
+  test('of two that refund the rest at once, one does', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    await shop.handAll();
+    const paid = await current(shop, order);
+    const refunds = await Promise.all(
+      ['r1', 'r2', 'r3'].map((id) =>
+        refundOrder(shop.deps, paid, { id, amount: 1395, reason: '', expectedRefunded: 0 }),
+      ),
+    );
+    expect(refunds.map((refund) => refund.kind).sort()).toEqual(['done', 'stale', 'stale']);
+  });
+
+  test('whose refund was cut off has it finished by the sweep, and the money moves once', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    await shop.handAll();
+    const send = shop.deps.dojo.refundPaymentIntent;
+    Object.assign(shop.deps.dojo, {
+      refundPaymentIntent: async (...args: Parameters<typeof send>) => {
+        await send(...args);
+        throw new DojoError('timeout', 'The answer was lost.');
+      },
+    });
+    const request = { id: 'r1', amount: 500, reason: 'Broken', expectedRefunded: 0 };
+    await expect(refundOrder(shop.deps, await current(shop, order), request)).rejects.toThrow(DojoError);
+    Object.assign(shop.deps.dojo, { refundPaymentIntent: send });
+    shop.pass(2 * minutes);
+    expect((await sweep(shop)).refunds).toBe(1);
+    expect(await current(shop, order)).toMatchObject({ status: 'partly_refunded', holds: [] });
+    const atDojo = shop.simulator.paymentIntents().find((intent) => intent.id === intentId);
+    expect(atDojo?.refunds.map((entry) => entry.amount)).toEqual([500]);
+  });
+
+  test('who refunds in Dojo’s portal before the goods are out stops them, and the sweep reads how much', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    await shop.handAll();
+    await shop.portalRefund(intentId, 1395);
+    await shop.handAll();
+    expect(await current(shop, order)).toMatchObject({
+      status: 'refunded',
+      holds: ['refunded_before_fulfilment'],
+    });
+    expect(
+      await shop.deps.store.claimFulfilments('me', shop.now(), new Date(shop.now().getTime() + hours), 10),
+    ).toEqual([]);
+    shop.pass(minutes);
+    await sweep(shop);
+    expect((await current(shop, order)).attempts[0]?.facts.refundedAmount).toBe(1395);
+  });
+});
+
+describe('whoever ships', () => {
+  test('claims a paid order, and nobody else gets it before the claim ends', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    await shop.handAll();
+    const until = () => new Date(shop.now().getTime() + hours);
+    const claim = async (by: string) =>
+      (await shop.deps.store.claimFulfilments(by, shop.now(), until(), 10)).map(({ id }) => id);
+    expect(await claim('one')).toEqual([order.id]);
+    expect(await claim('two')).toEqual([]);
+    shop.pass(2 * hours);
+    expect(await shop.deps.store.completeFulfilment(order.id, 'one', shop.now())).toBe(false);
+    expect(await claim('two')).toEqual([order.id]);
+    expect(await shop.deps.store.completeFulfilment(order.id, 'one', shop.now())).toBe(false);
+    expect(await shop.deps.store.completeFulfilment(order.id, 'two', shop.now())).toBe(true);
+    expect(await shop.deps.store.completeFulfilment(order.id, 'two', shop.now())).toBe(false);
+    shop.pass(2 * hours);
+    expect(await claim('one')).toEqual([]);
+  });
+});

@@ -1,0 +1,134 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { CheckoutDeps } from '../../src/checkout/deps.ts';
+import { type PlacedOrder, placeOrder } from '../../src/checkout/place-order.ts';
+import { recordWebhook } from '../../src/checkout/record-webhook.ts';
+import { createDojoClient } from '../../src/dojo/client.ts';
+import { createWebhookSecret, statusUpdatedEvent } from '../../src/dojo/webhook.ts';
+import { createSimulator, type Simulator } from '../../src/simulator/create-simulator.ts';
+import { type OpenShop, openShop, type ShopOptions } from './shop.ts';
+
+export type Delivery = { readonly body: Uint8Array; readonly signature: string };
+
+/** A shop and a pretend Dojo on one clock that only the test moves, with the webhooks in the test's hands. */
+export type Exchange = {
+  readonly shop: OpenShop;
+  readonly deps: CheckoutDeps;
+  readonly simulator: Simulator;
+  readonly now: () => Date;
+  /** Moves both clocks. */
+  pass(ms: number): void;
+  /** What Dojo has sent and nobody has handed over yet, oldest first. */
+  readonly post: Delivery[];
+  /** Resolves once everything that Dojo has to send is in `post`. */
+  posted(): Promise<void>;
+  hand(delivery: Delivery): Promise<void>;
+  /** Hands over everything in the order in which it was sent. */
+  handAll(): Promise<void>;
+  place(checkoutKey?: string, sku?: string): Promise<PlacedOrder>;
+  /** What the shopper does on the payment page; the status of Dojo's answer. */
+  pay(paymentIntentId: string, card?: 'pays' | 'declined'): Promise<number>;
+  /** What the merchant does in Dojo's own portal. */
+  portalRefund(paymentIntentId: string, amount: number): Promise<void>;
+  close(): Promise<void>;
+};
+
+const cards = {
+  pays: { cardNumber: '5200000000001005', securityCode: '020' },
+  declined: { cardNumber: '4456530000001013', securityCode: '341' },
+};
+const portalKey = 'sk_sandbox_portal';
+
+export async function openExchange(options: ShopOptions = {}): Promise<Exchange> {
+  let ms = Date.UTC(2026, 10, 22, 10);
+  const now = () => new Date(ms);
+  const pass = (by: number) => {
+    ms += by;
+  };
+  const post: Delivery[] = [];
+  const letterbox = await openLetterbox(post);
+  const simulator = await createSimulator({ now, retryDelaysMs: [] });
+  const portal = createDojoClient({
+    apiUrl: simulator.url,
+    apiKey: portalKey,
+    apiVersion: '2026-02-27',
+    timeoutMs: 5_000,
+    connections: 2,
+  });
+  const { secrets } = await portal.createSubscription({ url: letterbox.url, events: [statusUpdatedEvent] });
+  const shop = await openShop({
+    ...options,
+    dojo: { apiUrl: simulator.url },
+    deps: { now, sleep: async (by) => pass(by), ...options.deps },
+    settings: {
+      checkoutOrigin: simulator.publicUrl,
+      webhookSecrets: secrets.map((secret) => createWebhookSecret(secret.value)),
+      ...options.settings,
+    },
+  });
+  const exchange: Exchange = {
+    shop,
+    deps: shop.deps,
+    simulator,
+    now,
+    pass,
+    post,
+    async posted() {
+      while (simulator.deliveries().some((delivery) => delivery.state === 'pending')) await letterbox.next();
+    },
+    async hand({ body, signature }) {
+      const { kind } = await recordWebhook(shop.deps, { body, signature });
+      if (kind !== 'recorded') throw new Error(`The delivery was ${kind}.`);
+    },
+    async handAll() {
+      await exchange.posted();
+      for (const delivery of post.splice(0)) await exchange.hand(delivery);
+    },
+    place: (checkoutKey = 'key-1', sku = 'mug') =>
+      placeOrder(shop.deps, { items: [{ sku, quantity: 1 }], checkoutKey, shopperId: 'shopper-1' }),
+    async pay(paymentIntentId, card = 'pays') {
+      const response = await fetch(`${simulator.url}/checkout/${paymentIntentId}`, {
+        method: 'POST',
+        redirect: 'manual',
+        body: new URLSearchParams({ ...cards[card], expiryDate: '12/29', nameOnCard: 'Ada Lovelace' }),
+      });
+      await response.arrayBuffer();
+      return response.status;
+    },
+    async portalRefund(paymentIntentId, amount) {
+      await portal.refundPaymentIntent(paymentIntentId, { amount, idempotencyKey: `portal-${ms}-${amount}` });
+    },
+    async close() {
+      await simulator.close();
+      letterbox.close();
+      await portal.close();
+      await shop.close();
+    },
+  };
+  return exchange;
+}
+
+async function openLetterbox(post: Delivery[]) {
+  const waiting: (() => void)[] = [];
+  const server = createServer(async (req, res) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of req) chunks.push(chunk);
+    post.push({ body: Buffer.concat(chunks), signature: String(req.headers['dojo-signature']) });
+    res.end();
+    for (const resolve of waiting.splice(0)) resolve();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    /** Resolves at the next delivery, or when the event loop has gone round once. */
+    next: () =>
+      new Promise<void>((resolve) => {
+        waiting.push(resolve);
+        setImmediate(resolve);
+      }),
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
