@@ -52,8 +52,8 @@ export function createApp(deps: CheckoutDeps, settings: AppSettings): Express {
   app.use(health(deps));
 
   app.use(securityHeaders(security));
-  app.use('/static', ...staticFiles());
   app.use(onlyOwnHost(security));
+  app.use('/static', ...staticFiles());
   app.use(onlyOwnForms(security));
   app.use(cookieParser(settings.sessionSecret), readSession(session));
   app.use(catalogue(deps.catalogue, pages));

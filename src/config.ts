@@ -57,7 +57,7 @@ const environmentSchema = z.object({
   DOJO_API_KEY: z
     .string('is missing; copy it from the developer portal')
     .regex(
-      /^sk_(sandbox|prod)_\S+$/,
+      /^sk_(sandbox|prod)_[\x21-\x7e]+$/,
       'must begin with sk_sandbox_ or sk_prod_; copy it from the developer portal',
     ),
   DOJO_API_URL: origin(`must be an origin such as ${liveApiUrl}`).default(liveApiUrl),
@@ -118,7 +118,9 @@ export function parseConfig(env: Environment, runtime: { readonly sqliteVersion:
   const parsed = environmentSchema.safeParse(given);
   const faults = parsed.success ? [] : faultsOf(parsed.error);
   // The rules for production are told together with the rest, as far as single variables can be read at all.
-  if (given.NODE_ENV === 'production') faults.push(...productionFaults(given, runtime));
+  // A live key moves money whatever the environment is called.
+  const isLive = given.NODE_ENV === 'production' || given.DOJO_API_KEY?.startsWith('sk_prod_') === true;
+  if (isLive) faults.push(...productionFaults(given, runtime));
   if (faults.length > 0 || !parsed.success) throw new ConfigError(faults);
 
   const config = parsed.data;
@@ -141,6 +143,9 @@ function faultsOf(error: z.ZodError): string[] {
   return error.issues.map((issue) => `${String(issue.path[0])}: ${issue.message}`);
 }
 
+/** What people leave in place of a secret. */
+const placeholder = /change.?me|placeholder|example|your[-_ ]|^secret|(.)\1{7}/i;
+
 /** What would lose money or orders in production, each with its mend. */
 function productionFaults(env: Environment, runtime: { readonly sqliteVersion: string }): string[] {
   const key = env.DOJO_API_KEY ?? '';
@@ -161,18 +166,21 @@ function productionFaults(env: Environment, runtime: { readonly sqliteVersion: s
       "DOJO_API_KEY: is the public key of Dojo's documentation, which anybody can read along with; use your own",
     ],
     [
-      secrets.length === 0 ||
-        secrets.some(
-          (secret) =>
-            secret.length < 16 || /change.?me|placeholder|example|your[-_ ]|^secret|(.)\1{7}/i.test(secret),
-        ),
+      secrets.length === 0 || secrets.some((secret) => secret.length < 16 || placeholder.test(secret)),
       'DOJO_WEBHOOK_SECRETS: is missing, too short or a placeholder; get one with: npm run shop -- webhooks subscribe https://…/webhooks/dojo',
     ],
     [
       (env.PUBLIC_URL ?? 'http://').startsWith('http://'),
       'PUBLIC_URL: must be the https:// origin that shoppers see',
     ],
-    [env.SESSION_SECRET === undefined, 'SESSION_SECRET: is missing; make one with: openssl rand -hex 32'],
+    [
+      env.SESSION_SECRET === undefined || placeholder.test(env.SESSION_SECRET),
+      'SESSION_SECRET: is missing or a placeholder; make one with: openssl rand -hex 32',
+    ],
+    [
+      !(env.DOJO_CHECKOUT_ORIGIN ?? 'https://').startsWith('https://'),
+      "DOJO_CHECKOUT_ORIGIN: must be https://; unset it for Dojo's own",
+    ],
     [
       // SQLite reads file: addresses too, and has more than one name for its memory.
       /:memory:|mode=memory/i.test(env.DATABASE_URL ?? ''),

@@ -67,10 +67,11 @@ function presentable(logged: Record<string, unknown>): Record<string, unknown> {
   }
 
   function copy(value: unknown, depth: number): unknown {
+    if (typeof value === 'string') return withoutCardNumbers(value);
     if (typeof value === 'bigint') return String(value);
     if (typeof value === 'function') return '[function]';
     if (typeof value !== 'object' || value === null || value instanceof Date) return value;
-    if (value instanceof Error) return presentError(value);
+    if (value instanceof Error) return copyMembers(presentError(value), depth);
     if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
     if (depth === maxDepth) return '[cut]';
     if (Array.isArray(value)) return take(value).map((entry) => copy(entry, depth + 1));
@@ -84,6 +85,22 @@ function presentable(logged: Record<string, unknown>): Record<string, unknown> {
   }
 
   return copyMembers(logged, 0);
+}
+
+/** Thirteen to nineteen digits that pass the check of card numbers (ISO/IEC 7812-1), however they are grouped. */
+function withoutCardNumbers(text: string): string {
+  return text.replace(/(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)/g, (digits) =>
+    isCardNumber(digits.replace(/\D/g, '')) ? '[card number]' : digits,
+  );
+}
+
+function isCardNumber(digits: string): boolean {
+  let sum = 0;
+  for (const [index, digit] of [...digits].reverse().entries()) {
+    const value = Number(digit) * (index % 2 === 0 ? 1 : 2);
+    sum += value > 9 ? value - 9 : value;
+  }
+  return sum % 10 === 0;
 }
 
 /** A getter may throw; a log line must not. */

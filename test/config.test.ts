@@ -70,9 +70,9 @@ test('a production shop may rehearse on a sandbox key when it says so', () => {
   expect(read(rehearsal)).toMatchObject({ isProduction: true, isTestShop: true });
 });
 
-test('a live key at a pretend Dojo is a test shop outside production', () => {
-  const pretend = { DOJO_API_KEY: 'sk_prod_x', DOJO_API_URL: 'http://localhost:4000/' };
-  expect(read(pretend)).toMatchObject({ isTestShop: true, DOJO_API_URL: 'http://localhost:4000' });
+test('a live key is held to the rules of production whatever the environment is called', () => {
+  const live = { DOJO_API_KEY: 'sk_prod_x', DOJO_API_URL: 'http://localhost:4000/' };
+  expect(() => read(live)).toThrow(/^DOJO_API_URL: a live key goes to/m);
 });
 
 test('the shop’s address follows its port until it is given', () => {
@@ -109,7 +109,7 @@ const faults: [string, string[]][] = [
     'PUBLIC_URL',
     ['kettle.shop', 'https://kettle.shop/shop', 'https://a@kettle.shop', 'ftp://kettle.shop', 'https://'],
   ],
-  ['DOJO_API_KEY', ['', 'key', 'sk_live_x', 'sk_test_x', 'sk_sandbox_', 'sk_prod_a b', 'Basic sk_prod_x']],
+  ['DOJO_API_KEY', ['', 'key', 'sk_live_x', 'sk_test_x', 'sk_sandbox_', 'sk_sandbox_a b', 'Basic sk_prod_x']],
   ['DOJO_API_URL', ['api.dojo.tech', 'https://api.dojo.tech/v1', 'file:///etc/passwd', 'javascript:1']],
   ['DOJO_API_VERSION', ['latest', '2026', '2026-02-30', '27-02-2026']],
   ['DOJO_CHECKOUT_ORIGIN', ['pay.dojo.tech', 'https://pay.dojo.tech/checkout', 'javascript:alert(1)']],

@@ -1,6 +1,6 @@
 import { findAttached, isPayable, type Order } from '../shop/order.ts';
 import type { CheckoutDeps } from './deps.ts';
-import { closeIntent, readIntent, recordReading } from './settle-order.ts';
+import { closeIntent, readIntent, recordReading, soon } from './settle-order.ts';
 
 /**
  * - `canceled`: nobody can pay it any more
@@ -18,8 +18,8 @@ export async function cancelOrder(deps: CheckoutDeps, order: Order): Promise<Can
   const attempt = findAttached(order);
   if (!isPayable(order) || attempt?.paymentIntentId == null) return { kind: 'not-open', order };
   const wish = { status: null, refundedAmount: 0, expired: false, unwanted: true, mismatched: false };
-  const now = deps.now();
-  await deps.store.recordReading({ ...wish, orderId: order.id, attempt: attempt.number, readAt: now }, now);
+  const wished = { ...wish, orderId: order.id, attempt: attempt.number, readAt: deps.now() };
+  await deps.store.recordReading(wished, soon(deps));
 
   const intent = await closeIntent(deps, attempt.paymentIntentId);
   if (intent === null) return { kind: 'unknown', order };

@@ -1,6 +1,6 @@
 import { findAttached, type Order } from '../shop/order.ts';
 import type { CheckoutDeps } from './deps.ts';
-import { getIntent, isRefusal, readIntent, recordReading } from './settle-order.ts';
+import { getIntent, isRefusal, readIntent, recordReading, soon } from './settle-order.ts';
 
 /**
  * - `captured`: the money is taken
@@ -25,8 +25,7 @@ export async function captureOrder(deps: CheckoutDeps, order: Order): Promise<Ca
   if (known.status !== 'Authorized' || known.mismatched) {
     return { kind: 'not-reserved', order: await recordReading(deps, order, known) };
   }
-  // Whatever happens to this process now, the sweep asks what became of it.
-  await deps.store.planLook(order.id, deps.now());
+  await deps.store.planLook(order.id, soon(deps));
   try {
     await deps.dojo.capturePaymentIntent(attempt.paymentIntentId, order.basket.total);
   } catch (error) {

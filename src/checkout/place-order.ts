@@ -20,6 +20,7 @@ import { nextStrayLook } from '../shop/sweep-schedule.ts';
 import type { AttachedIntent } from '../store/order-store.ts';
 import { createIntentRequest, parsePaymentLink } from './create-intent-request.ts';
 import type { CheckoutDeps } from './deps.ts';
+import { settleOrder } from './settle-order.ts';
 
 /**
  * - `ready`: the shopper may pay at the link
@@ -119,8 +120,25 @@ async function arrangePayment(deps: CheckoutDeps, order: Order, deadline: number
       if (remainingMs() <= 0) return { kind: 'dojo-unavailable', order, retryAfterMs: leaseMs };
       await deps.sleep(pollMs);
     } else {
-      return begun.kind === 'attached' ? ready(begun.order, now) : { kind: begun.kind, order: begun.order };
+      return begun.kind === 'attached'
+        ? continuePayment(deps, begun.order)
+        : { kind: begun.kind, order: begun.order };
     }
+  }
+}
+
+/** The link that the order has, unless its time is up: then Dojo says whether it was paid, and it is closed if not. */
+async function continuePayment(deps: CheckoutDeps, order: Order): Promise<PlacedOrder> {
+  const expireAt = findAttached(order)?.expireAt ?? null;
+  if (expireAt === null || expireAt > deps.now()) return ready(order);
+  try {
+    const settled = await settleOrder(deps, order);
+    if (settled.status === 'canceled' || settled.status === 'expired')
+      return { kind: 'exhausted', order: settled };
+    return isPayable(settled) ? failed(order, 'unavailable') : { kind: 'settled', order: settled };
+  } catch (error) {
+    if (!(error instanceof DojoError)) throw error;
+    return failed(order, error.kind, error.retryAfterMs);
   }
 }
 
@@ -146,7 +164,7 @@ async function attempt(
     await deps.store.endAttempt(order.id, number, { state, paymentIntentId: null, nextLookAt }, deps.now());
     // A malformed answer would be malformed again.
     const again = error.isAmbiguous && error.kind !== 'malformed';
-    return { kind: again ? 'again' : 'done', placed: failed(order, error) };
+    return { kind: again ? 'again' : 'done', placed: failed(order, error.kind, error.retryAfterMs) };
   }
 
   const link = parsePaymentLink(intent, deps.settings.checkoutOrigin);
@@ -155,7 +173,7 @@ async function attempt(
     link === null || mismatch !== null
       ? null
       : await deps.store.attachIntent(order.id, number, attachable(intent, link), deps.now());
-  if (attached?.kind === 'attached') return { kind: 'done', placed: ready(attached.order, deps.now()) };
+  if (attached?.kind === 'attached') return { kind: 'done', placed: ready(attached.order) };
   if (attached?.kind === 'lost') {
     // We were so slow that somebody else took over. The next look finds what came of it.
     return { kind: 'again', placed: { kind: 'dojo-unavailable', order, retryAfterMs: null } };
@@ -164,10 +182,8 @@ async function attempt(
     { paymentIntentId: intent.id, mismatch: mismatch ?? 'id of another attempt' },
     'Dojo created another intent than was asked for',
   );
-  // The id of another attempt stays with that one.
-  const paymentIntentId = attached === null ? intent.id : null;
-  const nextLookAt = paymentIntentId === null ? null : nextStrayLook(deps.now(), 0);
-  const end = { state: 'mismatched', paymentIntentId, nextLookAt } as const;
+  const nextLookAt = nextStrayLook(deps.now(), 0);
+  const end = { state: 'mismatched', paymentIntentId: intent.id, nextLookAt } as const;
   await deps.store.endAttempt(order.id, number, end, deps.now());
   return { kind: 'done', placed: { kind: 'dojo-refused', order, retryAfterMs: null } };
 }
@@ -190,11 +206,9 @@ function attachable(intent: PaymentIntent, paymentLink: string): AttachedIntent 
   return { id: intent.id, paymentLink, expireAt: Number.isNaN(expireAt.getTime()) ? null : expireAt };
 }
 
-function ready(order: Order, now: Date): PlacedOrder {
+function ready(order: Order): PlacedOrder {
   const attached = findAttached(order);
   if (attached?.paymentIntentId == null || attached.paymentLink === null) return { kind: 'settled', order };
-  // Dojo voids the intent then, so its link leads nowhere.
-  if (attached.expireAt !== null && attached.expireAt <= now) return { kind: 'exhausted', order };
   return {
     kind: 'ready',
     order,
@@ -206,7 +220,6 @@ function ready(order: Order, now: Date): PlacedOrder {
 /** Dojo answered, and asking again would bring the same. */
 const refusals: ReadonlySet<DojoErrorKind> = new Set(['malformed', 'invalid', 'not-found', 'conflict']);
 
-function failed(order: Order, error: DojoError): PlacedOrder {
-  const isRefusal = refusals.has(error.kind);
-  return { kind: isRefusal ? 'dojo-refused' : 'dojo-unavailable', order, retryAfterMs: error.retryAfterMs };
+function failed(order: Order, why: DojoErrorKind, retryAfterMs: number | null = null): PlacedOrder {
+  return { kind: refusals.has(why) ? 'dojo-refused' : 'dojo-unavailable', order, retryAfterMs };
 }

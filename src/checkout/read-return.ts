@@ -1,6 +1,6 @@
 import { DojoError } from '../dojo/errors.ts';
 import type { PaymentIntent } from '../dojo/schemas.ts';
-import { findAttached, findMismatch, type Order } from '../shop/order.ts';
+import { findAttached, findMismatch, isPayable, type Order } from '../shop/order.ts';
 import { type OrderTruth, truthOfReturn } from '../shop/order-page.ts';
 import type { CheckoutDeps } from './deps.ts';
 
@@ -17,7 +17,8 @@ export type ReadReturn = {
 /** What the browser that came back may read now. Asks Dojo and the store, and changes nothing. */
 export async function readReturn(deps: CheckoutDeps, order: Order): Promise<ReadReturn> {
   const attached = findAttached(order);
-  if (attached?.paymentIntentId == null) {
+  // What the store has settled, Dojo's answer would not change on this page.
+  if (attached?.paymentIntentId == null || !isPayable(order)) {
     return { order, truth: truthOfReturn(order, null), askedJustNow: false };
   }
   const intent = await askDojo(deps, order, attached.paymentIntentId);

@@ -60,6 +60,11 @@ export function readIntent(order: Order, attempt: Attempt, intent: PaymentIntent
   };
 }
 
+/** When the sweep is to ask what became of a call that this process may not live to hear the answer of. */
+export function soon(deps: CheckoutDeps): Date {
+  return new Date(deps.now().getTime() + 30_000);
+}
+
 /** Cancels an intent that must not be paid, and reads what became of it; null where Dojo does not know it. */
 export async function closeIntent(
   deps: CheckoutDeps,

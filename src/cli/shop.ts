@@ -22,7 +22,10 @@ await main(process.argv.slice(2));
 async function main(args: readonly string[]): Promise<void> {
   readDotenv({ quiet: true });
   const [resource, verb, ...rest] = args;
-  const command = resource === 'webhooks' ? webhookCommands[verb ?? ''] : undefined;
+  const command =
+    resource === 'webhooks' && Object.hasOwn(webhookCommands, verb ?? '')
+      ? webhookCommands[verb ?? '']
+      : undefined;
   if (command === undefined) return finish(64, usage);
   try {
     const access = parseDojoAccess(process.env);

@@ -115,7 +115,7 @@ export function createSender(options: SenderOptions): Sender {
 
 /** Answers about the request show that Dojo works; the rest are failures of the way there or of Dojo itself. */
 function settle(breaker: Breaker, error: DojoError): void {
-  if (error.kind === 'rate-limited' || error.kind === 'unreachable' || isBroken(error.kind))
+  if (['rate-limited', 'unreachable', 'malformed'].includes(error.kind) || isBroken(error.kind))
     breaker.failed(error);
   else breaker.succeeded();
 }
@@ -180,7 +180,7 @@ function statusError(
 
 /** Faults of the connection before a request can have left: the name, the route, a refusal, the certificate. */
 const neverLeftCodes =
-  /^(UND_ERR_CONNECT_TIMEOUT|ENOTFOUND|EAI_\w+|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|ERR_TLS_\w+|ERR_SSL_\w+|CERT_\w+|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+)$/;
+  /^(UND_ERR_CONNECT_TIMEOUT|ENOTFOUND|EAI_\w+|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|ERR_TLS_\w+|ERR_SSL_WRONG_VERSION_NUMBER|ERR_SSL_PACKET_LENGTH_TOO_LONG|CERT_\w+|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+)$/;
 
 /** Too large, or not HTTP; undici's parser names its fault by a code only sometimes. */
 const unreadableCodes = /^(UND_ERR_RES_EXCEEDED_MAX_SIZE|UND_ERR_HEADERS_OVERFLOW|HPE_\w+|HTTPParserError)$/;

@@ -10,8 +10,10 @@ import {
   removeItem,
   setQuantity,
 } from '../shop/basket.ts';
-import { basketItemFormSchema, quantityFormSchema } from '../shop/checkout-form.ts';
+import type { Catalogue, Product } from '../shop/catalogue.ts';
+import { typedItemFormSchema, typedQuantityFormSchema, typedQuantitySchema } from '../shop/checkout-form.ts';
 import { formatMoney } from '../shop/money.ts';
+import { catalogueLocals, type PageFault } from './catalogue.ts';
 import { parseBody, readBody } from './forms.ts';
 import type { Pages } from './pages.ts';
 import { HttpProblem } from './problem.ts';
@@ -24,13 +26,25 @@ export function basket(settings: SessionSettings, pages: Pages): Router {
 
   router.get('/basket', (_req, res) => sendBasketPage(res, settings, pages));
 
-  router.post('/basket', form, (req, res) => {
-    const item = parseBody(basketItemFormSchema, req.body);
-    change(res, addItem(session(res).items, item));
+  router.post('/basket', form, (req: Request, res: Response) => {
+    const { sku, quantity: typed } = parseBody(typedItemFormSchema, req.body);
+    const quantity = typedQuantitySchema.safeParse(typed);
+    const product = settings.catalogue.products.get(sku);
+    if (product === undefined) throw new HttpProblem(400);
+    if (quantity.success) return change(res, addItem(session(res).items, { sku, quantity: quantity.data }));
+    res.status(400);
+    pages.send(res, 'catalogue/index', catalogueLocals(settings.catalogue, misread(product, typed)));
   });
   router.post('/basket/:sku', form, (req: Request<{ sku: string }>, res: Response) => {
-    const { quantity } = parseBody(quantityFormSchema, req.body);
-    change(res, setQuantity(session(res).items, { sku: req.params.sku, quantity }));
+    const { quantity: typed } = parseBody(typedQuantityFormSchema, req.body);
+    const quantity = typedQuantitySchema.safeParse(typed);
+    const { sku } = req.params;
+    if (quantity.success)
+      return change(res, setQuantity(session(res).items, { sku, quantity: quantity.data }));
+    const product = settings.catalogue.products.get(sku);
+    if (product === undefined) throw new HttpProblem(400);
+    res.status(400);
+    sendBasketPage(res, settings, pages, misread(product, typed));
   });
   router.post('/basket/:sku/remove', (req, res) => {
     change(res, removeItem(session(res).items, req.params.sku));
@@ -41,7 +55,7 @@ export function basket(settings: SessionSettings, pages: Pages): Router {
     if (priced?.kind === 'refused') {
       if (priced.problem.kind === 'unknown-product') throw new HttpProblem(400);
       res.status(400);
-      sendBasketPage(res, settings, pages, priced.problem);
+      sendBasketPage(res, settings, pages, refusal(priced.problem, settings.catalogue));
       return;
     }
     saveBasket(res, settings, items);
@@ -55,23 +69,30 @@ export function sendBasketPage(
   res: Response,
   settings: SessionSettings,
   pages: Pages,
-  problem: BasketProblem | null = null,
+  fault: PageFault | null = null,
 ): void {
   const { items, checkoutKey } = session(res);
-  const priced = items.length === 0 ? null : priceBasket(settings.catalogue, items);
-  const money = (value: number) => formatMoney({ value, currencyCode: settings.catalogue.currency });
+  const { catalogue } = settings;
+  const priced = items.length === 0 ? null : priceBasket(catalogue, items);
+  const money = (value: number) => formatMoney({ value, currencyCode: catalogue.currency });
+  const error = fault && { summary: [fault] };
   res.set('Cache-Control', 'no-store');
   if (priced?.kind !== 'priced') {
-    pages.send(res, 'basket/show', { lines: [], error: problem && errorSummary(problem, money) });
+    pages.send(res, 'basket/show', { lines: [], error });
     return;
   }
   const { lines, goods, delivery, vat, vatRatePercent, total } = priced.basket;
-  const { freeFrom } = settings.catalogue.delivery;
+  const { freeFrom } = catalogue.delivery;
+  const note =
+    freeFrom !== null && delivery.amount > 0
+      ? `Spend ${money(freeFrom - goods)} more for free delivery`
+      : null;
   pages.send(res, 'basket/show', {
-    error: problem && errorSummary(problem, money),
+    error,
     checkoutKey,
     lines: lines.map((line) => ({
       ...line,
+      quantity: fault?.typed?.sku === line.sku ? fault.typed.quantity : line.quantity,
       picture: `/static/${line.picture}`,
       unitPrice: money(line.unitPrice),
       lineTotal: money(line.lineTotal),
@@ -80,10 +101,7 @@ export function sendBasketPage(
     delivery: {
       caption: delivery.caption,
       amount: delivery.amount === 0 ? 'Free' : money(delivery.amount),
-      note:
-        freeFrom !== null && delivery.amount > 0
-          ? `Spend ${money(freeFrom - goods)} more for free delivery`
-          : null,
+      note,
     },
     vat: money(vat),
     vatRatePercent,
@@ -95,18 +113,22 @@ function session(res: Response): Session {
   return res.locals.session;
 }
 
-function errorSummary(
-  problem: BasketProblem,
-  money: (value: number) => string,
-): { summary: { message: string; href: string }[] } {
-  const href = 'sku' in problem ? `#quantity-${problem.sku}` : '#main';
+function misread(product: Product, typed: string): PageFault {
+  return {
+    message: `Enter a whole number from 1 to ${maxQuantity} for ${product.name}.`,
+    href: `#quantity-${product.sku}`,
+    typed: { sku: product.sku, quantity: typed },
+  };
+}
+
+export function refusal(problem: BasketProblem, { currency }: Catalogue): PageFault {
   const message = {
     empty: 'Your basket is empty.',
     'too-many-lines': `A basket holds ${maxLines} different products at most.`,
-    'too-expensive': `We take orders up to ${money(maxTotal)} here. Please write to us about a larger one.`,
+    'too-expensive': `We take orders up to ${formatMoney({ value: maxTotal, currencyCode: currency })} here. Please write to us about a larger one.`,
     'unknown-product': 'One of the products is no longer sold.',
     'repeated-product': 'A product is in the basket twice.',
     'bad-quantity': `You can order up to ${maxQuantity} of one product.`,
   }[problem.kind];
-  return { summary: [{ message, href }] };
+  return { message, href: 'sku' in problem ? `#quantity-${problem.sku}` : '#main', typed: null };
 }

@@ -2,15 +2,15 @@ import { type Request, type RequestHandler, type Response, Router } from 'expres
 import { rateLimit } from 'express-rate-limit';
 import type { CheckoutDeps } from '../checkout/deps.ts';
 import { type PlacedOrder, placeOrder, resumeOrder } from '../checkout/place-order.ts';
-import { readReturn } from '../checkout/read-return.ts';
+import { type ReadReturn, readReturn } from '../checkout/read-return.ts';
 import { checkoutBodySchema, checkoutFormSchema, checkoutKeySchema } from '../shop/checkout-form.ts';
 import type { Order } from '../shop/order.ts';
-import { sendBasketPage } from './basket.ts';
+import { refusal, sendBasketPage } from './basket.ts';
 import { parseBody, readBody } from './forms.ts';
-import { isOwnOrder, orderLocals, orderPageHeaders } from './order-locals.ts';
+import { findOrder, isOwnOrder, orderLocals, orderPageHeaders } from './order-locals.ts';
 import type { Pages } from './pages.ts';
 import { HttpProblem } from './problem.ts';
-import { type Session, type SessionSettings, saveBasket } from './session.ts';
+import { renewCheckoutKey, type Session, type SessionSettings, saveBasket } from './session.ts';
 
 /** How often a page without JavaScript asks again by itself (WCAG F41: never endlessly). */
 const maxReloads = 10;
@@ -35,15 +35,11 @@ export function checkout(
     let placed = await (checkoutKey === currentKey ? placeOrder : resumeOrder)(deps, purchase);
     if (placed.kind === 'exhausted') {
       // The basket stays the same; the next order needs a key of its own.
-      saveBasket(res, settings, items);
-      placed = await placeOrder(deps, {
-        ...purchase,
-        checkoutKey: (res.locals.session as Session).checkoutKey,
-      });
+      placed = await placeOrder(deps, { ...purchase, checkoutKey: renewCheckoutKey(res, settings) });
     }
     if (placed.kind === 'refused') {
       res.status(400);
-      sendBasketPage(res, settings, pages, placed.problem);
+      sendBasketPage(res, settings, pages, refusal(placed.problem, settings.catalogue));
       return;
     }
     const order = orderOrProblem(placed, res);
@@ -69,37 +65,40 @@ export function checkout(
   }
 
   router.get('/checkout/success/:token', async (req, res) => {
-    const { order, truth, askedJustNow } = await readReturn(deps, await findOrder(deps, req));
-    forgetBoughtBasket(res, settings, order, truth);
-    const reloads = /^\d{1,2}$/.test(String(req.query.check)) ? Number(req.query.check) : 0;
-    const again = `/checkout/success/${order.token}`;
-    const isOpen = truth === 'confirming' || truth === 'unknown' || truth === 'unpaid';
-    orderPageHeaders(res, order);
-    pages.send(res, 'orders/show', {
-      ...orderLocals(order, res.locals.session, { truth, askedJustNow }),
-      statusUrl: isOpen ? `/orders/${order.token}` : null,
-      checkAgainUrl: isOpen ? again : null,
-      refresh:
-        truth === 'confirming' && reloads < maxReloads
-          ? { seconds: 3, url: `${again}?check=${reloads + 1}` }
-          : null,
-    });
+    const seen = await readReturn(deps, await findOrder(deps.store, req.params.token));
+    forgetBoughtBasket(res, settings, seen.order, seen.truth);
+    orderPageHeaders(res, seen.order);
+    pages.send(res, 'orders/show', returnLocals(seen, req, res));
   });
 
   router.get('/checkout/cancelled/:token', async (req, res) => {
-    const { order, truth, askedJustNow } = await readReturn(deps, await findOrder(deps, req));
-    orderPageHeaders(res, order);
-    const view = truth === 'unpaid' ? 'checkout/cancelled' : 'orders/show';
-    pages.send(res, view, orderLocals(order, res.locals.session, { truth, askedJustNow }));
+    const seen = await readReturn(deps, await findOrder(deps.store, req.params.token));
+    orderPageHeaders(res, seen.order);
+    const view = seen.truth === 'unpaid' ? 'checkout/cancelled' : 'orders/show';
+    pages.send(res, view, returnLocals(seen, req, res));
   });
 
   return router;
 }
 
-async function findOrder(deps: CheckoutDeps, req: Request<{ token: string }>): Promise<Order> {
-  const order = await deps.store.findOrderByToken(req.params.token);
-  if (order === null) throw new HttpProblem(404);
-  return order;
+/** The page of a payment that is not settled yet asks again: by script, by itself a few times, or on a click. */
+function returnLocals(
+  { order, truth, askedJustNow }: ReadReturn,
+  req: Request,
+  res: Response,
+): Record<string, unknown> {
+  const reloads = /^\d{1,2}$/.test(String(req.query.check)) ? Number(req.query.check) : 0;
+  const again = `/checkout/success/${order.token}`;
+  const isOpen = truth === 'confirming' || truth === 'unknown' || truth === 'unpaid';
+  return {
+    ...orderLocals(order, res.locals.session, { truth, askedJustNow }),
+    statusUrl: isOpen ? `/orders/${order.token}` : null,
+    checkAgainUrl: isOpen ? again : null,
+    refresh:
+      truth === 'confirming' && reloads < maxReloads
+        ? { seconds: 3, url: `${again}?check=${reloads + 1}` }
+        : null,
+  };
 }
 
 /** The order of an outcome that has one; the others become the answer they deserve. */

@@ -2,7 +2,16 @@ import type { Response } from 'express';
 import { formatMoney } from '../shop/money.ts';
 import { findAttached, isPayable, type Order } from '../shop/order.ts';
 import type { OrderTruth } from '../shop/order-page.ts';
+import type { OrderStore } from '../store/order-store.ts';
+import { HttpProblem } from './problem.ts';
 import type { Session } from './session.ts';
+
+/** The order of a token in an address; 404 for any other. */
+export async function findOrder(store: OrderStore, token: string): Promise<Order> {
+  const order = await store.findOrderByToken(token);
+  if (order === null) throw new HttpProblem(404);
+  return order;
+}
 
 /** The browser that placed the order sees all of it; everybody else who has the address sees its status. */
 export function isOwnOrder(order: Order, session: Session): boolean {
@@ -28,6 +37,8 @@ export function orderLocals(
   const money = (value: number) => formatMoney({ value, currencyCode: basket.currencyCode });
   const isShopper = isOwnOrder(order, session);
   const refunded = order.attempts.reduce((sum, attempt) => sum + attempt.facts.refundedAmount, 0);
+  // Whoever may have paid already must not be invited to pay again.
+  const mayPay = isPayable(order) && (seen.truth === 'unpaid' || seen.truth === 'placed');
   const isOver = seen.truth === 'canceled' || seen.truth === 'expired';
   return {
     truth: seen.truth,
@@ -52,7 +63,7 @@ export function orderLocals(
     vatRatePercent: basket.vatRatePercent,
     refunded: refunded > 0 ? money(refunded) : null,
     refundedAt: refunded > 0 ? formatTime(order.updatedAt) : null,
-    payLink: isShopper && isPayable(order) && !isOver ? (findAttached(order)?.paymentLink ?? null) : null,
+    payLink: isShopper && mayPay ? (findAttached(order)?.paymentLink ?? null) : null,
     rebuildAction: isShopper && isOver ? `/orders/${order.token}/basket` : null,
     statusUrl: null,
     checkAgainUrl: null,

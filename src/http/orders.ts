@@ -1,18 +1,17 @@
-import { Router } from 'express';
+import { type Response, Router } from 'express';
 import type { CheckoutDeps } from '../checkout/deps.ts';
-import type { Order } from '../shop/order.ts';
 import { truthOfOrder } from '../shop/order-page.ts';
-import { isOwnOrder, orderLocals, orderPageHeaders } from './order-locals.ts';
+import { findOrder, isOwnOrder, orderLocals, orderPageHeaders } from './order-locals.ts';
 import type { Pages } from './pages.ts';
 import { HttpProblem } from './problem.ts';
-import { type SessionSettings, saveBasket } from './session.ts';
+import { renewCheckoutKey, type Session, type SessionSettings, saveBasket } from './session.ts';
 
 /** The order's own page, from the store alone, and as JSON for whoever waits for a change. */
 export function orders(deps: CheckoutDeps, settings: SessionSettings, pages: Pages): Router {
   const router = Router();
 
   router.get('/orders/:token', async (req, res) => {
-    const order = await findOrder(deps, req.params.token);
+    const order = await findOrder(deps.store, req.params.token);
     orderPageHeaders(res, order);
     res.vary('Accept');
     if (req.accepts(['html', 'json']) === 'json') {
@@ -35,20 +34,20 @@ export function orders(deps: CheckoutDeps, settings: SessionSettings, pages: Pag
 
   /** Puts an order's goods back into the basket of the shopper who ordered them, at today's prices. */
   router.post('/orders/:token/basket', async (req, res) => {
-    const order = await findOrder(deps, req.params.token);
+    const order = await findOrder(deps.store, req.params.token);
     if (!isOwnOrder(order, res.locals.session)) throw new HttpProblem(404);
     const items = order.basket.lines
       .filter((line) => settings.catalogue.products.has(line.sku))
       .map(({ sku, quantity }) => ({ sku, quantity }));
     saveBasket(res, settings, items);
+    // The order that these goods come from is over.
+    if (session(res).checkoutKey === order.checkoutKey) renewCheckoutKey(res, settings);
     res.redirect(303, '/basket');
   });
 
   return router;
 }
 
-async function findOrder(deps: CheckoutDeps, token: string): Promise<Order> {
-  const order = await deps.store.findOrderByToken(token);
-  if (order === null) throw new HttpProblem(404);
-  return order;
+function session(res: Response): Session {
+  return res.locals.session;
 }

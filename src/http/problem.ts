@@ -13,7 +13,7 @@ export class HttpProblem extends Error {
   readonly kind: ProblemKind | null;
   readonly headers: Readonly<Record<string, string>>;
   constructor(status: number, options: { kind?: ProblemKind; headers?: Record<string, string> } = {}) {
-    super(titles[status] ?? 'Error');
+    super((options.kind && kindTitles[options.kind]) ?? titles[status] ?? 'Error');
     this.status = status;
     this.kind = options.kind ?? null;
     this.headers = options.headers ?? {};
@@ -33,6 +33,13 @@ const titles: Readonly<Record<number, string>> = Object.freeze({
   500: 'Something went wrong here',
   502: 'The payment provider gave an unusable answer',
   503: 'Not available just now',
+});
+
+const kindTitles: Readonly<Record<ProblemKind, string>> = Object.freeze({
+  'basket-changed': 'The key belongs to another basket',
+  exhausted: 'This key can bring no payment any more; use a new one',
+  'dojo-unavailable': 'The payment provider cannot be reached just now',
+  'dojo-refused': 'The payment provider gave an unusable answer',
 });
 
 export function notFound(): RequestHandler {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createServer, type RequestListener, type Server } from 'node:http';
 
 /** Limits that end slow and stalled requests with 408; Node's own parser answers the malformed with 400, 417 and 431. */
@@ -10,8 +11,24 @@ export function createHttpServer(app: RequestListener): Server {
       keepAliveTimeout: 65_000,
       maxHeaderSize: 16 * 1024,
     },
-    app,
+    (req, res) => {
+      // Whole addresses are for proxies, and Express finds no path in some of them.
+      if (req.url?.startsWith('/')) app(req, res);
+      else
+        res
+          .writeHead(400, { 'Content-Type': 'application/problem+json', Connection: 'close' })
+          .end(notAPath());
+    },
   );
+}
+
+function notAPath(): string {
+  return JSON.stringify({
+    type: 'about:blank',
+    title: 'The request is not valid',
+    status: 400,
+    requestId: randomUUID(),
+  });
 }
 
 /** Resolves when the server listens; rejects with Node's error where it cannot. */
@@ -29,8 +46,11 @@ export function listen(server: Server, address: { port: number; host: string }):
 export function closeServer(server: Server, withinMs: number): Promise<void> {
   return new Promise((resolve) => {
     const cut = setTimeout(() => server.closeAllConnections(), withinMs);
+    // A connection that was busy when the server closed would be kept alive after its answer.
+    const idle = setInterval(() => server.closeIdleConnections(), 50);
     server.close(() => {
       clearTimeout(cut);
+      clearInterval(idle);
       resolve();
     });
   });

@@ -35,8 +35,10 @@ export function readSession(settings: SessionSettings): RequestHandler {
 
 export function saveSession(res: Response, settings: SessionSettings, session: Session): void {
   res.locals.session = session;
-  const items = session.items.map((item) => `${item.sku}*${item.quantity}`).join('/');
-  res.cookie(cookieName(settings.isHttps), `${session.shopperId}.${session.checkoutKey}.${items}`, {
+  // A new session may have been set for this very answer.
+  res.removeHeader('Set-Cookie');
+  const value = `${session.shopperId}.${session.checkoutKey}.${itemList(session.items)}`;
+  res.cookie(cookieName(settings.isHttps), value, {
     signed: true,
     httpOnly: true,
     secure: settings.isHttps,
@@ -47,10 +49,23 @@ export function saveSession(res: Response, settings: SessionSettings, session: S
   });
 }
 
-/** Every change of the basket makes it another purchase, with a key of its own. */
+/** The same basket under a key of its own: another purchase. */
+export function renewCheckoutKey(res: Response, settings: SessionSettings): string {
+  const checkoutKey = settings.createSecret();
+  saveSession(res, settings, { ...(res.locals.session as Session), checkoutKey });
+  return checkoutKey;
+}
+
+/** Every change of the basket makes it another purchase, with a key of its own; an unchanged one stays what it is. */
 export function saveBasket(res: Response, settings: SessionSettings, items: readonly BasketItem[]): void {
-  const { shopperId } = res.locals.session as Session;
-  saveSession(res, settings, { shopperId, checkoutKey: settings.createSecret(), items });
+  const session = res.locals.session as Session;
+  const isSame = itemList(items) === itemList(session.items);
+  const checkoutKey = isSame ? session.checkoutKey : settings.createSecret();
+  saveSession(res, settings, { ...session, checkoutKey, items });
+}
+
+function itemList(items: readonly BasketItem[]): string {
+  return items.map((item) => `${item.sku}*${item.quantity}`).join('/');
 }
 
 function newSession(settings: SessionSettings): Session {
@@ -61,10 +76,9 @@ const cookiePattern = /^([A-Za-z0-9_-]{24})\.([A-Za-z0-9_-]{24})\.([a-z0-9*/-]*)
 
 /** The signature was checked; this guards against cookies of an older version and products that are gone. */
 function parseSession(cookie: unknown, catalogue: Catalogue): Session | null {
-  const [, shopperId, checkoutKey, itemList] =
-    (typeof cookie === 'string' && cookiePattern.exec(cookie)) || [];
-  if (shopperId === undefined || checkoutKey === undefined || itemList === undefined) return null;
-  const items = itemList
+  const [, shopperId, checkoutKey, list] = (typeof cookie === 'string' && cookiePattern.exec(cookie)) || [];
+  if (shopperId === undefined || checkoutKey === undefined || list === undefined) return null;
+  const items = list
     .split('/')
     .map((item) => item.split('*'))
     .map(([sku = '', quantity]) => ({ sku, quantity: Number(quantity) }))

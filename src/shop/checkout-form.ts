@@ -6,17 +6,17 @@ import { skuSchema } from './catalogue.ts';
 export const checkoutKeySchema = z.string().regex(/^[\x21-\x7e]{1,128}$/);
 
 /** ASCII digits without a leading zero: `1e3`, `0x10`, ` 1` and `１` are typing errors, not numbers. */
-const typedQuantitySchema = z
+export const typedQuantitySchema = z
   .string()
   .regex(/^[1-9][0-9]{0,2}$/)
   .transform(Number)
   .pipe(z.int().max(maxQuantity));
 
-/** The form beside a product. */
-export const basketItemFormSchema = z.object({ sku: skuSchema, quantity: typedQuantitySchema });
+/** The form beside a product. What was typed is kept as it is, to be shown again where it is no quantity. */
+export const typedItemFormSchema = z.object({ sku: skuSchema, quantity: z.string().max(100) });
 
 /** The form beside a line of the basket. */
-export const quantityFormSchema = z.object({ quantity: typedQuantitySchema });
+export const typedQuantityFormSchema = z.object({ quantity: z.string().max(100) });
 
 /** The Checkout button. Amounts, prices or addresses beside the key are not even read. */
 export const checkoutFormSchema = z.object({ checkoutKey: checkoutKeySchema });

@@ -35,7 +35,8 @@ const factsOfStatus = Object.freeze({
   Authorized: { authorized: true },
   Captured: { captured: true },
   Reversed: { reversed: true },
-  Refunded: { refunded: true },
+  // Only what was captured can be refunded, and the event of the capture may never have come.
+  Refunded: { captured: true, refunded: true },
   Canceled: { canceled: true },
 } satisfies Record<PaymentIntentStatus, Partial<IntentFacts>>);
 

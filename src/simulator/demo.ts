@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { createDojoClient } from '../dojo/client.ts';
 import { statusUpdatedEvent } from '../dojo/webhook.ts';
 import { createSimulator, type Simulator } from './create-simulator.ts';
+import { configFaultCode, findFault, readPort } from './environment.ts';
 
 /** Shop and pretend Dojo on one command: two processes, a subscription between them, and no account, key or network. */
 const apiKey = 'sk_sandbox_demo';
@@ -13,6 +14,12 @@ await main(process.env);
 async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const shopPort = env.PORT || '3000';
   const simulatorPort = env.SIMULATOR_PORT || '4000';
+  const fault = findFault(env) ?? findPortFault(shopPort, simulatorPort);
+  if (fault !== null) {
+    process.stderr.write(`${fault}\n`);
+    process.exitCode = configFaultCode;
+    return;
+  }
   const simulator = await startSimulator(simulatorPort);
   if (simulator === null) return;
 
@@ -34,6 +41,15 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
     // Of no worth outside the demo: it only keeps baskets from one start to the next.
     SESSION_SECRET: 'the-demo-keeps-its-baskets-with-this',
     TRUST_PROXY: '',
+    CAPTURE_MODE: env.CAPTURE_MODE ?? '',
+    CATALOGUE_FILE: env.CATALOGUE_FILE ?? '',
+    CHECKOUT_RATE: env.CHECKOUT_RATE ?? '',
+    DOJO_ALLOW_SANDBOX: '',
+    DOJO_CONNECTIONS: '',
+    DOJO_TIMEOUT_MS: '',
+    LOG_LEVEL: env.LOG_LEVEL ?? '',
+    PAYMENT_EXPIRY_MINUTES: env.PAYMENT_EXPIRY_MINUTES ?? '',
+    PAYMENT_METHODS: env.PAYMENT_METHODS ?? '',
   });
   shop.once('message', () => process.stdout.write(welcome(`http://localhost:${shopPort}`, simulator)));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => shop.kill('SIGTERM'));
@@ -41,6 +57,12 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const [code] = await once(shop, 'exit');
   await simulator.close();
   process.exitCode = code ?? 1;
+}
+
+/** The two must find each other, so neither may be left to chance. */
+function findPortFault(...ports: string[]): string | null {
+  const isUsable = ports.every((port) => (readPort(port) ?? 0) > 0) && new Set(ports).size === ports.length;
+  return isUsable ? null : 'PORT and SIMULATOR_PORT must be two different port numbers, 1 to 65535.';
 }
 
 async function startSimulator(port: string): Promise<Simulator | null> {

@@ -100,16 +100,9 @@ export async function derive(tx: SqlTransaction, orderId: number, now: Date): Pr
   const order = await getOrder(tx, orderId);
   const derived = deriveColumns(order, await findActs(tx, orderId));
   await tx.all(
-    `UPDATE orders SET status = $2, holds = $3, refunded_amount = $4, updated_at = $5, next_look_at = $6
+    `UPDATE orders SET status = $2, holds = $3, refunded_amount = $4, updated_at = $5
      WHERE id = $1 AND (status <> $2 OR holds <> $3 OR refunded_amount <> $4)`,
-    [
-      orderId,
-      derived.status,
-      derived.holds.join(','),
-      derived.refundedAmount,
-      now.getTime(),
-      now.getTime() + verifyAfterMs,
-    ],
+    [orderId, derived.status, derived.holds.join(','), derived.refundedAmount, now.getTime()],
   );
   if (isDueForFulfilment(derived.status, derived.holds)) {
     await tx.all(
@@ -118,6 +111,14 @@ export async function derive(tx: SqlTransaction, orderId: number, now: Date): Pr
     );
   }
   return { reference: order.reference, status: derived.status, holds: derived.holds };
+}
+
+/** Has the sweep ask Dojo about an order soon. */
+export async function planVerification(tx: SqlTransaction, orderId: number, now: Date): Promise<void> {
+  await tx.all(
+    `UPDATE orders SET next_look_at = $2 WHERE id = $1 AND (next_look_at IS NULL OR next_look_at > $2)`,
+    [orderId, now.getTime() + verifyAfterMs],
+  );
 }
 
 function deriveColumns(order: Order, acts: ShopActs) {

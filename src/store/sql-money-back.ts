@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { OrderStore } from './order-store.ts';
 import type { SqlDatabase } from './sql.ts';
-import { derive, getOrder } from './sql-facts.ts';
+import { derive, getOrder, planVerification } from './sql-facts.ts';
 
 /** Refunds and reversals: each is stored before Dojo is asked, and never more is asked for than there is. */
 export function createSqlRefunds(
@@ -33,6 +33,8 @@ export function createSqlRefunds(
         );
         if (begun.length > 0) {
           await derive(tx, refund.orderId, refund.askedAt);
+          // Whatever happens to this process now, the sweep reads what became of it.
+          await planVerification(tx, refund.orderId, refund.askedAt);
           return 'begun';
         }
         const [row] = await tx.all(`SELECT (${gone}) AS gone, $1 AS id`, [
@@ -54,6 +56,7 @@ export function createSqlRefunds(
         );
         const { order_id } = z.object({ order_id: z.int() }).parse(rows[0]);
         await derive(tx, order_id, now);
+        await planVerification(tx, order_id, now);
         return getOrder(tx, order_id);
       }),
 

@@ -3,7 +3,15 @@ import { factsFromStatus } from '../shop/order-status.ts';
 import { nextLook } from '../shop/sweep-schedule.ts';
 import type { OrderStore, ReceivedEvent, RecordedEvent } from './order-store.ts';
 import type { SqlDatabase, SqlTransaction } from './sql.ts';
-import { applyWaitingEvents, derive, findAttempt, findOrder, getOrder, mergeFactsInto } from './sql-facts.ts';
+import {
+  applyWaitingEvents,
+  derive,
+  findAttempt,
+  findOrder,
+  getOrder,
+  mergeFactsInto,
+  planVerification,
+} from './sql-facts.ts';
 import { createSqlFulfilments, createSqlRefunds } from './sql-money-back.ts';
 import { createSqlSweep } from './sql-sweep.ts';
 
@@ -81,6 +89,8 @@ export function createSqlOrderStore(database: SqlDatabase): OrderStore {
 
     endAttempt: (orderId, attempt, { state, paymentIntentId, nextLookAt }, now) =>
       database.write(async (tx) => {
+        // The id of another attempt stays with that one.
+        const isTaken = paymentIntentId !== null && (await findAttempt(tx, paymentIntentId)) !== null;
         const ended = await tx.all(
           `UPDATE attempts SET state = $3, payment_intent_id = $4, mismatched = $5, next_look_at = $6
            WHERE order_id = $1 AND number = $2 AND state = 'sending' RETURNING number`,
@@ -88,12 +98,12 @@ export function createSqlOrderStore(database: SqlDatabase): OrderStore {
             orderId,
             attempt,
             state,
-            paymentIntentId,
+            isTaken ? null : paymentIntentId,
             Number(state === 'mismatched'),
-            nextLookAt?.getTime() ?? null,
+            isTaken ? null : (nextLookAt?.getTime() ?? null),
           ],
         );
-        if (ended.length === 0 || paymentIntentId === null) return;
+        if (ended.length === 0 || paymentIntentId === null || isTaken) return;
         await applyWaitingEvents(tx, orderId, attempt, paymentIntentId);
         await derive(tx, orderId, now);
       }),
@@ -157,7 +167,12 @@ async function recordEvent(tx: SqlTransaction, event: ReceivedEvent): Promise<Re
   if (kept.length === 0) return { kind: 'duplicate' };
   if (attempt === null || paymentStatus === null) return { kind: 'kept' };
   await mergeFactsInto(tx, attempt.order_id, attempt.number, factsFromStatus(paymentStatus));
-  return { kind: 'applied', order: await derive(tx, attempt.order_id, event.receivedAt) };
+  const derived = await derive(tx, attempt.order_id, event.receivedAt);
+  // A second Captured may be a partial refund, and no event tells an amount: Dojo is asked soon.
+  if (paymentStatus === 'Captured' || paymentStatus === 'Refunded') {
+    await planVerification(tx, attempt.order_id, event.receivedAt);
+  }
+  return { kind: 'applied', order: derived };
 }
 
 function dayOf(date: Date | null): number {

@@ -9,11 +9,26 @@ import type { SqlDatabase, SqlTransaction } from './sql.ts';
 const busyLimitMs = 3_000;
 
 /**
- * Opens a SQLite file, or `:memory:`. One connection; transactions run one after another.
+ * Opens a SQLite file, or `:memory:`. Transactions that write run one after another on one connection; those that read
+ * a file have a connection of their own, so that no page waits for a writer.
  * Throws `StoreError` where the file cannot be opened or would not keep what it acknowledges.
  */
 export function openSqlite(path: string): SqlDatabase {
-  const connection = connect(path);
+  const writer = createRunner(connect(path));
+  const reader = path === ':memory:' ? writer : createRunner(connect(path));
+  return {
+    // IMMEDIATE: a transaction that reads first and writes later would fail beside a second writer.
+    write: (work) => writer.run('BEGIN IMMEDIATE', work),
+    read: (work) => reader.run('BEGIN', work),
+    async close() {
+      if (reader !== writer) await reader.close();
+      await writer.close();
+    },
+  };
+}
+
+/** One transaction after another on one connection. */
+function createRunner(connection: DatabaseSync) {
   const statements = new Map<string, StatementSync>();
   let queue: Promise<unknown> = Promise.resolve();
 
@@ -32,8 +47,12 @@ export function openSqlite(path: string): SqlDatabase {
     },
   };
 
-  async function runAlone<T>(begin: string, work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
-    await beginPatiently(connection, begin);
+  async function runAlone<T>(
+    begin: string,
+    deadline: number,
+    work: (tx: SqlTransaction) => Promise<T>,
+  ): Promise<T> {
+    await beginPatiently(connection, begin, deadline);
     try {
       const result = await work(tx);
       connection.exec('COMMIT');
@@ -44,16 +63,14 @@ export function openSqlite(path: string): SqlDatabase {
     }
   }
 
-  function enqueue<T>(begin: string, work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
-    const result = queue.then(() => runAlone(begin, work)).catch(asStoreError);
-    queue = result.catch(() => undefined);
-    return result;
-  }
-
   return {
-    // IMMEDIATE: a transaction that reads first and writes later would fail beside a second writer.
-    write: (work) => enqueue('BEGIN IMMEDIATE', work),
-    read: (work) => enqueue('BEGIN', work),
+    run<T>(begin: string, work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
+      // Counted from here: those that wait in the queue of a locked database do not wait in turn.
+      const deadline = performance.now() + busyLimitMs;
+      const result = queue.then(() => runAlone(begin, deadline, work)).catch(asStoreError);
+      queue = result.catch(() => undefined);
+      return result;
+    },
     async close() {
       await queue;
       connection.close();
@@ -83,8 +100,7 @@ function assertDurable(connection: DatabaseSync, path: string): void {
 }
 
 /** SQLite's own waiting would stop the event loop, so we wait between tries instead. */
-async function beginPatiently(connection: DatabaseSync, begin: string): Promise<void> {
-  const deadline = performance.now() + busyLimitMs;
+async function beginPatiently(connection: DatabaseSync, begin: string, deadline: number): Promise<void> {
   for (let waitMs = 2; ; waitMs = Math.min(waitMs * 2, 50)) {
     try {
       connection.exec(begin);

@@ -1,10 +1,11 @@
 import nock from 'nock';
 import request from 'supertest';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type CreateBody, createdReply } from '../support/created-reply.ts';
 import { contents, rows } from '../support/database.ts';
 import { dojoAnswers, dojoCreates } from '../support/dojo.ts';
 import { statusOf, tokenOf } from '../support/purchase.ts';
-import { checkoutOrigin, type OpenShop, openShop } from '../support/shop.ts';
+import { checkoutOrigin, dojoUrl, type OpenShop, openShop } from '../support/shop.ts';
 import { createShopper, keyIn } from '../support/shopper.ts';
 import { deliver, statusUpdate } from '../support/webhook.ts';
 
@@ -163,22 +164,65 @@ describe('a shopper who clicks Checkout', () => {
     expect(contents(shop).orders).toEqual([]);
   });
 
-  test('after the link has expired gets a new order and a new link', async () => {
-    let now = new Date();
-    const patient = await openShop({ deps: { now: () => now } });
-    try {
-      dojoCreates('pi_sandbox_T1');
-      const shopper = createShopper(patient);
+  describe('after the time to pay is over', () => {
+    let now: Date;
+    let patient: OpenShop;
+    let shopper: ReturnType<typeof createShopper>;
+    let asked: CreateBody;
+
+    beforeEach(async () => {
+      now = new Date();
+      patient = await openShop({ deps: { now: () => now } });
+      shopper = createShopper(patient);
+      const dojo = dojoCreates('pi_sandbox_T1');
       await shopper.add('mug');
       await shopper.checkout();
+      asked = dojo.asked[0] as CreateBody;
       now = new Date(now.getTime() + 61 * 60_000);
+    });
+    afterEach(() => patient.close());
+
+    const dojoSays = (status: string) =>
+      nock(dojoUrl)
+        .get('/payment-intents/pi_sandbox_T1')
+        .query(true)
+        .reply(200, createdReply(asked, 'pi_sandbox_T1', { status }), { date: now.toUTCString() });
+
+    test('gets a new order and a new link, once Dojo has closed the old one', async () => {
+      dojoSays('Created');
+      nock(dojoUrl).delete('/payment-intents/pi_sandbox_T1').reply(200, createdReply(asked, 'pi_sandbox_T1'));
+      dojoSays('Canceled');
       dojoCreates('pi_sandbox_T2');
       expect((await shopper.checkout()).headers.location).toBe(link('pi_sandbox_T2'));
       expect((await shopper.checkout()).headers.location).toBe(link('pi_sandbox_T2'));
-      expect(rows(patient, 'SELECT count(*) AS n FROM orders')).toEqual([{ n: 2 }]);
-    } finally {
-      await patient.close();
-    }
+      expect(rows(patient, 'SELECT status FROM orders ORDER BY id')).toEqual([
+        { status: 'expired' },
+        { status: 'awaiting_payment' },
+      ]);
+    });
+
+    test('but after paying, is sent to the paid order and not asked to pay again', async () => {
+      dojoSays('Captured');
+      const response = await shopper.checkout();
+      expect(response.headers.location).toMatch(/^\/orders\//);
+      expect(rows(patient, 'SELECT status, holds FROM orders')).toEqual([{ status: 'paid', holds: '' }]);
+    });
+
+    test('is not given another link while Dojo cannot say whether the first was paid', async () => {
+      nock(dojoUrl).get('/payment-intents/pi_sandbox_T1').query(true).times(2).reply(500);
+      await shopper.checkout().then((response) => expect(response.status).toBe(503));
+      expect(rows(patient, 'SELECT count(*) AS n FROM orders')).toEqual([{ n: 1 }]);
+    });
+  });
+
+  test('after Back and an update that changes nothing goes on with the same payment', async () => {
+    dojoCreates();
+    const shopper = createShopper(shop);
+    await shopper.add('mug', '2');
+    await shopper.checkout();
+    await shopper.submit('/basket/mug', { quantity: '2' }).expect(303);
+    expect((await shopper.checkout()).headers.location).toBe(link());
+    expect(rows(shop, 'SELECT count(*) AS n FROM orders')).toEqual([{ n: 1 }]);
   });
 });
 
@@ -314,6 +358,18 @@ describe('a form', () => {
 
   test('of another type than a form is refused', async () => {
     await request(shop.app).post('/basket').type('text/plain').send('sku=mug').expect(415);
+  });
+
+  test('with a quantity that is none says so beside the field, and keeps what was typed', async () => {
+    const shopper = createShopper(shop);
+    for (const path of ['/basket', '/basket/mug']) {
+      await shopper.add('mug');
+      const page = await shopper.submit(path, { sku: 'mug', quantity: '1e3' }).expect(400);
+      expect(page.text).toContain('There is a problem');
+      expect(page.text).toContain('href="#quantity-mug"');
+      expect(page.text).toContain('Enter a whole number from 1 to 100 for Mug.');
+      expect(page.text).toContain('value="1e3"');
+    }
   });
 
   test('that would fill the basket above 100 of a product is refused with a page that says so', async () => {

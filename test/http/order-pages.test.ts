@@ -64,6 +64,7 @@ describe('the page after the payment', () => {
     const page = await success().expect(200);
     expect(page.text).toContain('We are confirming your payment. You need not pay again.');
     expect(page.text).not.toMatch(/thank you/i);
+    expect(page.text).not.toContain('pay.dojo.test/checkout/');
     expect(contents(shop)).toEqual(before);
   });
 
@@ -101,6 +102,7 @@ describe('the page after the payment', () => {
     dojo();
     const page = await success().expect(200);
     expect(page.text).toContain('We do not know the outcome yet');
+    expect(page.text).not.toContain('pay.dojo.test/checkout/');
     expect(page.text).not.toMatch(/fail/i);
     expect(contents(shop)).toEqual(before);
   });

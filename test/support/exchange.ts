@@ -22,7 +22,7 @@ export type Exchange = {
   readonly post: Delivery[];
   /** Resolves once everything that Dojo has to send is in `post`. */
   posted(): Promise<void>;
-  hand(delivery: Delivery): Promise<void>;
+  hand(delivery: Delivery, deps?: CheckoutDeps): Promise<void>;
   /** Hands over everything in the order in which it was sent. */
   handAll(): Promise<void>;
   place(checkoutKey?: string, sku?: string): Promise<PlacedOrder>;
@@ -76,8 +76,8 @@ export async function openExchange(options: ShopOptions = {}): Promise<Exchange>
     async posted() {
       while (simulator.deliveries().some((delivery) => delivery.state === 'pending')) await letterbox.next();
     },
-    async hand({ body, signature }) {
-      const { kind } = await recordWebhook(shop.deps, { body, signature });
+    async hand({ body, signature }, deps = shop.deps) {
+      const { kind } = await recordWebhook(deps, { body, signature });
       if (kind !== 'recorded') throw new Error(`The delivery was ${kind}.`);
     },
     async handAll() {

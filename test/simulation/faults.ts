@@ -1,0 +1,62 @@
+import type { CheckoutDeps } from '../../src/checkout/deps.ts';
+import { DojoError } from '../../src/dojo/errors.ts';
+
+/** The process ends here: nothing after this line runs. */
+export class Crash extends Error {}
+
+export type Fault =
+  | { readonly kind: 'none' }
+  /** Dojo cannot be reached at all. */
+  | { readonly kind: 'down' }
+  /** The nth call to Dojo takes effect, but its answer is lost; or it is lost on the way there. */
+  | { readonly kind: 'lost'; readonly call: number; readonly tookEffect: boolean }
+  /** The process dies just before or just after the nth thing that it waits for. */
+  | { readonly kind: 'crash'; readonly wait: number; readonly after: boolean };
+
+/** The same shop, with something going wrong on its way to Dojo and to the database. */
+export function withFault(deps: CheckoutDeps, fault: Fault): CheckoutDeps {
+  let calls = 0;
+  let waits = 0;
+  let isDead = false;
+
+  async function crashing(run: () => Promise<unknown>): Promise<unknown> {
+    if (isDead) throw new Crash();
+    waits += 1;
+    const isHere = fault.kind === 'crash' && fault.wait === waits;
+    if (isHere && !fault.after) isDead = true;
+    if (isDead) throw new Crash();
+    const result = await run();
+    if (isHere) isDead = true;
+    if (isDead) throw new Crash();
+    return result;
+  }
+
+  async function losing(run: () => Promise<unknown>): Promise<unknown> {
+    calls += 1;
+    if (fault.kind === 'down') throw new DojoError('unreachable', 'Dojo is down.');
+    const isHere = fault.kind === 'lost' && fault.call === calls;
+    if (isHere && fault.tookEffect) await run();
+    if (isHere) throw new DojoError('timeout', 'No answer came.');
+    return run();
+  }
+
+  return {
+    ...deps,
+    store: wrap(deps.store, crashing),
+    dojo: wrap(deps.dojo, (run) => crashing(() => losing(run)), ['clockSkewMs']),
+  };
+}
+
+function wrap<T extends object>(
+  target: T,
+  around: (run: () => Promise<unknown>) => Promise<unknown>,
+  plain: readonly string[] = [],
+): T {
+  return new Proxy(target, {
+    get(object, name) {
+      const member = Reflect.get(object, name) as unknown;
+      if (typeof member !== 'function' || plain.includes(String(name))) return member;
+      return (...args: unknown[]) => around(() => member.apply(object, args));
+    },
+  });
+}

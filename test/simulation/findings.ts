@@ -1,0 +1,77 @@
+import type { PaymentIntent } from '../../src/simulator/payment-intent.ts';
+import type { Exchange } from '../support/exchange.ts';
+import { allOrders, type Seen } from './simulation.ts';
+
+/** Every rule of money that is broken once all is quiet, as sentences; none when all is well. */
+export async function findFaults(exchange: Exchange, seen: Seen): Promise<string[]> {
+  const faults: string[] = [];
+  const must = (isTrue: boolean, rule: string) => {
+    if (!isTrue) faults.push(rule);
+  };
+  const ledger = exchange.simulator.paymentIntents();
+  const orders = await allOrders(exchange);
+
+  for (const order of orders) {
+    const name = `${order.reference} (${order.status}, holds: ${order.holds.join(' ') || 'none'})`;
+    const intents = ledger.filter((intent) => intent.request.reference === order.reference);
+    const taken = intents.filter(hasTakenMoney);
+    const attempts = order.attempts.filter((attempt) => attempt.facts.captured);
+    must(
+      taken.length === attempts.length,
+      `${name}: Dojo took money ${taken.length} times, the store says ${attempts.length}.`,
+    );
+    must(
+      new Set(intents.map((intent) => intent.id)).size === intents.length,
+      `${name}: an intent is there twice.`,
+    );
+
+    const backAtDojo = intents.reduce((sum, intent) => sum + refunded(intent), 0);
+    const backHere = order.attempts.reduce((sum, attempt) => sum + attempt.facts.refundedAmount, 0);
+    must(backAtDojo === backHere, `${name}: Dojo gave ${backAtDojo} back, the store says ${backHere}.`);
+    must(taken.length < 2 || order.holds.includes('paid_twice'), `${name}: paid twice, and nobody is told.`);
+
+    const isReversed = intents.some((intent) => intent.status === 'Reversed');
+    const kept = taken.length * order.basket.total - backAtDojo;
+    if (taken.length === 1 && !isReversed) {
+      const status = backAtDojo === 0 ? 'paid' : kept === 0 ? 'refunded' : 'partly_refunded';
+      must(order.status === status, `${name}: should be ${status}.`);
+    }
+    if (isReversed)
+      must(order.status === 'reversed' || order.status === 'refunded', `${name}: was reversed at Dojo.`);
+    if (taken.length === 0) {
+      must(!['paid', 'refunded', 'partly_refunded'].includes(order.status), `${name}: no money came.`);
+      must(
+        intents.every((intent) => intent.status !== 'Created'),
+        `${name}: can still be paid after a day.`,
+      );
+    }
+    const links = seen.links.get(order.id) ?? new Set();
+    must(links.size <= 1, `${name}: shoppers were shown ${links.size} links.`);
+  }
+  must(
+    ledger.every((intent) => orders.some((order) => order.reference === intent.request.reference)),
+    'Dojo has an intent of no order.',
+  );
+  for (const { orderId, status, holds } of seen.shipped) {
+    must(
+      ['paid', 'partly_refunded'].includes(status) && holds === 0,
+      `Order ${orderId} was shipped while ${status} with ${holds} holds.`,
+    );
+  }
+  must(
+    new Set(seen.shipped.map(({ orderId }) => orderId)).size === seen.shipped.length,
+    'An order was shipped twice.',
+  );
+
+  const { different } = await exchange.deps.store.checkReplay();
+  must(different.length === 0, `Replay gives other orders: ${different.join(', ')}.`);
+  return faults;
+}
+
+function hasTakenMoney(intent: PaymentIntent): boolean {
+  return intent.events.some((event) => event.type === 'Captured');
+}
+
+function refunded(intent: PaymentIntent): number {
+  return intent.refunds.reduce((sum, refund) => sum + refund.amount, 0);
+}

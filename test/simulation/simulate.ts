@@ -1,0 +1,35 @@
+import { parseArgs } from 'node:util';
+import { simulate } from './simulation.ts';
+
+/** `npm run simulate -- --seed 7 --runs 10000` */
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
+    runs: { type: 'string', default: '1000' },
+  },
+});
+const seed = Number(values.seed);
+const runs = Number(values.runs);
+
+const startedAt = performance.now();
+let done = 0;
+process.stdout.write(`Seed ${seed}, ${runs} runs.\n`);
+try {
+  await simulate({
+    seed,
+    runs,
+    onRun() {
+      done += 1;
+      if (done % 500 === 0) process.stdout.write(`${done} runs, ${seconds()} s\n`);
+    },
+  });
+  process.stdout.write(`All ${runs} runs kept every rule of money (${seconds()} s).\n`);
+} catch (error) {
+  process.stdout.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.stdout.write(`The same again: npm run simulate -- --seed ${seed} --runs ${runs}\n`);
+  process.exitCode = 1;
+}
+
+function seconds(): number {
+  return Math.round((performance.now() - startedAt) / 1000);
+}

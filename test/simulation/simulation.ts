@@ -1,0 +1,274 @@
+import fc from 'fast-check';
+import { cancelOrder } from '../../src/checkout/cancel-order.ts';
+import { placeOrder } from '../../src/checkout/place-order.ts';
+import { readReturn } from '../../src/checkout/read-return.ts';
+import { refundOrder, undoOrder } from '../../src/checkout/refund-order.ts';
+import { sweepOrders } from '../../src/checkout/sweep-orders.ts';
+import { DojoError } from '../../src/dojo/errors.ts';
+import type { Order } from '../../src/shop/order.ts';
+import { type Delivery, type Exchange, openExchange } from '../support/exchange.ts';
+import { Crash, type Fault, withFault } from './faults.ts';
+import { findFaults } from './findings.ts';
+
+const minute = 60_000;
+const hour = 60 * minute;
+
+const fault: fc.Arbitrary<Fault> = fc.oneof(
+  { weight: 4, arbitrary: fc.constant<Fault>({ kind: 'none' }) },
+  { weight: 1, arbitrary: fc.constant<Fault>({ kind: 'down' }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('lost' as const),
+      call: fc.integer({ min: 1, max: 4 }),
+      tookEffect: fc.boolean(),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('crash' as const),
+      wait: fc.integer({ min: 1, max: 9 }),
+      after: fc.boolean(),
+    }),
+  },
+);
+/** Picks one of however many there are. */
+const which = fc.nat(11);
+
+const action = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant('checkout' as const),
+      key: fc.nat(1),
+      tabs: fc.integer({ min: 1, max: 3 }),
+      fault,
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('pay' as const),
+      which,
+      card: fc.constantFrom('pays' as const, 'pays' as const, 'declined' as const),
+      // Nobody should know the link of an intent that was not shown; here somebody does.
+      isLeaked: fc.integer({ max: 9, min: 0 }).map((chance) => chance === 0),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('deliver' as const),
+      which,
+      times: fc.integer({ min: 1, max: 3 }),
+      fault,
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('lose' as const), which }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('return' as const), which, fault }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('sweep' as const), fault }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('pass' as const),
+      ms: fc.constantFrom(1_000, minute, 10 * minute, hour, 7 * hour),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('cancel' as const), which, fault }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('refund' as const),
+      which,
+      amount: fc.integer({ min: 1, max: 1395 }),
+      fault,
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('undo' as const), which, fault }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('portal refund' as const),
+      which,
+      amount: fc.integer({ min: 1, max: 1395 }),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('ship' as const) }) },
+);
+export type Action = typeof action extends fc.Arbitrary<infer Value> ? Value : never;
+
+/** What a run has seen from outside: the links that shoppers were shown, and the goods that went out. */
+export type Seen = {
+  readonly links: Map<number, Set<string>>;
+  readonly shipped: { readonly orderId: number; readonly status: string; readonly holds: number }[];
+};
+
+/** Many seeded runs; rejects with the seed and the shortest story that breaks a rule of money. */
+export async function simulate(options: { seed: number; runs: number; onRun?: () => void }): Promise<void> {
+  const story = fc.array(action, { minLength: 4, maxLength: 30 });
+  await fc.assert(
+    fc.asyncProperty(story, async (actions) => {
+      await play(actions);
+      options.onRun?.();
+    }),
+    { seed: options.seed, numRuns: options.runs, endOnFailure: false },
+  );
+}
+
+async function play(actions: readonly Action[]): Promise<void> {
+  const exchange = await openExchange({ databasePath: ':memory:' });
+  const seen: Seen = { links: new Map(), shipped: [] };
+  try {
+    for (const [step, each] of actions.entries()) {
+      try {
+        await act(exchange, seen, each, step);
+      } catch (error) {
+        // A process that died, or an answer that never came, is what the shop must survive.
+        if (!(error instanceof Crash) && !(error instanceof DojoError)) throw error;
+      }
+    }
+    await settle(exchange);
+    const faults = await findFaults(exchange, seen);
+    if (faults.length > 0) throw new Error(faults.join('\n'));
+  } finally {
+    await exchange.close();
+  }
+}
+
+async function act(exchange: Exchange, seen: Seen, each: Action, step: number): Promise<void> {
+  const deps = 'fault' in each ? withFault(exchange.deps, each.fault) : exchange.deps;
+  switch (each.do) {
+    case 'checkout': {
+      const purchase = {
+        items: [{ sku: 'mug', quantity: 1 }],
+        checkoutKey: `key-${each.key}`,
+        shopperId: 'shopper',
+      };
+      const tabs = await Promise.allSettled(
+        Array.from({ length: each.tabs }, () => placeOrder(deps, purchase)),
+      );
+      for (const tab of tabs) {
+        if (tab.status === 'fulfilled' && tab.value.kind === 'ready')
+          show(seen, tab.value.order, tab.value.paymentIntentId);
+        if (tab.status === 'rejected' && !(tab.reason instanceof Crash)) throw tab.reason;
+      }
+      return;
+    }
+    case 'pay': {
+      const shown = [...seen.links.values()].flatMap((links) => [...links]);
+      const leaked = exchange.simulator.paymentIntents().map((intent) => intent.id);
+      const link = pick(each.isLeaked ? leaked : shown, each.which);
+      if (link !== undefined) await exchange.pay(link, each.card);
+      return;
+    }
+    case 'deliver': {
+      await exchange.posted();
+      const delivery = take(exchange.post, each.which);
+      if (delivery === undefined) return;
+      exchange.post.push(delivery);
+      for (let time = 0; time < each.times; time += 1) await exchange.hand(delivery, deps);
+      take(exchange.post, exchange.post.indexOf(delivery));
+      return;
+    }
+    case 'lose': {
+      await exchange.posted();
+      // Nobody but Dojo's event tells of a refund made in its portal, so those only come late.
+      take(
+        exchange.post.filter((delivery) => !tellsOfRefund(exchange, delivery)),
+        each.which,
+        exchange.post,
+      );
+      return;
+    }
+    case 'return': {
+      const order = await anyOrder(exchange, each.which);
+      if (order !== undefined) await readReturn(deps, order);
+      return;
+    }
+    case 'sweep':
+      await sweepOrders(deps, `sweeper-${step}`);
+      return;
+    case 'pass':
+      exchange.pass(each.ms);
+      return;
+    case 'cancel': {
+      const order = await anyOrder(exchange, each.which);
+      if (order !== undefined) await cancelOrder(deps, order);
+      return;
+    }
+    case 'refund': {
+      const order = await anyOrder(exchange, each.which);
+      const request = { id: `refund-${step}`, amount: each.amount, reason: 'Broken', expectedRefunded: null };
+      if (order !== undefined) await refundOrder(deps, order, request);
+      return;
+    }
+    case 'undo': {
+      const order = await anyOrder(exchange, each.which);
+      if (order !== undefined) await undoOrder(deps, order, `undo-${step}`, 'Sold out');
+      return;
+    }
+    case 'portal refund': {
+      const intent = pick(
+        exchange.simulator.paymentIntents().filter(({ status }) => status === 'Captured'),
+        each.which,
+      );
+      if (intent !== undefined) await exchange.portalRefund(intent.id, each.amount);
+      return;
+    }
+    case 'ship':
+      await ship(exchange, seen);
+      return;
+  }
+}
+
+/** Everything calms down: what was delayed arrives, and the sweep has all the time it asks for. */
+async function settle(exchange: Exchange): Promise<void> {
+  for (let round = 0; round < 14; round += 1) {
+    await exchange.handAll();
+    exchange.pass(round < 4 ? 2 * minute : 3 * hour);
+    await sweepOrders(exchange.deps, 'last');
+  }
+  await exchange.handAll();
+}
+
+async function ship(exchange: Exchange, seen: Seen): Promise<void> {
+  const { store, now } = exchange.deps;
+  for (const { id } of await store.claimFulfilments('packer', now(), new Date(now().getTime() + hour), 10)) {
+    if (!(await store.completeFulfilment(id, 'packer', now()))) continue;
+    const order = (await allOrders(exchange)).find((entry) => entry.id === id);
+    seen.shipped.push({ orderId: id, status: order?.status ?? 'gone', holds: order?.holds.length ?? 0 });
+  }
+}
+
+export async function allOrders(exchange: Exchange): Promise<Order[]> {
+  const found = await Promise.all(
+    [0, 1, 2].map((key) => exchange.deps.store.findOrderByCheckoutKey(`key-${key}`)),
+  );
+  return found.filter((order) => order !== null);
+}
+
+async function anyOrder(exchange: Exchange, index: number): Promise<Order | undefined> {
+  return pick(await allOrders(exchange), index);
+}
+
+function show(seen: Seen, order: Order, paymentIntentId: string): void {
+  const links = seen.links.get(order.id) ?? new Set();
+  seen.links.set(order.id, links.add(paymentIntentId));
+}
+
+function tellsOfRefund(exchange: Exchange, { body }: Delivery): boolean {
+  const { data } = JSON.parse(Buffer.from(body).toString()) as { data: { paymentIntentId: string } };
+  const intent = exchange.simulator.paymentIntents().find(({ id }) => id === data.paymentIntentId);
+  return intent !== undefined && intent.refunds.length > 0;
+}
+
+function pick<T>(from: readonly T[], index: number): T | undefined {
+  return from.length === 0 ? undefined : from[index % from.length];
+}
+
+function take<T>(choices: T[], index: number, from: T[] = choices): T | undefined {
+  const taken = pick(choices, index);
+  if (taken !== undefined) from.splice(from.indexOf(taken), 1);
+  return taken;
+}
