@@ -84,6 +84,16 @@ const environmentSchema = z.object({
     .string()
     .min(32, 'must have 32 characters or more; make one with: openssl rand -hex 32')
     .optional(),
+  FULFILMENT_URL: z
+    .url({ protocol: /^https?$/, error: 'must be the https:// address of your own system' })
+    .optional(),
+  FULFILMENT_SECRET: z
+    .string()
+    .regex(
+      /^whsec_[A-Za-z0-9+/]{32,}={0,2}$/,
+      'must be whsec_ and Base64; make one with: echo whsec_$(openssl rand -base64 32)',
+    )
+    .optional(),
   PAYMENT_METHODS: z
     .string()
     .default('Card')
@@ -118,6 +128,9 @@ export function parseConfig(env: Environment, runtime: { readonly sqliteVersion:
   const parsed = environmentSchema.safeParse(given);
   const faults = parsed.success ? [] : faultsOf(parsed.error);
   // The rules for production are told together with the rest, as far as single variables can be read at all.
+  if (given.FULFILMENT_URL !== undefined && given.FULFILMENT_SECRET === undefined) {
+    faults.push('FULFILMENT_SECRET: is missing; make one with: echo whsec_$(openssl rand -base64 32)');
+  }
   // A live key moves money whatever the environment is called.
   const isLive = given.NODE_ENV === 'production' || given.DOJO_API_KEY?.startsWith('sk_prod_') === true;
   if (isLive) faults.push(...productionFaults(given, runtime));

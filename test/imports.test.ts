@@ -26,19 +26,21 @@ const table: Record<string, { values: string[]; types: string[] }> = {
   dojo: { values: [], types: [] },
   shop: { values: [], types: ['dojo'] },
   store: { values: ['shop'], types: [] },
-  checkout: { values: ['shop', 'dojo/webhook.ts', 'dojo/errors.ts'], types: ['dojo', 'store'] },
+  checkout: { values: ['shop', 'dojo/webhook.ts', 'dojo/errors.ts'], types: ['dojo', 'store', 'merchant'] },
   // The error by which a store says that it failed is part of its contract, and has to be told from others.
   http: {
     values: ['shop', 'checkout', 'dojo/webhook.ts', 'store/order-store.ts#StoreError'],
     types: ['store'],
   },
   simulator: { values: ['dojo'], types: [] },
-  cli: { values: ['shop', 'checkout', 'dojo', 'store', 'config.ts', 'log.ts'], types: [] },
+  merchant: { values: [], types: [] },
+  cli: { values: ['shop', 'checkout', 'dojo', 'store', 'config.ts', 'log.ts', 'open-deps.ts'], types: [] },
   'app.ts': { values: ['http', 'shop', 'checkout', 'dojo', 'store', 'config.ts', 'log.ts'], types: [] },
   'main.ts': {
-    values: ['http', 'shop', 'checkout', 'dojo', 'store', 'app.ts', 'config.ts', 'log.ts'],
+    values: ['http', 'checkout', 'merchant', 'app.ts', 'config.ts', 'log.ts', 'open-deps.ts'],
     types: [],
   },
+  'open-deps.ts': { values: ['shop', 'checkout', 'dojo', 'store', 'config.ts'], types: [] },
   'config.ts': { values: ['dojo'], types: [] },
   'log.ts': { values: ['dojo'], types: [] },
 };

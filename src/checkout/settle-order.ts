@@ -1,6 +1,6 @@
 import { DojoError } from '../dojo/errors.ts';
 import type { PaymentIntent } from '../dojo/schemas.ts';
-import { type Attempt, findAttached, findMismatch, type Order } from '../shop/order.ts';
+import { type Attempt, findMismatch, type Order } from '../shop/order.ts';
 import { nextLook } from '../shop/sweep-schedule.ts';
 import type { Reading } from '../store/order-store.ts';
 import type { CheckoutDeps } from './deps.ts';
@@ -13,11 +13,19 @@ const maxClockSkewMs = 120_000;
  * the intent is canceled first, so that it cannot be paid afterwards. Throws `DojoError` where Dojo gave no answer.
  */
 export async function settleOrder(deps: CheckoutDeps, order: Order): Promise<Order> {
-  const attempt = findAttached(order);
-  if (attempt?.paymentIntentId == null) {
-    await deps.store.planLook(order.id, null);
-    return order;
-  }
+  const hasMoney = ({ facts }: Attempt) => facts.captured || facts.authorized;
+  // The attempt that the shopper pays comes last: it decides when to look again.
+  const attempts = order.attempts
+    .filter((attempt) => attempt.state === 'attached' || hasMoney(attempt))
+    .sort((one, other) => Number(one.state === 'attached') - Number(other.state === 'attached'));
+  let settled = order;
+  for (const attempt of attempts) settled = await settleAttempt(deps, settled, attempt);
+  if (attempts.length === 0) await deps.store.planLook(order.id, null);
+  return settled;
+}
+
+async function settleAttempt(deps: CheckoutDeps, order: Order, attempt: Attempt): Promise<Order> {
+  if (attempt.paymentIntentId === null) return order;
   const intent = await getIntent(deps, attempt.paymentIntentId);
   // A 404 says nothing: not even a canceled intent is hidden from this question.
   if (intent === null) {

@@ -1,8 +1,13 @@
 import { config as readDotenv } from 'dotenv';
-import { ConfigError, parseDojoAccess } from '../config.ts';
-import { createDojoClient } from '../dojo/client.ts';
+import type { CheckoutDeps } from '../checkout/deps.ts';
+import { ConfigError, parseConfig, parseDojoAccess } from '../config.ts';
+import { createDojoClient, type DojoClient } from '../dojo/client.ts';
 import { DojoError } from '../dojo/errors.ts';
+import { createLogger } from '../log.ts';
+import { openDeps } from '../open-deps.ts';
+import { StoreError } from '../store/order-store.ts';
 import { CommandError } from './command-error.ts';
+import { orderCommands, replay, sweep } from './orders.ts';
 import { listWebhooks, subscribeWebhooks } from './webhooks.ts';
 
 const usage = `Commands for the merchant:
@@ -10,41 +15,75 @@ const usage = `Commands for the merchant:
   npm run shop -- webhooks subscribe <https address>   have Dojo send its webhooks to this address
       --move                                           take them away from another address
   npm run shop -- webhooks list                        show the account's subscriptions
+
+  npm run shop -- orders show <reference>              what is known of an order
+  npm run shop -- orders cancel <reference>            cancel it while it is unpaid
+  npm run shop -- orders capture <reference>           take what CAPTURE_MODE=Manual has reserved
+  npm run shop -- orders undo <reference>              release, reverse or refund all of it, as Dojo allows
+  npm run shop -- orders refund <reference>            give a part back
+      --amount 12.50 --reason "A chip in the glaze"
+  npm run shop -- sweep                                ask Dojo about every order that is due for it
+  npm run shop -- replay --check                       derive every order again from what was heard, and compare
 `;
 
-const webhookCommands: Readonly<Record<string, typeof subscribeWebhooks>> = {
-  subscribe: subscribeWebhooks,
-  list: listWebhooks,
+const withDojo: Readonly<Record<string, (dojo: DojoClient, args: readonly string[]) => Promise<string>>> = {
+  'webhooks subscribe': subscribeWebhooks,
+  'webhooks list': listWebhooks,
+};
+const withShop: Readonly<Record<string, (deps: CheckoutDeps, args: readonly string[]) => Promise<string>>> = {
+  ...Object.fromEntries(Object.entries(orderCommands).map(([verb, command]) => [`orders ${verb}`, command])),
+  sweep,
+  replay,
 };
 
 await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<void> {
   readDotenv({ quiet: true });
-  const [resource, verb, ...rest] = args;
-  const command =
-    resource === 'webhooks' && Object.hasOwn(webhookCommands, verb ?? '')
-      ? webhookCommands[verb ?? '']
-      : undefined;
-  if (command === undefined) return finish(64, usage);
+  const name = [args.slice(0, 2).join(' '), args[0] ?? ''].find(
+    (words) => Object.hasOwn(withDojo, words) || Object.hasOwn(withShop, words),
+  );
+  if (name === undefined) return finish(64, usage);
+  const rest = args.slice(name.split(' ').length);
   try {
-    const access = parseDojoAccess(process.env);
-    const dojo = createDojoClient({
-      apiUrl: access.DOJO_API_URL,
-      apiKey: access.DOJO_API_KEY,
-      apiVersion: access.DOJO_API_VERSION,
-      timeoutMs: access.DOJO_TIMEOUT_MS,
-      connections: access.DOJO_CONNECTIONS,
-    });
-    try {
-      process.stdout.write(await command(dojo, rest));
-    } finally {
-      await dojo.close();
-    }
+    process.stdout.write(
+      await (Object.hasOwn(withDojo, name) ? runWithDojo(name, rest) : runWithShop(name, rest)),
+    );
   } catch (error) {
     if (error instanceof ConfigError) return finish(78, `${error.message}\n`);
-    if (error instanceof DojoError || error instanceof CommandError) return finish(1, `${error.message}\n`);
+    const isExpected = [DojoError, CommandError, StoreError].some((kind) => error instanceof kind);
+    if (isExpected && error instanceof Error) return finish(1, `${error.message}\n`);
     throw error;
+  }
+}
+
+async function runWithDojo(name: string, args: readonly string[]): Promise<string> {
+  const access = parseDojoAccess(process.env);
+  const dojo = createDojoClient({
+    apiUrl: access.DOJO_API_URL,
+    apiKey: access.DOJO_API_KEY,
+    apiVersion: access.DOJO_API_VERSION,
+    timeoutMs: access.DOJO_TIMEOUT_MS,
+    connections: access.DOJO_CONNECTIONS,
+  });
+  try {
+    return (await withDojo[name]?.(dojo, args)) ?? '';
+  } finally {
+    await dojo.close();
+  }
+}
+
+/** Beside a running shop: both write to the same store, one transaction after another. */
+async function runWithShop(name: string, args: readonly string[]): Promise<string> {
+  const config = parseConfig(process.env, { sqliteVersion: process.versions.sqlite ?? '0' });
+  const { deps, close } = await openDeps(
+    config,
+    createLogger({ level: 'warn', pretty: process.stderr.isTTY }),
+  );
+  try {
+    return (await withShop[name]?.(deps, args)) ?? '';
+  } finally {
+    await close();
   }
 }
 

@@ -47,6 +47,8 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
     DOJO_ALLOW_SANDBOX: '',
     DOJO_CONNECTIONS: '',
     DOJO_TIMEOUT_MS: '',
+    FULFILMENT_SECRET: env.FULFILMENT_SECRET ?? '',
+    FULFILMENT_URL: env.FULFILMENT_URL ?? '',
     LOG_LEVEL: env.LOG_LEVEL ?? '',
     PAYMENT_EXPIRY_MINUTES: env.PAYMENT_EXPIRY_MINUTES ?? '',
     PAYMENT_METHODS: env.PAYMENT_METHODS ?? '',

@@ -89,6 +89,10 @@ export type OrderStore = {
   /** False where the claim was lost, or the order must no longer be shipped. */
   completeFulfilment(orderId: number, by: string, now: Date): Promise<boolean>;
 
+  /** Due orders that the merchant's own system was not told of yet, each with the number of this try, claimed like the rest. */
+  claimNotifications(now: Date, until: Date, limit: number): Promise<{ order: Order; tries: number }[]>;
+  endNotification(orderId: number, end: { notifiedAt: Date | null; nextTryAt: Date | null }): Promise<void>;
+
   /** True where the caller holds the named lease until then. */
   acquireLease(name: string, holder: string, now: Date, until: Date): Promise<boolean>;
 

@@ -88,7 +88,7 @@ const openRefundSchema = z.object({
 /** The contract with whoever ships: claim for a while, then say that it is done. */
 export function createSqlFulfilments(
   database: SqlDatabase,
-): Pick<OrderStore, 'claimFulfilments' | 'completeFulfilment'> {
+): Pick<OrderStore, 'claimFulfilments' | 'completeFulfilment' | 'claimNotifications' | 'endNotification'> {
   // A hold, a refund or a reversal that came after the order was due stops it here.
   const mayShip = `EXISTS (SELECT 1 FROM orders WHERE orders.id = fulfilments.order_id
     AND orders.status IN ('paid', 'partly_refunded') AND orders.holds = '')`;
@@ -116,6 +116,33 @@ export function createSqlFulfilments(
         );
         if (done.length > 0) await derive(tx, orderId, now);
         return done.length > 0;
+      }),
+
+    claimNotifications: (now, until, limit) =>
+      database.write(async (tx) => {
+        const rows = await tx.all(
+          `UPDATE fulfilments SET notify_tries = notify_tries + 1, next_notify_at = $2 WHERE order_id IN
+             (SELECT order_id FROM fulfilments WHERE next_notify_at <= $1 AND done_at IS NULL AND ${mayShip}
+              ORDER BY next_notify_at LIMIT $3)
+           RETURNING order_id, notify_tries`,
+          [now.getTime(), until.getTime(), limit],
+        );
+        const claimed = z.array(z.object({ order_id: z.int(), notify_tries: z.int() })).parse(rows);
+        return Promise.all(
+          claimed.map(async ({ order_id, notify_tries }) => ({
+            order: await getOrder(tx, order_id),
+            tries: notify_tries,
+          })),
+        );
+      }),
+
+    endNotification: (orderId, { notifiedAt, nextTryAt }) =>
+      database.write(async (tx) => {
+        await tx.all(`UPDATE fulfilments SET notified_at = $2, next_notify_at = $3 WHERE order_id = $1`, [
+          orderId,
+          notifiedAt?.getTime() ?? null,
+          nextTryAt?.getTime() ?? null,
+        ]);
       }),
   };
 }

@@ -172,7 +172,7 @@ describe('a shopper who clicks Checkout', () => {
 
     beforeEach(async () => {
       now = new Date();
-      patient = await openShop({ deps: { now: () => now } });
+      patient = await openShop({ deps: { now: () => now }, dojo: { now: () => now.getTime() } });
       shopper = createShopper(patient);
       const dojo = dojoCreates('pi_sandbox_T1');
       await shopper.add('mug');

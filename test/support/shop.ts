@@ -32,7 +32,7 @@ export type ShopOptions = {
   readonly settings?: Partial<CheckoutSettings>;
   readonly app?: Partial<AppSettings>;
   readonly deps?: Partial<Pick<CheckoutDeps, 'now' | 'sleep' | 'random' | 'createSecret'>>;
-  readonly dojo?: { apiUrl?: string; timeoutMs?: number };
+  readonly dojo?: { apiUrl?: string; timeoutMs?: number; now?: () => number };
   readonly catalogue?: Catalogue;
   /** An existing file, for a shop that is started again. */
   readonly databasePath?: string;
@@ -51,6 +51,7 @@ export async function openShop(options: ShopOptions = {}): Promise<OpenShop> {
     apiVersion: '2026-02-27',
     timeoutMs: options.dojo?.timeoutMs ?? 4_500,
     connections: 8,
+    ...(options.dojo?.now !== undefined && { now: options.dojo.now }),
   });
   const deps: CheckoutDeps = {
     ...realEffects,

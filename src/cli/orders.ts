@@ -1,0 +1,100 @@
+import { randomUUID } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import { cancelOrder } from '../checkout/cancel-order.ts';
+import { captureOrder } from '../checkout/capture-order.ts';
+import type { CheckoutDeps } from '../checkout/deps.ts';
+import { refundOrder, undoOrder } from '../checkout/refund-order.ts';
+import { sweepOrders } from '../checkout/sweep-orders.ts';
+import { formatMoney } from '../shop/money.ts';
+import type { Order } from '../shop/order.ts';
+import { CommandError } from './command-error.ts';
+
+type Command = (deps: CheckoutDeps, args: readonly string[]) => Promise<string>;
+
+export const orderCommands: Readonly<Record<string, Command>> = {
+  show: async (deps, args) => describe(await getOrder(deps, args)),
+
+  cancel: async (deps, args) => {
+    const { kind, order } = await cancelOrder(deps, await getOrder(deps, args));
+    return `${said[kind]}\n${describe(order)}`;
+  },
+
+  capture: async (deps, args) => {
+    const { kind, order } = await captureOrder(deps, await getOrder(deps, args));
+    return `${said[kind]}\n${describe(order)}`;
+  },
+
+  undo: async (deps, args) => {
+    const { kind, order } = await undoOrder(
+      deps,
+      await getOrder(deps, args),
+      randomUUID(),
+      'Undone by the shop',
+    );
+    return `${said[kind]}\n${describe(order)}`;
+  },
+
+  refund: async (deps, args) => {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { amount: { type: 'string' }, reason: { type: 'string', default: 'Refunded by the shop' } },
+    });
+    const amount = /^\d+(\.\d\d)?$/.test(values.amount ?? '') ? Math.round(Number(values.amount) * 100) : 0;
+    if (amount <= 0) throw new CommandError('Say how much, in pounds or euros: --amount 12.50');
+    const request = { id: randomUUID(), amount, reason: values.reason, expectedRefunded: null };
+    const { kind, order } = await refundOrder(deps, await getOrder(deps, positionals), request);
+    return `${said[kind]}\n${describe(order)}`;
+  },
+};
+
+/** Looks at Dojo for every order that is due for it, as the running shop does by itself. */
+export async function sweep(deps: CheckoutDeps): Promise<string> {
+  const { ran, orders, strays, refunds } = await sweepOrders(deps, randomUUID());
+  if (!ran) return 'Another process is sweeping just now.\n';
+  return `Asked Dojo about ${orders} orders and ${strays} strays, and finished ${refunds} refunds.\n`;
+}
+
+/** Derives every order again from the kept events and readings. Throws where one differs. */
+export async function replay(deps: Pick<CheckoutDeps, 'store'>, args: readonly string[]): Promise<string> {
+  if (args.join(' ') !== '--check') throw new CommandError('Say: npm run shop -- replay --check');
+  const { orders, different } = await deps.store.checkReplay();
+  if (different.length > 0) {
+    throw new CommandError(`Of ${orders} orders these differ from what was heard: ${different.join(', ')}`);
+  }
+  return `${orders} orders are what the kept events and readings make of them.\n`;
+}
+
+const said: Readonly<Record<string, string>> = {
+  canceled: 'Canceled: nobody can pay it any more.',
+  'too-late': 'Too late: it was paid meanwhile, and is held for you.',
+  'not-open': 'There is nothing to cancel.',
+  unknown: 'Dojo still calls it open; the sweep tries again.',
+  captured: 'Captured: the money is taken.',
+  'not-reserved': 'There is no reservation to take money from.',
+  done: 'Done: the money is on its way back.',
+  'too-much': 'That is more than is left to give back.',
+  stale: 'Somebody refunded meanwhile; look again.',
+  'not-paid': 'There is no money to give back.',
+  refused: 'Dojo refused; its portal may tell why.',
+};
+
+async function getOrder(deps: CheckoutDeps, [reference, ...rest]: readonly string[]): Promise<Order> {
+  if (reference === undefined || rest.length > 0) throw new CommandError('Name one order: ORD-…');
+  const order = await deps.store.findOrderByReference(reference.toUpperCase());
+  if (order === null) throw new CommandError(`There is no order ${reference}.`);
+  return order;
+}
+
+function describe(order: Order): string {
+  const { total, currencyCode, lines } = order.basket;
+  return [
+    `${order.reference}  ${order.status}${order.holds.length > 0 ? `, held: ${order.holds.join(', ')}` : ''}`,
+    `  ${formatMoney({ value: total, currencyCode })}: ${lines.map((line) => `${line.quantity} × ${line.name}`).join(', ')}`,
+    ...order.attempts.map(({ number, state, paymentIntentId, facts }) => {
+      const known = Object.entries(facts).filter(([, value]) => value !== false && value !== 0);
+      return `  attempt ${number}: ${state} ${paymentIntentId ?? ''} ${known.map(([name, value]) => (value === true ? name : `${name} ${value}`)).join(', ')}`.trimEnd();
+    }),
+    '',
+  ].join('\n');
+}

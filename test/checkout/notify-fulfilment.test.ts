@@ -1,0 +1,112 @@
+import { createServer, type IncomingHttpHeaders } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Webhook } from 'standardwebhooks';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { notifyFulfilment } from '../../src/checkout/notify-fulfilment.ts';
+import { createMerchantClient, type MerchantClient } from '../../src/merchant/merchant-client.ts';
+import { type Exchange, openExchange } from '../support/exchange.ts';
+
+const secret = 'whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=';
+const minute = 60_000;
+let shop: Exchange;
+let merchant: MerchantClient;
+let taken: { headers: IncomingHttpHeaders; body: string }[];
+let answers: number[];
+let server: ReturnType<typeof createServer>;
+
+beforeEach(async () => {
+  taken = [];
+  answers = [];
+  server = createServer(async (req, res) => {
+    let body = '';
+    for await (const chunk of req) body += chunk;
+    taken.push({ headers: req.headers, body });
+    res.writeHead(answers.shift() ?? 204, { location: 'http://127.0.0.1:1/' }).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  shop = await openExchange();
+  merchant = createMerchantClient({
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/due`,
+    secret,
+  });
+});
+afterEach(async () => {
+  await merchant.close();
+  server.closeAllConnections();
+  server.close();
+  await shop.close();
+});
+
+const notify = () => notifyFulfilment(shop.deps, merchant);
+
+async function pay(checkoutKey = 'key-1') {
+  const placed = await shop.place(checkoutKey);
+  if (placed.kind !== 'ready') throw new Error(`The order is ${placed.kind}.`);
+  await shop.pay(placed.paymentIntentId);
+  await shop.handAll();
+  return placed;
+}
+
+describe("the merchant's own system", () => {
+  test('is told of a paid order once, in words that its secret verifies', async () => {
+    const { order } = await pay();
+    expect(await notify()).toBe(1);
+    expect(await notify()).toBe(0);
+    const [notification] = taken;
+    const headers = { ...notification?.headers } as Record<string, string>;
+    // The library refuses what is minutes old, so the clock of the shop is taken for the time of the check.
+    const signed = new Webhook(secret).sign(
+      headers['webhook-id'] ?? '',
+      shop.now(),
+      notification?.body ?? '',
+    );
+    expect(headers['webhook-signature']).toBe(signed);
+    expect(headers['webhook-id']).toBe(`due_${order.reference}`);
+    expect(JSON.parse(notification?.body ?? '')).toMatchObject({
+      type: 'order.due',
+      data: {
+        reference: order.reference,
+        total: { value: 1395, currencyCode: 'GBP' },
+        items: [{ sku: 'mug', name: 'Mug', quantity: 1 }],
+      },
+    });
+  });
+
+  test.each([500, 404, 302])('that answers %i is told again later, by the same id', async (answer) => {
+    await pay();
+    answers = [answer];
+    expect(await notify()).toBe(0);
+    expect(await notify()).toBe(0);
+    shop.pass(6_000);
+    expect(await notify()).toBe(1);
+    expect(new Set(taken.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
+    expect(taken).toHaveLength(2);
+  });
+
+  test('that never answers well is given up after eleven tries, loudly', async () => {
+    await pay();
+    answers = Array(20).fill(500);
+    for (let day = 0; day < 12; day += 1) {
+      await notify();
+      shop.pass(24 * 60 * minute);
+    }
+    expect(taken).toHaveLength(11);
+    expect(shop.shop.log.filter((line) => line.level === 50)).toHaveLength(1);
+  });
+
+  test('is not told of an order that was refunded before it could be', async () => {
+    const { paymentIntentId } = await pay();
+    await shop.portalRefund(paymentIntentId, 1395);
+    await shop.handAll();
+    expect(await notify()).toBe(0);
+    expect(taken).toEqual([]);
+  });
+
+  test('is told of the next order although another cannot be told', async () => {
+    await pay('key-1');
+    await pay('key-2');
+    answers = [500];
+    expect(await notify()).toBe(1);
+    expect(taken).toHaveLength(2);
+  });
+});
