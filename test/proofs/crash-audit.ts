@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { parseCatalogue } from '../../src/shop/catalogue.ts';
 import type { OrderStatus } from '../../src/shop/order-status.ts';
-import { createRandom } from './random.ts';
+import { createRandom } from '../support/random.ts';
 import { projectFolder } from './server.ts';
 
 /** What happens to an order after it was placed, and where that leads. Only a captured one is sent out. */

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Pool } from 'undici';
 import { freePort } from '../support/program.ts';
+import { createRandom } from '../support/random.ts';
 import { sign, statusUpdate } from '../support/webhook.ts';
 import {
   type Answer,
@@ -17,7 +18,6 @@ import {
   type Purchase,
 } from './crash-audit.ts';
 import { startPretendDojo } from './pretend-dojo.ts';
-import { createRandom } from './random.ts';
 import { type ServerProcess, startServer } from './server.ts';
 
 // The real shop is killed again and again under a stream of checkouts and webhooks. Whoever got no answer asks again,

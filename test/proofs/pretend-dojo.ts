@@ -2,7 +2,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type CreateBody, createdReply, type DojoReply } from '../support/created-reply.ts';
-import { createRandom } from './random.ts';
+import { createRandom } from '../support/random.ts';
 
 const slowestMs = 12;
 

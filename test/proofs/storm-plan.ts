@@ -1,5 +1,5 @@
+import type { Random } from '../support/random.ts';
 import { statusUpdate } from '../support/webhook.ts';
-import type { Random } from './random.ts';
 
 const duplicateShare = 0.3;
 const reorderedShare = 0.3;

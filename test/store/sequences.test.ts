@@ -1,0 +1,101 @@
+import { expect, test } from 'vitest';
+import { priceBasket } from '../../src/shop/basket.ts';
+import { createOrderId, createToken, referenceOf } from '../../src/shop/order.ts';
+import { openStore } from '../../src/store/open-store.ts';
+import type { OrderStore } from '../../src/store/order-store.ts';
+import { testCatalogue } from '../support/catalogue.ts';
+import { createRandom } from '../support/random.ts';
+
+/** What can be heard about an intent. The table of statuses is written out again below, from the rules. */
+const heard = [
+  'Created',
+  'Authorized',
+  'Captured',
+  'Reversed',
+  'Refunded',
+  'Canceled',
+  'Settled',
+  'partial refund',
+] as const;
+type Heard = (typeof heard)[number];
+
+function expectedStatus(set: ReadonlySet<Heard>): string {
+  if (set.has('Refunded')) return 'refunded';
+  if (set.has('Reversed')) return 'reversed';
+  if (set.has('partial refund')) return 'partly_refunded';
+  if (set.has('Captured')) return 'paid';
+  if (set.has('Authorized')) return 'authorized';
+  return set.has('Canceled') ? 'canceled' : 'awaiting_payment';
+}
+
+const sequences = 10_000;
+const now = new Date('2026-11-22T10:00:00Z');
+const priced = priceBasket(testCatalogue, [{ sku: 'mug', quantity: 1 }]);
+if (priced.kind !== 'priced') throw new Error('The basket of the tests has a price.');
+const { basket } = priced;
+
+test('ten thousand sequences through the store end in the status of their set', async () => {
+  const store = await openStore('sqlite::memory:');
+  const random = createRandom(20_261_122);
+  for (let index = 0; index < sequences; index += 1) {
+    const token = await orderWithIntent(store, index);
+    const sequence = Array.from({ length: random.below(7) }, () => random.pick(heard));
+    for (const [step, message] of sequence.entries()) await hear(store, index, step, message);
+    const order = await store.findOrderByToken(token);
+    expect(order?.status, sequence.join(' > ')).toBe(expectedStatus(new Set(sequence)));
+  }
+  expect(await store.checkReplay()).toEqual({ orders: sequences, different: [] });
+  await store.close();
+}, 120_000);
+
+async function orderWithIntent(store: OrderStore, index: number): Promise<string> {
+  const id = createOrderId(new Date(now.getTime() + index), index);
+  const token = createToken(id, 'S'.repeat(24));
+  await store.placeOrder({
+    id,
+    reference: referenceOf(id),
+    token,
+    checkoutKey: `key-${index}`,
+    shopperId: 'shopper',
+    basket,
+    createdAt: now,
+  });
+  await store.beginAttempt(id, now, new Date(now.getTime() + 15_000));
+  await store.attachIntent(
+    id,
+    1,
+    { id: `pi_${index}`, paymentLink: 'https://pay.dojo.test/', expireAt: null },
+    now,
+  );
+  return token;
+}
+
+async function hear(store: OrderStore, index: number, step: number, message: Heard): Promise<void> {
+  if (message === 'partial refund') {
+    const reading = {
+      readAt: now,
+      status: 'Captured',
+      refundedAmount: 100,
+      expired: false,
+      unwanted: false,
+      mismatched: false,
+    };
+    const orderId = createOrderId(new Date(now.getTime() + index), index);
+    await store.recordReading({ orderId, attempt: 1, ...reading }, null);
+    return;
+  }
+  const body = Buffer.from(`${index} ${step} ${message}`);
+  await store.recordEvents([
+    {
+      eventId: `evt_${index}_${step}`,
+      event: 'payment_intent.status_updated',
+      createdAt: now,
+      paymentIntentId: `pi_${index}`,
+      paymentStatus: message,
+      body,
+      digest: body,
+      secret: 'whs_00000000',
+      receivedAt: now,
+    },
+  ]);
+}
