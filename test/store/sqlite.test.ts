@@ -9,7 +9,8 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 test('every commit waits for the disk: the live connection runs WAL with synchronous FULL', async () => {
   const database = openSqlite(join(folder, 'orders.db'));
-  const read = async (pragma: string) => (await database.read((tx) => tx.all(`PRAGMA ${pragma}`)))[0];
+  // On the connection that writes: each has settings of its own.
+  const read = async (pragma: string) => (await database.write((tx) => tx.all(`PRAGMA ${pragma}`)))[0];
   expect(await read('journal_mode')).toEqual({ journal_mode: 'wal' });
   expect(await read('synchronous')).toEqual({ synchronous: 2 });
   expect(await read('foreign_keys')).toEqual({ foreign_keys: 1 });
