@@ -33,6 +33,8 @@ export async function refundOrder(
 ): Promise<RefundedOrder> {
   const attempt = findCaptured(order);
   if (attempt === null) return { kind: 'not-paid', order };
+  // What is left after everything went back.
+  if (request.amount <= 0) return { kind: 'too-much', order };
   const begun = await begin(deps, order, attempt, { ...request, kind: 'refund' });
   if (begun !== 'begun') return { kind: begun, order };
   return finishRefund(deps, { ...request, kind: 'refund', order });

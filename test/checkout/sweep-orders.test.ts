@@ -314,6 +314,18 @@ describe('a merchant', () => {
     }
   });
 
+  test('who undoes an order twice is told that nothing is left', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    await shop.handAll();
+    shop.pass(48 * hours);
+    const undo = async (id: string) =>
+      (await undoOrder(shop.deps, await current(shop, order), id, 'Sold out')).kind;
+    expect(await undo('undo-1')).toBe('done');
+    expect(await undo('undo-2')).toBe('too-much');
+  });
+
   test('refunds in parts, never more than was paid, and never by a form that is out of date', async () => {
     const shop = await start();
     const { order, intentId } = await ordered(shop);

@@ -47,9 +47,23 @@ describe('a webhook on the wire', () => {
   });
 });
 
+test('two hosts in one request are one too many where the shop has a name of its own', async () => {
+  const named = await openShop({ app: { hasPublicUrl: true } });
+  const door = await serve(named);
+  const get = (hosts: string) => sendRaw(door.port, `GET / HTTP/1.1\r\n${hosts}Connection: close\r\n\r\n`);
+  expect(statusLine(await get('Host: localhost:3000\r\n'))).toBe('HTTP/1.1 200 OK');
+  const refused = await get('Host: localhost:3000\r\nHost: evil.example\r\n');
+  expect(statusLine(refused)).toBe('HTTP/1.1 400 Bad Request');
+  expect(refused).not.toContain('evil');
+  await door.close();
+  await named.close();
+});
+
 describe('a request that is not HTTP as it should be', () => {
   const head = 'POST /webhooks/dojo HTTP/1.1\r\nHost: localhost\r\n';
   test.each([
+    ['a whole address instead of a path', 400, 'GET http://localhost/ HTTP/1.1\r\nHost: localhost\r\n\r\n'],
+    ['half an address', 400, 'GET http:// HTTP/1.1\r\nHost: localhost\r\n\r\n'],
     ['two lengths', 400, `${head}Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello`],
     ['a length and chunks', 400, `${head}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`],
     ['a length with a sign', 400, `${head}Content-Length: +2\r\n\r\nhi`],
