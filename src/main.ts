@@ -50,7 +50,8 @@ async function main(): Promise<void> {
   const holder = deps.createSecret();
   const sweep = repeat((stopped) => sweepOrders(deps, holder, stopped), sweepEveryMs, log);
   const merchant = createMerchant(config);
-  const notify = merchant && repeat(() => notifyFulfilment(deps, merchant), notifyEveryMs, log);
+  const notify =
+    merchant && repeat((stopped) => notifyFulfilment(deps, merchant, stopped), notifyEveryMs, log);
 
   const signal = await new Promise<string>((resolve) => {
     process.once('SIGTERM', resolve);

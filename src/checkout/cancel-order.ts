@@ -19,11 +19,11 @@ export async function cancelOrder(deps: CheckoutDeps, order: Order): Promise<Can
   if (!isPayable(order) || attempt?.paymentIntentId == null) return { kind: 'not-open', order };
   const wish = { status: null, refundedAmount: 0, expired: false, unwanted: true, mismatched: false };
   const wished = { ...wish, orderId: order.id, attempt: attempt.number, readAt: deps.now() };
-  await deps.store.recordReading(wished, soon(deps));
+  const noted = await deps.store.recordReading(wished, soon(deps, order));
 
   const intent = await closeIntent(deps, attempt.paymentIntentId);
-  if (intent === null) return { kind: 'unknown', order };
-  const settled = await recordReading(deps, order, readIntent(order, attempt, intent, deps.now()));
+  if (intent === null) return { kind: 'unknown', order: noted };
+  const settled = await recordReading(deps, noted, readIntent(noted, attempt, intent, deps.now()));
   if (settled.status === 'canceled' || settled.status === 'expired')
     return { kind: 'canceled', order: settled };
   return { kind: isPayable(settled) ? 'unknown' : 'too-late', order: settled };

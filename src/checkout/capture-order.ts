@@ -25,7 +25,7 @@ export async function captureOrder(deps: CheckoutDeps, order: Order): Promise<Ca
   if (known.status !== 'Authorized' || known.mismatched) {
     return { kind: 'not-reserved', order: await recordReading(deps, order, known) };
   }
-  await deps.store.planLook(order.id, soon(deps));
+  await deps.store.planLook(order.id, soon(deps, order));
   try {
     await deps.dojo.capturePaymentIntent(attempt.paymentIntentId, order.basket.total);
   } catch (error) {

@@ -26,8 +26,10 @@ const claimMs = minute;
 export async function notifyFulfilment(
   deps: Pick<CheckoutDeps, 'store' | 'now' | 'log'>,
   merchant: MerchantClient,
+  signal = new AbortController().signal,
 ): Promise<number> {
   for (let taken = 0; ; ) {
+    if (signal.aborted) return taken;
     const until = new Date(deps.now().getTime() + claimMs);
     const [due] = await deps.store.claimNotifications(deps.now(), until, 1);
     if (due === undefined) return taken;

@@ -1,4 +1,4 @@
-import { type Attempt, findAttached, type Order } from '../shop/order.ts';
+import type { Attempt, Order } from '../shop/order.ts';
 import type { NewRefund, OpenRefund } from '../store/order-store.ts';
 import type { CheckoutDeps } from './deps.ts';
 import { getIntent, isRefusal, readIntent, recordReading } from './settle-order.ts';
@@ -31,13 +31,11 @@ export async function refundOrder(
   order: Order,
   request: RefundRequest,
 ): Promise<RefundedOrder> {
-  const attempt = findCaptured(order);
-  if (attempt === null) return { kind: 'not-paid', order };
+  const attempt = order.attempts.find((entry) => entry.facts.captured && entry.paymentIntentId !== null);
+  if (attempt === undefined) return { kind: 'not-paid', order };
   // What is left after everything went back.
   if (request.amount <= 0) return { kind: 'too-much', order };
-  const begun = await begin(deps, order, attempt, { ...request, kind: 'refund' });
-  if (begun !== 'begun') return { kind: begun, order };
-  return finishRefund(deps, { ...request, kind: 'refund', order });
+  return beginAndFinish(deps, order, attempt, { ...request, kind: 'refund' });
 }
 
 /**
@@ -50,45 +48,79 @@ export async function undoOrder(
   id: string,
   reason: string,
 ): Promise<RefundedOrder> {
-  const attempt = findAttached(order);
-  if (attempt === null || !(attempt.facts.captured || attempt.facts.authorized))
-    return { kind: 'not-paid', order };
-  const amount = order.basket.total;
-  const reversal = { id: `${id}-reversal`, amount, reason, expectedRefunded: 0, kind: 'reversal' as const };
-  const begun = await begin(deps, order, attempt, reversal);
-  if (begun === 'begun') {
-    const reversed = await finishRefund(deps, { ...reversal, order });
-    if (reversed.kind === 'done' || !attempt.facts.captured) return reversed;
-  }
-  if (!attempt.facts.captured) return { kind: begun === 'begun' ? 'refused' : begun, order };
-  const left = amount - attempt.facts.refundedAmount;
-  return refundOrder(deps, order, { id: `${id}-refund`, amount: left, reason, expectedRefunded: null });
+  const attempt = order.attempts.find(
+    ({ facts, paymentIntentId }) => (facts.captured || facts.authorized) && paymentIntentId !== null,
+  );
+  if (attempt === undefined) return { kind: 'not-paid', order };
+  const reversal = { id: `${id}${reversalSuffix}`, amount: order.basket.total, reason, expectedRefunded: 0 };
+  const undone = await beginAndFinish(deps, order, attempt, { ...reversal, kind: 'reversal' });
+  // A reversal gives back everything or nothing, so it cannot follow a refund.
+  const isPartlyBack = undone.kind === 'stale' || undone.kind === 'too-much';
+  return isPartlyBack ? refundRest(deps, undone.order, attempt, { id, reason }) : undone;
 }
 
-/** Asks Dojo for a stored refund, as often as it takes: the same id moves the money once. */
+async function beginAndFinish(
+  deps: CheckoutDeps,
+  order: Order,
+  attempt: Attempt,
+  refund: RefundRequest & Pick<NewRefund, 'kind'>,
+): Promise<RefundedOrder> {
+  const kept = { ...refund, orderId: order.id, attempt: attempt.number, askedAt: deps.now() };
+  const begun = await deps.store.beginRefund(kept);
+  if (begun !== 'begun') return { kind: begun, order };
+  return finishRefund(deps, { ...refund, attempt: attempt.number, order });
+}
+
+const reversalSuffix = '-reversal';
+
+/** Asks Dojo for a stored refund, as often as it takes: the same id moves the money once. A reversal that it refuses becomes a refund. */
 export async function finishRefund(deps: CheckoutDeps, refund: OpenRefund): Promise<RefundedOrder> {
-  const { order } = refund;
-  const attempt = findAttached(order);
-  if (attempt?.paymentIntentId == null) return { kind: 'not-paid', order };
-  let answer: { state: 'done' | 'refused'; refundId: string | null };
+  const attempt = refund.order.attempts.find((entry) => entry.number === refund.attempt);
+  if (attempt?.paymentIntentId == null) return { kind: 'not-paid', order: refund.order };
+  const answer = await askForRefund(deps, refund, attempt.paymentIntentId);
+  const ended = await deps.store.endRefund(refund.id, answer, deps.now());
+  const askedAt = deps.now();
+  const intent = await getIntent(deps, attempt.paymentIntentId);
+  const order =
+    intent === null ? ended : await recordReading(deps, ended, readIntent(ended, attempt, intent, askedAt));
+  if (answer.state === 'done' || refund.kind === 'refund' || !attempt.facts.captured) {
+    return { kind: answer.state, order };
+  }
+  return refundRest(deps, order, attempt, {
+    id: refund.id.slice(0, -reversalSuffix.length),
+    reason: refund.reason,
+  });
+}
+
+function refundRest(
+  deps: CheckoutDeps,
+  order: Order,
+  { number }: Attempt,
+  { id, reason }: { id: string; reason: string },
+): Promise<RefundedOrder> {
+  const refunded = order.attempts.find((entry) => entry.number === number)?.facts.refundedAmount ?? 0;
+  const amount = order.basket.total - refunded;
+  return refundOrder(deps, order, { id: `${id}-refund`, amount, reason, expectedRefunded: null });
+}
+
+async function askForRefund(
+  deps: CheckoutDeps,
+  refund: OpenRefund,
+  paymentIntentId: string,
+): Promise<{ state: 'done' | 'refused'; refundId: string | null }> {
   try {
-    answer = { state: 'done', refundId: await sendRefund(deps, refund, attempt.paymentIntentId) };
+    return { state: 'done', refundId: await sendRefund(deps, refund, paymentIntentId) };
   } catch (error) {
     if (!isRefusal(error)) throw error;
     // A reversal has no idempotency key: a second one is refused because the first was done.
     const isDone =
-      refund.kind === 'reversal' && (await getIntent(deps, attempt.paymentIntentId))?.status === 'Reversed';
-    answer = { state: isDone ? 'done' : 'refused', refundId: null };
-    if (!isDone)
-      deps.log.warn(
-        { err: error, orderReference: order.reference, refund: refund.id },
-        'Dojo refused to give money back',
-      );
+      refund.kind === 'reversal' && (await getIntent(deps, paymentIntentId))?.status === 'Reversed';
+    if (!isDone) {
+      const fields = { err: error, orderReference: refund.order.reference, refund: refund.id };
+      deps.log.warn(fields, 'Dojo refused to give money back');
+    }
+    return { state: isDone ? 'done' : 'refused', refundId: null };
   }
-  const ended = await deps.store.endRefund(refund.id, answer, deps.now());
-  const intent = await getIntent(deps, attempt.paymentIntentId);
-  const read = intent && (await recordReading(deps, ended, readIntent(ended, attempt, intent, deps.now())));
-  return { kind: answer.state, order: read ?? ended };
 }
 
 async function sendRefund(
@@ -104,23 +136,4 @@ async function sendRefund(
     refundReason: reason,
   });
   return refundId;
-}
-
-function begin(
-  deps: CheckoutDeps,
-  order: Order,
-  attempt: Attempt,
-  refund: RefundRequest & Pick<NewRefund, 'kind'>,
-): Promise<'begun' | 'too-much' | 'stale'> {
-  return deps.store.beginRefund({
-    ...refund,
-    orderId: order.id,
-    attempt: attempt.number,
-    askedAt: deps.now(),
-  });
-}
-
-function findCaptured(order: Order): Attempt | null {
-  const attempt = findAttached(order);
-  return attempt?.facts.captured === true ? attempt : null;
 }

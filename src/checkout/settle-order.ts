@@ -1,8 +1,8 @@
 import { DojoError } from '../dojo/errors.ts';
-import type { PaymentIntent } from '../dojo/schemas.ts';
+import type { PaymentIntent, PaymentIntentStatus } from '../dojo/schemas.ts';
 import { type Attempt, findMismatch, type Order } from '../shop/order.ts';
 import { nextLook } from '../shop/sweep-schedule.ts';
-import type { Reading } from '../store/order-store.ts';
+import type { LookPlan, Reading } from '../store/order-store.ts';
 import type { CheckoutDeps } from './deps.ts';
 
 /** Beyond this our clock, or Dojo's, is wrong, and nothing is expired by it. */
@@ -20,37 +20,52 @@ export async function settleOrder(deps: CheckoutDeps, order: Order): Promise<Ord
     .sort((one, other) => Number(one.state === 'attached') - Number(other.state === 'attached'));
   let settled = order;
   for (const attempt of attempts) settled = await settleAttempt(deps, settled, attempt);
-  if (attempts.length === 0) await deps.store.planLook(order.id, null);
+  if (attempts.length === 0) await deps.store.planLook(order.id, { at: null, seen: order.nextLookAt });
   return settled;
 }
 
 async function settleAttempt(deps: CheckoutDeps, order: Order, attempt: Attempt): Promise<Order> {
   if (attempt.paymentIntentId === null) return order;
+  const askedAt = deps.now();
   const intent = await getIntent(deps, attempt.paymentIntentId);
   // A 404 says nothing: not even a canceled intent is hidden from this question.
   if (intent === null) {
-    await deps.store.planLook(order.id, nextLook(order.createdAt, order.looks, attempt.expireAt));
+    await deps.store.planLook(order.id, scheduledLook(deps, order, attempt));
     return order;
   }
   const isOver = attempt.expireAt !== null && attempt.expireAt <= deps.now() && isClockRight(deps);
   const mayClose = intent.status === 'Created' && (isOver || attempt.facts.unwanted);
   const settled = mayClose ? await closeIntent(deps, attempt.paymentIntentId) : intent;
-  const reading = readIntent(order, attempt, settled ?? intent, deps.now());
+  const reading = readIntent(order, attempt, settled ?? intent, askedAt);
   return recordReading(deps, order, { ...reading, expired: isOver && settled?.status === 'Canceled' });
 }
 
-/** Records what Dojo answered, and plans the next look where the order is still open. */
+/** After these Dojo has nothing more to tell by itself. A status that is new to us is not among them. */
+const isFinal: ReadonlySet<string> = new Set([
+  'Captured',
+  'Canceled',
+  'Refunded',
+  'Reversed',
+] satisfies PaymentIntentStatus[]);
+
+/** Records what Dojo answered, and plans the next look where there is something left to hear. */
 export async function recordReading(deps: CheckoutDeps, order: Order, reading: Reading): Promise<Order> {
   const attempt = order.attempts.find((entry) => entry.number === reading.attempt);
-  const isOpen = reading.status === 'Created' || reading.status === 'Authorized';
-  const next = isOpen ? nextLook(order.createdAt, order.looks, attempt?.expireAt ?? null) : null;
+  const isOver = reading.status !== null && isFinal.has(reading.status);
+  const plan = isOver ? { at: null, seen: order.nextLookAt } : scheduledLook(deps, order, attempt);
   if (reading.mismatched) {
     deps.log.error(
       { orderReference: order.reference, paymentIntentId: attempt?.paymentIntentId },
       'Dojo holds another payment than the order says',
     );
   }
-  return deps.store.recordReading(reading, next);
+  return deps.store.recordReading(reading, plan);
+}
+
+/** The next look by the schedule, unless something heard meanwhile asks for an earlier one. */
+export function scheduledLook(deps: CheckoutDeps, order: Order, attempt: Attempt | undefined): LookPlan {
+  const at = nextLook(order.createdAt, order.looks, attempt?.expireAt ?? null, deps.now());
+  return { at, seen: order.nextLookAt };
 }
 
 /** The facts in Dojo's answer. An answer about another intent or reference proves nothing but that it does not fit. */
@@ -69,8 +84,8 @@ export function readIntent(order: Order, attempt: Attempt, intent: PaymentIntent
 }
 
 /** When the sweep is to ask what became of a call that this process may not live to hear the answer of. */
-export function soon(deps: CheckoutDeps): Date {
-  return new Date(deps.now().getTime() + 30_000);
+export function soon(deps: CheckoutDeps, order: Order): LookPlan {
+  return { at: new Date(deps.now().getTime() + 30_000), seen: order.nextLookAt };
 }
 
 /** Cancels an intent that must not be paid, and reads what became of it; null where Dojo does not know it. */

@@ -1,10 +1,11 @@
-import { DojoError } from '../dojo/errors.ts';
+import { DojoError, type DojoErrorKind } from '../dojo/errors.ts';
 import type { PaymentIntent } from '../dojo/schemas.ts';
+import { findAttached, type Order } from '../shop/order.ts';
 import { nextStrayLook } from '../shop/sweep-schedule.ts';
-import type { Stray } from '../store/order-store.ts';
+import type { Stray, StrayEnd } from '../store/order-store.ts';
 import type { CheckoutDeps } from './deps.ts';
 import { finishRefund } from './refund-order.ts';
-import { closeIntent, getIntent, readIntent, settleOrder } from './settle-order.ts';
+import { closeIntent, getIntent, readIntent, scheduledLook, settleOrder } from './settle-order.ts';
 
 export type Sweep = {
   /** False where another process sweeps. */
@@ -18,10 +19,17 @@ export type Sweep = {
 const paceMs = 500;
 /** How long a claimed order stays claimed when the process that claimed it dies. */
 const claimMs = 60_000;
-/** An answer to a refund that took longer than this will not come any more. */
-const refundAfterMs = 60_000;
 /** One page of the search is 100 intents; a window of minutes has fewer pages than this. */
 const maxPages = 20;
+
+/** With these Dojo cannot be asked about anything; with the others one order has a fault of its own. */
+const endsSweep: ReadonlySet<DojoErrorKind> = new Set([
+  'unreachable',
+  'paused',
+  'unauthorized',
+  'forbidden',
+  'rate-limited',
+]);
 
 /**
  * Asks Dojo about every order that is due for a look, finds the intents of calls whose answer was lost, and finishes
@@ -32,43 +40,89 @@ export async function sweepOrders(
   holder: string,
   signal = new AbortController().signal,
 ): Promise<Sweep> {
-  const swept = { ran: false, orders: 0, strays: 0, refunds: 0 };
-  const lease = async () =>
-    !signal.aborted && deps.store.acquireLease('sweep', holder, deps.now(), inFuture(deps, claimMs));
+  const paced = { ...deps, dojo: paceDojo(deps) };
+  const counts = { orders: 0, strays: 0, refunds: 0 };
+  const until = () => inFuture(deps, claimMs);
+  const mayGoOn = async () =>
+    !signal.aborted && deps.store.acquireLease('sweep', holder, deps.now(), until());
+  if (!(await mayGoOn())) return { ran: false, ...counts };
+
+  /** One kind of work, an item at a time; false where nothing is due. */
+  const next: Record<keyof typeof counts, () => Promise<boolean>> = {
+    refunds: async () => {
+      const refund = await deps.store.claimOpenRefund(deps.now());
+      if (refund !== null) await tryOne(deps, refund.order, () => finishRefund(paced, refund));
+      return refund !== null;
+    },
+    orders: async () => {
+      const [order] = await deps.store.claimLooks(deps.now(), until(), 1);
+      if (order !== undefined && !(await tryOne(deps, order, () => settleOrder(paced, order)))) {
+        await deps.store.planLook(order.id, scheduledLook(deps, order, findAttached(order) ?? undefined));
+      }
+      return order !== undefined;
+    },
+    strays: async () => {
+      const [stray] = await deps.store.claimStrays(deps.now(), until(), 1);
+      if (stray !== undefined && !(await tryOne(deps, stray.order, () => lookForStray(paced, stray)))) {
+        await deps.store.endStrayLook(stray, tryAgain(deps, stray), deps.now());
+      }
+      return stray !== undefined;
+    },
+  };
   try {
-    while (await lease()) {
-      swept.ran = true;
-      const [order] = await deps.store.claimLooks(deps.now(), inFuture(deps, claimMs), 1);
-      if (order === undefined) break;
-      await settleOrder(deps, order);
-      swept.orders += 1;
-      await deps.sleep(paceMs);
-    }
-    while (swept.ran && (await lease())) {
-      const [stray] = await deps.store.claimStrays(deps.now(), inFuture(deps, claimMs), 1);
-      if (stray === undefined) break;
-      await lookForStray(deps, stray);
-      swept.strays += 1;
-      await deps.sleep(paceMs);
-    }
-    const open = swept.ran ? await deps.store.findOpenRefunds(inFuture(deps, -refundAfterMs)) : [];
-    for (const refund of open) {
-      if (!(await lease())) break;
-      await finishRefund(deps, refund);
-      swept.refunds += 1;
-      await deps.sleep(paceMs);
+    for (const kind of ['refunds', 'orders', 'strays'] as const) {
+      while ((await mayGoOn()) && (await next[kind]())) counts[kind] += 1;
     }
   } catch (error) {
     if (!(error instanceof DojoError)) throw error;
     deps.log.warn({ err: error }, 'The sweep ended early, because Dojo could not be asked');
+  } finally {
+    // For whoever sweeps next, in this process or another.
+    await deps.store.acquireLease('sweep', holder, deps.now(), deps.now());
   }
-  if (swept.orders + swept.strays + swept.refunds > 0) deps.log.info(swept, 'Swept');
-  return swept;
+  if (counts.orders + counts.strays + counts.refunds > 0) deps.log.info(counts, 'Swept');
+  return { ran: true, ...counts };
+}
+
+/** True where it went well; a fault of this one item is logged, and the others have their turn. */
+async function tryOne(deps: CheckoutDeps, order: Order, work: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    if (!(error instanceof DojoError) || endsSweep.has(error.kind)) throw error;
+    deps.log.warn(
+      { err: error, orderReference: order.reference },
+      'Dojo gave no usable answer about an order',
+    );
+    return false;
+  }
+}
+
+/** Dojo's client with a pause before every call of the sweep. */
+function paceDojo({ dojo, sleep }: CheckoutDeps): CheckoutDeps['dojo'] {
+  const paced =
+    <Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>) =>
+    async (...args: Args): Promise<Result> => {
+      await sleep(paceMs);
+      return call(...args);
+    };
+  return {
+    ...dojo,
+    // Read anew at each call, as `dojo` may be a stand-in that changes.
+    getPaymentIntent: paced((...args) => dojo.getPaymentIntent(...args)),
+    cancelPaymentIntent: paced((...args) => dojo.cancelPaymentIntent(...args)),
+    searchPaymentIntents: paced((...args) => dojo.searchPaymentIntents(...args)),
+    refundPaymentIntent: paced((...args) => dojo.refundPaymentIntent(...args)),
+    reversePaymentIntent: paced((...args) => dojo.reversePaymentIntent(...args)),
+    clockSkewMs: () => dojo.clockSkewMs(),
+  };
 }
 
 /** An intent that nobody was shown: unpaid it is canceled, and money in it is for a person. */
 async function lookForStray(deps: CheckoutDeps, stray: Stray): Promise<void> {
   const { order, attempt } = stray;
+  const askedAt = deps.now();
   const intent =
     attempt.paymentIntentId === null
       ? await searchIntent(deps, stray)
@@ -76,29 +130,40 @@ async function lookForStray(deps: CheckoutDeps, stray: Stray): Promise<void> {
   const next = nextStrayLook(attempt.createdAt, attempt.looks);
   if (intent === null) {
     const state = next === null && attempt.paymentIntentId === null ? 'absent' : unfound(stray);
-    await deps.store.endStrayLook(
-      stray,
-      { state, paymentIntentId: attempt.paymentIntentId, nextLookAt: next },
-      deps.now(),
-    );
+    const end: StrayEnd = {
+      state,
+      paymentIntentId: attempt.paymentIntentId,
+      nextLookAt: next,
+      reading: null,
+    };
+    await deps.store.endStrayLook(stray, end, deps.now());
     return;
   }
   const closed = intent.status === 'Created' ? await closeIntent(deps, intent.id) : intent;
   const isClosed = closed !== null && closed.status !== 'Created';
-  const state = attempt.state === 'mismatched' ? 'mismatched' : 'found';
+  const reading = readIntent(order, { ...attempt, paymentIntentId: intent.id }, closed ?? intent, askedAt);
   await deps.store.endStrayLook(
     stray,
-    { state, paymentIntentId: intent.id, nextLookAt: isClosed ? null : next },
+    {
+      state: attempt.state === 'mismatched' ? 'mismatched' : 'found',
+      paymentIntentId: intent.id,
+      nextLookAt: isClosed ? null : next,
+      // We had given it up: money in it is late.
+      reading: { ...reading, expired: true },
+    },
     deps.now(),
   );
   deps.log.warn(
     { orderReference: order.reference, paymentIntentId: intent.id, paymentStatus: closed?.status },
     'The sweep found a payment intent that nobody was shown',
   );
-  if (closed === null) return;
-  const reading = readIntent(order, { ...attempt, paymentIntentId: intent.id }, closed, deps.now());
-  // We had given it up: money in it is late.
-  await deps.store.recordReading({ ...reading, expired: true }, null);
+}
+
+/** A look that brought no usable answer found nothing out, so it is made again, later each time. */
+function tryAgain(deps: CheckoutDeps, stray: Stray): StrayEnd {
+  const { paymentIntentId, looks } = stray.attempt;
+  const nextLookAt = inFuture(deps, claimMs * looks ** 2);
+  return { state: unfound(stray), paymentIntentId, nextLookAt, reading: null };
 }
 
 function unfound({ attempt }: Stray): 'ambiguous' | 'mismatched' | 'found' {
@@ -126,7 +191,6 @@ async function searchIntent(deps: CheckoutDeps, { order, attempt }: Stray): Prom
     if (match !== undefined) return match;
     after = found.after ?? null;
     if (after === null || found.data.length === 0) return null;
-    await deps.sleep(paceMs);
   }
   return null;
 }

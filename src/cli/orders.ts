@@ -42,8 +42,11 @@ export const orderCommands: Readonly<Record<string, Command>> = {
     });
     const amount = /^\d+(\.\d\d)?$/.test(values.amount ?? '') ? Math.round(Number(values.amount) * 100) : 0;
     if (amount <= 0) throw new CommandError('Say how much, in pounds or euros: --amount 12.50');
-    const request = { id: randomUUID(), amount, reason: values.reason, expectedRefunded: null };
-    const { kind, order } = await refundOrder(deps, await getOrder(deps, positionals), request);
+    const before = await getOrder(deps, positionals);
+    // A refund whose answer was lost counts as made: asking again is refused, and the sweep finishes the first.
+    const expectedRefunded = before.attempts.reduce((sum, { facts }) => sum + facts.refundedAmount, 0);
+    const request = { id: randomUUID(), amount, reason: values.reason, expectedRefunded };
+    const { kind, order } = await refundOrder(deps, before, request);
     return `${said[kind]}\n${describe(order)}`;
   },
 };
@@ -74,7 +77,7 @@ const said: Readonly<Record<string, string>> = {
   'not-reserved': 'There is no reservation to take money from.',
   done: 'Done: the money is on its way back.',
   'too-much': 'That is more than is left to give back.',
-  stale: 'Somebody refunded meanwhile; look again.',
+  stale: 'Another refund was asked for and is not counted yet; look again in a minute.',
   'not-paid': 'There is no money to give back.',
   refused: 'Dojo refused; its portal may tell why.',
 };

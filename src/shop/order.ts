@@ -22,6 +22,8 @@ export type Order = {
   readonly updatedAt: Date;
   /** How often the sweep asked Dojo about it. */
   readonly looks: number;
+  /** When the sweep asks next; null where there is nothing left to ask. */
+  readonly nextLookAt: Date | null;
   readonly attempts: readonly Attempt[];
 };
 

@@ -7,15 +7,22 @@ const looksAfter = [2 * minute, 5 * minute, 15 * minute, hour, 7 * hour, 13 * ho
 const strayLooksAfter = [minute, 5 * minute, 15 * minute];
 
 /**
- * When to ask Dojo about an open order again; null when it was asked often enough.
- * A look that would fall close to the expiry of the intent is moved behind it, so that it settles the order.
+ * When to ask Dojo about an open order again; null when it was asked often enough. Looks that were missed are not made
+ * up for all at once. A look that would fall close to the expiry of the intent is moved behind it, so that it settles
+ * the order, and one look is always left for then.
  */
-export function nextLook(since: Date, looks: number, expireAt: Date | null): Date | null {
+export function nextLook(since: Date, looks: number, expireAt: Date | null, now: Date): Date | null {
   const after = looksAfter[looks];
-  if (after === undefined) return null;
-  const at = since.getTime() + after;
+  const afterExpiry = expireAt === null ? null : new Date(expireAt.getTime() + minute);
+  if (after === undefined) return afterExpiry !== null && afterExpiry > now ? afterExpiry : null;
+  const at = Math.max(since.getTime() + after, now.getTime() + (looks === 0 ? 0 : gapOf(looks)));
   const isCloseToExpiry = expireAt !== null && Math.abs(at - expireAt.getTime()) < minute;
-  return new Date(isCloseToExpiry ? expireAt.getTime() + minute : at);
+  return isCloseToExpiry ? afterExpiry : new Date(at);
+}
+
+/** The pause before this look as the schedule has it, an hour at most. */
+function gapOf(looks: number): number {
+  return Math.min((looksAfter[looks] ?? 0) - (looksAfter[looks - 1] ?? 0), hour);
 }
 
 /** When to look for the intent of an ambiguous attempt again; null when it does not exist after all. */

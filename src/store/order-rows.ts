@@ -39,13 +39,15 @@ export const orderRowSchema = z
     holds: z.string().transform((text) => z.array(z.enum(holds)).parse(text.split(',').filter(Boolean))),
     updated_at: time,
     looks: z.int(),
+    next_look_at: time.nullable(),
   })
-  .transform(({ checkout_key, shopper_id, created_at, updated_at, ...row }) => ({
+  .transform(({ checkout_key, shopper_id, created_at, updated_at, next_look_at, ...row }) => ({
     ...row,
     checkoutKey: checkout_key,
     shopperId: shopper_id,
     createdAt: created_at,
     updatedAt: updated_at,
+    nextLookAt: next_look_at,
   }));
 
 export const attemptRowSchema = z

@@ -60,20 +60,20 @@ export type OrderStore = {
   /** Keeps signed bytes that could not be understood. The same bytes again change nothing. */
   quarantine(delivery: QuarantinedDelivery): Promise<void>;
 
-  /** Keeps what Dojo answered about an attempt, merges it, and plans the next look; null plans none. */
-  recordReading(reading: Reading, nextLookAt: Date | null): Promise<Order>;
-  /** Plans the next look at an order without having learnt anything. */
-  planLook(orderId: number, nextLookAt: Date | null): Promise<void>;
+  /** Keeps what Dojo answered about an attempt, merges it, and plans the next look as `planLook` does. */
+  recordReading(reading: Reading, plan: LookPlan): Promise<Order>;
+  /** Plans the next look at an order. One that was planned meanwhile, for something heard since, stays if it is earlier. */
+  planLook(orderId: number, plan: LookPlan): Promise<void>;
   /** The orders that are due for a look, each counted as looked at and due again at `until` unless somebody plans otherwise. */
   claimLooks(now: Date, until: Date, limit: number): Promise<Order[]>;
   /** Attempts whose intent nobody was shown, due for a look, claimed in the same way. */
   claimStrays(now: Date, until: Date, limit: number): Promise<Stray[]>;
-  /** What came of a look at a stray attempt. Events about its intent that came before are applied. */
+  /** What came of a look at a stray attempt, in one commit. Events about its intent that came before are applied. */
   endStrayLook(stray: Stray, end: StrayEnd, now: Date): Promise<void>;
 
   /**
    * Records that money is to go back, before Dojo is asked. `too-much`: more than was captured and has not gone back
-   * yet; `stale`: other refunds were made since the caller looked.
+   * yet; `stale`: other refunds were made since the caller looked. The same id again is the same refund, and `begun`.
    */
   beginRefund(refund: NewRefund): Promise<'begun' | 'too-much' | 'stale'>;
   endRefund(
@@ -81,8 +81,8 @@ export type OrderStore = {
     end: { state: 'done' | 'refused'; refundId: string | null },
     now: Date,
   ): Promise<Order>;
-  /** Refunds whose outcome nobody knows, asked for before a time; to be asked for again with the same id. */
-  findOpenRefunds(before: Date): Promise<OpenRefund[]>;
+  /** One refund whose outcome nobody knows and that is due, to be asked for again with the same id; later each time. */
+  claimOpenRefund(now: Date): Promise<OpenRefund | null>;
 
   /** Paid orders that may be shipped now, claimed for whoever ships them. */
   claimFulfilments(by: string, now: Date, until: Date, limit: number): Promise<Order[]>;
@@ -110,7 +110,7 @@ export type OrderStore = {
   close(): Promise<void>;
 };
 
-export type NewOrder = Omit<Order, 'status' | 'holds' | 'updatedAt' | 'looks' | 'attempts'>;
+export type NewOrder = Omit<Order, 'status' | 'holds' | 'updatedAt' | 'looks' | 'nextLookAt' | 'attempts'>;
 
 export type AttachedIntent = {
   readonly id: string;
@@ -173,6 +173,15 @@ export type StrayEnd = {
   readonly state: 'ambiguous' | 'mismatched' | 'found' | 'absent';
   readonly paymentIntentId: string | null;
   readonly nextLookAt: Date | null;
+  /** What Dojo answered about the intent; null where it knows none. */
+  readonly reading: Reading | null;
+};
+
+export type LookPlan = {
+  /** Null plans none. */
+  readonly at: Date | null;
+  /** What was planned when the order was read. */
+  readonly seen: Date | null;
 };
 
 export type NewRefund = {
@@ -193,6 +202,7 @@ export type NewRefund = {
 export type OpenRefund = {
   readonly id: string;
   readonly kind: 'refund' | 'reversal';
+  readonly attempt: number;
   readonly amount: number;
   readonly reason: string;
   readonly order: Order;

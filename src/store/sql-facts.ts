@@ -179,9 +179,12 @@ export async function isReplayedAlike(tx: SqlTransaction, orderId: number): Prom
     holds: order.holds,
     refundedAmount: z.object({ refunded_amount: z.int() }).parse(stored[0]).refunded_amount,
   };
+  const due = await tx.all(`SELECT order_id FROM fulfilments WHERE order_id = $1`, [orderId]);
+  const isDueKept = due.length > 0 || !isDueForFulfilment(replayed.status, replayed.holds);
   const text = (facts: readonly { facts: IntentFacts }[]) =>
     JSON.stringify(facts.map((entry) => entry.facts));
-  return JSON.stringify(replayed) === JSON.stringify(kept) && text(attempts) === text(order.attempts);
+  const isSame = JSON.stringify(replayed) === JSON.stringify(kept);
+  return isSame && isDueKept && text(attempts) === text(order.attempts);
 }
 
 const readingRowSchema = z

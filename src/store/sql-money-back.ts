@@ -6,19 +6,22 @@ import { derive, getOrder, planVerification } from './sql-facts.ts';
 /** Refunds and reversals: each is stored before Dojo is asked, and never more is asked for than there is. */
 export function createSqlRefunds(
   database: SqlDatabase,
-): Pick<OrderStore, 'beginRefund' | 'endRefund' | 'findOpenRefunds'> {
+): Pick<OrderStore, 'beginRefund' | 'endRefund' | 'claimOpenRefund'> {
   return {
     beginRefund: (refund) =>
       database.write(async (tx) => {
-        // What went back already: all that Dojo counted, and what we asked for since it counted.
-        const gone = `(SELECT refunded_amount FROM attempts WHERE order_id = $2 AND number = $3) +
-          (SELECT COALESCE(SUM(amount), 0) FROM refunds
-           WHERE order_id = $2 AND attempt = $3 AND state <> 'refused' AND counted = 0)`;
+        const known = await tx.all(`SELECT id FROM refunds WHERE id = $1`, [refund.id]);
+        if (known.length > 0) return 'begun';
+        // What went back already: what Dojo counted, or what we asked for, whichever is more. Dojo's count may lag.
+        const counted = `(SELECT refunded_amount FROM attempts WHERE order_id = $2 AND number = $3)`;
+        const asked = `(SELECT COALESCE(SUM(amount), 0) FROM refunds
+          WHERE order_id = $2 AND attempt = $3 AND state <> 'refused')`;
+        const gone = `CASE WHEN ${counted} > ${asked} THEN ${counted} ELSE ${asked} END`;
         const begun = await tx.all(
-          `INSERT INTO refunds (id, order_id, attempt, kind, amount, reason, state, asked_at)
-           SELECT $1, $2, $3, $4, $5, $6, 'asked', $7
+          `INSERT INTO refunds (id, order_id, attempt, kind, amount, reason, state, asked_at, next_try_at)
+           SELECT $1, $2, $3, $4, $5, $6, 'asked', $7, $9
            WHERE $5 <= (SELECT total FROM orders WHERE id = $2) - (${gone})
-             AND ($8 IS NULL OR $8 = ${gone})
+             AND ($8 IS NULL OR $8 = (${gone}))
            RETURNING id`,
           [
             refund.id,
@@ -29,6 +32,7 @@ export function createSqlRefunds(
             refund.reason,
             refund.askedAt.getTime(),
             refund.expectedRefunded,
+            refund.askedAt.getTime() + firstRetryMs,
           ],
         );
         if (begun.length > 0) {
@@ -60,26 +64,29 @@ export function createSqlRefunds(
         return getOrder(tx, order_id);
       }),
 
-    findOpenRefunds: (before) =>
-      database.read(async (tx) => {
-        const rows = z
-          .array(openRefundSchema)
-          .parse(
-            await tx.all(
-              `SELECT id, kind, amount, reason, order_id FROM refunds WHERE state = 'asked' AND asked_at <= $1 ORDER BY asked_at LIMIT 100`,
-              [before.getTime()],
-            ),
-          );
-        return Promise.all(
-          rows.map(async ({ order_id, ...refund }) => ({ ...refund, order: await getOrder(tx, order_id) })),
+    claimOpenRefund: (now) =>
+      database.write(async (tx) => {
+        const rows = await tx.all(
+          `UPDATE refunds SET tries = tries + 1, next_try_at = $1 + $2 * (tries + 1) * (tries + 1) WHERE id IN
+             (SELECT id FROM refunds WHERE state = 'asked' AND next_try_at <= $1 ORDER BY next_try_at LIMIT 1)
+           RETURNING id, kind, attempt, amount, reason, order_id`,
+          [now.getTime(), firstRetryMs],
         );
+        const [claimed] = z.array(openRefundSchema).parse(rows);
+        if (claimed === undefined) return null;
+        const { order_id, ...refund } = claimed;
+        return { ...refund, order: await getOrder(tx, order_id) };
       }),
   };
 }
 
+/** An answer that took longer than this will not come any more. */
+const firstRetryMs = 60_000;
+
 const openRefundSchema = z.object({
   id: z.string(),
   kind: z.enum(['refund', 'reversal']),
+  attempt: z.int(),
   amount: z.int(),
   reason: z.string(),
   order_id: z.int(),
@@ -89,9 +96,11 @@ const openRefundSchema = z.object({
 export function createSqlFulfilments(
   database: SqlDatabase,
 ): Pick<OrderStore, 'claimFulfilments' | 'completeFulfilment' | 'claimNotifications' | 'endNotification'> {
-  // A hold, a refund or a reversal that came after the order was due stops it here.
+  // A hold, a refund or a reversal that came after the order was due stops it here, also while its outcome is unknown.
   const mayShip = `EXISTS (SELECT 1 FROM orders WHERE orders.id = fulfilments.order_id
-    AND orders.status IN ('paid', 'partly_refunded') AND orders.holds = '')`;
+    AND orders.status IN ('paid', 'partly_refunded') AND orders.holds = '' AND orders.total >
+      (SELECT COALESCE(SUM(amount), 0) FROM refunds WHERE refunds.order_id = orders.id AND state <> 'refused'))
+    AND NOT EXISTS (SELECT 1 FROM refunds WHERE refunds.order_id = fulfilments.order_id AND state = 'asked')`;
   return {
     claimFulfilments: (by, now, until, limit) =>
       database.write(async (tx) => {

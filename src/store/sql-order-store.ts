@@ -63,7 +63,7 @@ export function createSqlOrderStore(database: SqlDatabase): OrderStore {
           // Due for a look when its lease ends: then whoever made it is gone.
           `INSERT INTO attempts (order_id, number, state, lease_until, next_look_at, created_at)
            VALUES ($1, $2, 'sending', $3, $3, $4)
-           ON CONFLICT (order_id, number) DO UPDATE SET state = 'sending', lease_until = $3, next_look_at = $3`,
+           ON CONFLICT (order_id, number) DO UPDATE SET state = 'sending', lease_until = $3, next_look_at = $3, created_at = $4, looks = 0`,
           [orderId, number, leaseUntil.getTime(), now.getTime()],
         );
         return { kind: 'begun', number };
@@ -82,7 +82,7 @@ export function createSqlOrderStore(database: SqlDatabase): OrderStore {
         await derive(tx, orderId, now);
         await tx.all(`UPDATE orders SET next_look_at = $2 WHERE id = $1 AND status = 'awaiting_payment'`, [
           orderId,
-          nextLook(now, 0, intent.expireAt)?.getTime() ?? null,
+          nextLook(now, 0, intent.expireAt, now)?.getTime() ?? null,
         ]);
         return { kind: 'attached', order: await getOrder(tx, orderId) };
       }),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { factsFromStatus, type IntentFacts, mergeFacts, noFacts } from '../shop/order-status.ts';
-import type { OrderStore, Reading } from './order-store.ts';
-import type { SqlDatabase } from './sql.ts';
+import type { LookPlan, OrderStore, Reading } from './order-store.ts';
+import type { SqlDatabase, SqlTransaction } from './sql.ts';
 import { applyWaitingEvents, derive, getOrder, isReplayedAlike, mergeFactsInto } from './sql-facts.ts';
 
 type SweepStore = Pick<
@@ -15,54 +15,27 @@ type SweepStore = Pick<
   | 'checkReplay'
 >;
 
+const lagMs = 5 * 60_000;
+
 /** What the sweep asks of the order store. */
 export function createSqlSweep(database: SqlDatabase): SweepStore {
   return {
-    recordReading: (reading, nextLookAt) =>
+    recordReading: (reading, plan) =>
       database.write(async (tx) => {
-        const { orderId, attempt, readAt } = reading;
-        const order = await getOrder(tx, orderId);
-        const known = order.attempts.find((entry) => entry.number === attempt)?.facts ?? noFacts;
-        const facts = factsOf(reading);
-        // Only what teaches something is kept: an order is read several times in its life.
-        if (JSON.stringify(mergeFacts(known, facts)) !== JSON.stringify(known)) {
-          await tx.all(
-            `INSERT INTO readings (order_id, attempt, read_at, status, refunded_amount, expired, unwanted, mismatched)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-            [
-              orderId,
-              attempt,
-              readAt.getTime(),
-              reading.status,
-              reading.refundedAmount,
-              Number(reading.expired),
-              Number(reading.unwanted),
-              Number(reading.mismatched),
-            ],
-          );
-          await mergeFactsInto(tx, orderId, attempt, facts);
-        }
-        if (reading.status !== null) {
-          await tx.all(
-            `UPDATE refunds SET counted = 1 WHERE order_id = $1 AND attempt = $2 AND state = 'done' AND done_at <= $3`,
-            [orderId, attempt, readAt.getTime()],
-          );
-        }
+        const { orderId, readAt } = reading;
+        await keepReading(tx, reading);
         await derive(tx, orderId, readAt);
-        await tx.all(`UPDATE orders SET next_look_at = $2 WHERE id = $1`, [
-          orderId,
-          nextLookAt?.getTime() ?? null,
-        ]);
+        await plannedLook(tx, orderId, plan);
+        // Dojo's amount may lag behind a refund that it has confirmed: it is asked until they agree.
+        await tx.all(
+          `UPDATE orders SET next_look_at = $2 WHERE id = $1 AND next_look_at IS NULL AND looks < 50 AND refunded_amount <
+             (SELECT COALESCE(SUM(amount), 0) FROM refunds WHERE order_id = $1 AND kind = 'refund' AND state = 'done')`,
+          [orderId, readAt.getTime() + lagMs],
+        );
         return getOrder(tx, orderId);
       }),
 
-    planLook: (orderId, nextLookAt) =>
-      database.write(async (tx) => {
-        await tx.all(`UPDATE orders SET next_look_at = $2 WHERE id = $1`, [
-          orderId,
-          nextLookAt?.getTime() ?? null,
-        ]);
-      }),
+    planLook: (orderId, plan) => database.write((tx) => plannedLook(tx, orderId, plan)),
 
     claimLooks: (now, until, limit) =>
       database.write(async (tx) => {
@@ -97,12 +70,14 @@ export function createSqlSweep(database: SqlDatabase): SweepStore {
         );
       }),
 
-    endStrayLook: ({ order, attempt }, { state, paymentIntentId, nextLookAt }, now) =>
+    endStrayLook: ({ order, attempt }, { state, paymentIntentId, nextLookAt, reading }, now) =>
       database.write(async (tx) => {
         await tx.all(
           `UPDATE attempts SET state = $3, payment_intent_id = $4, next_look_at = $5 WHERE order_id = $1 AND number = $2`,
           [order.id, attempt.number, state, paymentIntentId, nextLookAt?.getTime() ?? null],
         );
+        // Before the events: that we had given it up decides what they mean.
+        if (reading !== null) await keepReading(tx, reading);
         if (paymentIntentId !== null) await applyWaitingEvents(tx, order.id, attempt.number, paymentIntentId);
         await derive(tx, order.id, now);
       }),
@@ -140,6 +115,39 @@ export function createSqlSweep(database: SqlDatabase): SweepStore {
       }
     },
   };
+}
+
+/** Only what teaches something is kept: an order is read several times in its life. */
+async function keepReading(tx: SqlTransaction, reading: Reading): Promise<void> {
+  const { orderId, attempt } = reading;
+  const order = await getOrder(tx, orderId);
+  const known = order.attempts.find((entry) => entry.number === attempt)?.facts ?? noFacts;
+  const facts = factsOf(reading);
+  if (JSON.stringify(mergeFacts(known, facts)) === JSON.stringify(known)) return;
+  await tx.all(
+    `INSERT INTO readings (order_id, attempt, read_at, status, refunded_amount, expired, unwanted, mismatched)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+    [
+      orderId,
+      attempt,
+      reading.readAt.getTime(),
+      reading.status,
+      reading.refundedAmount,
+      Number(reading.expired),
+      Number(reading.unwanted),
+      Number(reading.mismatched),
+    ],
+  );
+  await mergeFactsInto(tx, orderId, attempt, facts);
+}
+
+async function plannedLook(tx: SqlTransaction, orderId: number, { at, seen }: LookPlan): Promise<void> {
+  await tx.all(
+    `UPDATE orders SET next_look_at = CASE
+       WHEN next_look_at IS NULL OR next_look_at = $3 OR next_look_at > $2 THEN $2 ELSE next_look_at END
+     WHERE id = $1`,
+    [orderId, at?.getTime() ?? null, seen?.getTime() ?? null],
+  );
 }
 
 function factsOf(reading: Reading): IntentFacts {

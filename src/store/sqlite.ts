@@ -81,9 +81,11 @@ function createRunner(connection: DatabaseSync) {
 function connect(path: string): DatabaseSync {
   try {
     if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true });
-    const connection = new DatabaseSync(path, { timeout: 0 });
+    // Nothing else runs yet, so waiting for another process that opens the same file holds nobody up.
+    const connection = new DatabaseSync(path, { timeout: busyLimitMs });
     connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000');
     assertDurable(connection, path);
+    connection.exec('PRAGMA busy_timeout = 0');
     return connection;
   } catch (error) {
     return asStoreError(error, `The database file ${path} cannot be opened`);

@@ -4,7 +4,7 @@ import { captureOrder } from '../../src/checkout/capture-order.ts';
 import { placeOrder } from '../../src/checkout/place-order.ts';
 import { refundOrder, undoOrder } from '../../src/checkout/refund-order.ts';
 import { sweepOrders } from '../../src/checkout/sweep-orders.ts';
-import { DojoError } from '../../src/dojo/errors.ts';
+import { DojoError, type DojoErrorKind } from '../../src/dojo/errors.ts';
 import type { Order } from '../../src/shop/order.ts';
 import { rows } from '../support/database.ts';
 import { type Exchange, openExchange } from '../support/exchange.ts';
@@ -236,6 +236,203 @@ describe('the sweep', () => {
     shop.pass(2 * minutes);
     expect((await sweep(shop)).orders).toBe(2);
     expect((await current(shop, one.order)).status).toBe('paid');
+  });
+});
+
+describe('the sweep, whatever Dojo says or does not say,', () => {
+  /** The next answers of one method fail or are others; then it is itself again. */
+  function once<Name extends keyof Exchange['deps']['dojo']>(
+    shop: Exchange,
+    name: Name,
+    ...stand: Exchange['deps']['dojo'][Name][]
+  ): void {
+    const real = shop.deps.dojo[name] as (...args: unknown[]) => unknown;
+    const next = (...args: unknown[]) => ((stand.shift() as typeof real | undefined) ?? real)(...args);
+    Object.assign(shop.deps.dojo, { [name]: next });
+  }
+  const fails = (kind: DojoErrorKind) => () => Promise.reject(new DojoError(kind, 'No usable answer.'));
+
+  test('still looks at an order after it looked for a stray of it', async () => {
+    const shop = await start();
+    once(shop, 'createPaymentIntent', fails('timeout'));
+    const { order, intentId } = await ordered(shop);
+    shop.pass(minutes);
+    expect((await sweep(shop)).strays).toBe(1);
+    await shop.pay(intentId);
+    shop.pass(hours);
+    await sweep(shop);
+    expect(await current(shop, order)).toMatchObject({ status: 'paid', holds: [] });
+  });
+
+  test('never gives out goods for money in an intent that nobody was shown, even when the webhook came first', async () => {
+    const shop = await start();
+    const create = shop.deps.dojo.createPaymentIntent;
+    const lost = async (...args: Parameters<typeof create>) => {
+      await create(...args);
+      throw new DojoError('timeout', 'The answer was lost.');
+    };
+    once(shop, 'createPaymentIntent', lost, lost);
+    await shop.place();
+    for (const intent of shop.simulator.paymentIntents()) await shop.pay(intent.id);
+    await shop.handAll();
+    shop.pass(minutes);
+    await sweep(shop);
+    expect(due(shop)).toEqual([]);
+    expect((await shop.deps.store.findOrderByCheckoutKey('key-1'))?.holds).toContain('late_payment');
+  });
+
+  test('asks on while Dojo’s amount lags behind a refund, and lets no form refund it again', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    await shop.handAll();
+    const before = await shop.deps.dojo.getPaymentIntent(intentId);
+    once(
+      shop,
+      'getPaymentIntent',
+      async () => before,
+      async () => before,
+    );
+    const request = { amount: 500, reason: 'Broken', expectedRefunded: 0 };
+    expect((await refundOrder(shop.deps, await current(shop, order), { ...request, id: 'r1' })).kind).toBe(
+      'done',
+    );
+    expect((await refundOrder(shop.deps, await current(shop, order), { ...request, id: 'r2' })).kind).toBe(
+      'stale',
+    );
+    for (let minute = 0; minute < 12; minute += 1) {
+      shop.pass(minutes);
+      await sweep(shop);
+    }
+    expect(await current(shop, order)).toMatchObject({ status: 'partly_refunded', holds: [] });
+  });
+
+  test('keeps goods back while the outcome of a refund of everything is unknown', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    await shop.handAll();
+    once(shop, 'refundPaymentIntent', fails('timeout'));
+    const request = { id: 'r1', amount: 1395, reason: '', expectedRefunded: 0 };
+    await expect(refundOrder(shop.deps, await current(shop, order), request)).rejects.toThrow(DojoError);
+    const until = new Date(shop.now().getTime() + hours);
+    expect(await shop.deps.store.claimFulfilments('me', shop.now(), until, 10)).toEqual([]);
+  });
+
+  test('finishes the refunds behind one that Dojo never answers well', async () => {
+    const shop = await start();
+    const one = await ordered(shop, 'key-1');
+    const two = await ordered(shop, 'key-2');
+    for (const { intentId } of [one, two]) await shop.pay(intentId);
+    await shop.handAll();
+    const send = shop.deps.dojo.refundPaymentIntent;
+    let isLost = true;
+    const stubborn: typeof send = (id, refund) =>
+      isLost || id === one.intentId
+        ? Promise.reject(new DojoError('malformed', 'Nonsense.'))
+        : send(id, refund);
+    Object.assign(shop.deps.dojo, { refundPaymentIntent: stubborn });
+    for (const { order } of [one, two]) {
+      const request = { id: `r-${order.id}`, amount: 500, reason: '', expectedRefunded: 0 };
+      await expect(refundOrder(shop.deps, await current(shop, order), request)).rejects.toThrow(DojoError);
+    }
+    isLost = false;
+    shop.pass(2 * minutes);
+    await sweep(shop);
+    expect((await current(shop, two.order)).status).toBe('partly_refunded');
+  });
+
+  test('finds the stray of an attempt whose number was used before', async () => {
+    const shop = await start();
+    once(shop, 'createPaymentIntent', fails('unreachable'));
+    expect((await shop.place()).kind).toBe('dojo-unavailable');
+    shop.pass(2 * hours);
+    const create = shop.deps.dojo.createPaymentIntent;
+    once(shop, 'createPaymentIntent', async (...args) => {
+      await create(...args);
+      throw new DojoError('timeout', 'The answer was lost.');
+    });
+    await shop.place();
+    shop.pass(minutes);
+    await sweep(shop);
+    expect(
+      shop.simulator
+        .paymentIntents()
+        .map((intent) => intent.status)
+        .sort(),
+    ).toEqual(['Canceled', 'Created']);
+  });
+
+  test('asks again after an answer with a status nobody knows, or about another intent', async () => {
+    for (const odd of [{ status: 'Processing' }, { reference: 'ORD-other' }]) {
+      const shop = await start();
+      const { order, intentId } = await ordered(shop);
+      const open = await shop.deps.dojo.getPaymentIntent(intentId);
+      once(shop, 'getPaymentIntent', async () => ({ ...open, ...odd }));
+      shop.pass(2 * minutes);
+      await sweep(shop);
+      await shop.pay(intentId);
+      shop.pass(2 * hours);
+      await sweep(shop);
+      expect((await current(shop, order)).status).toBe('paid');
+    }
+  });
+
+  test('refunds what a cut-off reversal can no longer give back', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    await shop.handAll();
+    once(shop, 'reversePaymentIntent', fails('timeout'));
+    await expect(undoOrder(shop.deps, await current(shop, order), 'undo-1', 'Sold out')).rejects.toThrow(
+      DojoError,
+    );
+    shop.pass(48 * hours);
+    await sweep(shop);
+    expect(await current(shop, order)).toMatchObject({ status: 'refunded', holds: [] });
+  });
+
+  test('looks at the other orders although one is never answered well, and not at that one without end', async () => {
+    const shop = await start();
+    const bad = await ordered(shop, 'key-1');
+    const good = await ordered(shop, 'key-2');
+    await shop.pay(good.intentId);
+    const ask = shop.deps.dojo.getPaymentIntent;
+    let asked = 0;
+    const partly: typeof ask = (id, options) => {
+      if (id !== bad.intentId) return ask(id, options);
+      asked += 1;
+      return Promise.reject(new DojoError('malformed', 'Nonsense.'));
+    };
+    Object.assign(shop.deps.dojo, { getPaymentIntent: partly });
+    shop.pass(2 * minutes);
+    await sweep(shop);
+    expect((await current(shop, good.order)).status).toBe('paid');
+    for (let hour = 0; hour < 100; hour += 1) {
+      shop.pass(hours);
+      await sweep(shop);
+    }
+    expect(asked).toBeLessThanOrEqual(8);
+  });
+
+  test('keeps to two calls a second, whatever they are for', async () => {
+    const shop = await start();
+    for (let order = 0; order < 5; order += 1) await ordered(shop, `key-${order}`);
+    shop.pass(8 * hours);
+    let calls = 0;
+    for (const name of ['getPaymentIntent', 'cancelPaymentIntent'] as const) {
+      const real = shop.deps.dojo[name] as (...args: unknown[]) => unknown;
+      Object.assign(shop.deps.dojo, {
+        [name]: (...args: unknown[]) => {
+          calls += 1;
+          return real(...args);
+        },
+      });
+    }
+    const startedAt = shop.now().getTime();
+    await sweep(shop);
+    expect(calls).toBeGreaterThanOrEqual(5);
+    expect(shop.now().getTime() - startedAt).toBeGreaterThanOrEqual(calls * 500);
   });
 });
 

@@ -77,6 +77,7 @@ export function createOrder(members: Partial<Order> = {}): Order {
     holds: [],
     updatedAt: placedAt,
     looks: 0,
+    nextLookAt: null,
     attempts: [createAttempt()],
     ...members,
   };

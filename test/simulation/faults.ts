@@ -8,8 +8,8 @@ export type Fault =
   | { readonly kind: 'none' }
   /** Dojo cannot be reached at all. */
   | { readonly kind: 'down' }
-  /** The nth call to Dojo takes effect, but its answer is lost; or it is lost on the way there. */
-  | { readonly kind: 'lost'; readonly call: number; readonly tookEffect: boolean }
+  /** The nth call to Dojo takes effect, but its answer is lost, or is nonsense; or it is lost on the way there. */
+  | { readonly kind: 'lost' | 'nonsense'; readonly call: number; readonly tookEffect: boolean }
   /** The process dies just before or just after the nth thing that it waits for. */
   | { readonly kind: 'crash'; readonly wait: number; readonly after: boolean };
 
@@ -34,9 +34,10 @@ export function withFault(deps: CheckoutDeps, fault: Fault): CheckoutDeps {
   async function losing(run: () => Promise<unknown>): Promise<unknown> {
     calls += 1;
     if (fault.kind === 'down') throw new DojoError('unreachable', 'Dojo is down.');
-    const isHere = fault.kind === 'lost' && fault.call === calls;
+    const isHere = (fault.kind === 'lost' || fault.kind === 'nonsense') && fault.call === calls;
     if (isHere && fault.tookEffect) await run();
-    if (isHere) throw new DojoError('timeout', 'No answer came.');
+    if (isHere)
+      throw new DojoError(fault.kind === 'lost' ? 'timeout' : 'malformed', 'No usable answer came.');
     return run();
   }
 

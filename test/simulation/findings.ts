@@ -40,6 +40,10 @@ export async function findFaults(exchange: Exchange, seen: Seen): Promise<string
       must(order.status === 'reversed' || order.status === 'refunded', `${name}: was reversed at Dojo.`);
     if (taken.length === 0) {
       must(!['paid', 'refunded', 'partly_refunded'].includes(order.status), `${name}: no money came.`);
+      const isOver =
+        order.attempts.every((attempt) => !attempt.hasIntent) ||
+        ['canceled', 'expired'].includes(order.status);
+      must(isOver || isReversed, `${name}: nobody paid it, and it is still open after a day.`);
       must(
         intents.every((intent) => intent.status !== 'Created'),
         `${name}: can still be paid after a day.`,

@@ -19,7 +19,7 @@ const fault: fc.Arbitrary<Fault> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.record({
-      kind: fc.constant('lost' as const),
+      kind: fc.constantFrom('lost' as const, 'nonsense' as const),
       call: fc.integer({ min: 1, max: 4 }),
       tookEffect: fc.boolean(),
     }),

@@ -86,7 +86,15 @@ describe.each([
   test('gives back every member of an order as it was stored', async () => {
     const order = newOrder();
     await place(order);
-    const stored = { ...order, status: 'placed', holds: [], updatedAt: now, looks: 0, attempts: [] };
+    const stored = {
+      ...order,
+      status: 'placed',
+      holds: [],
+      updatedAt: now,
+      looks: 0,
+      nextLookAt: null,
+      attempts: [],
+    };
     expect(await store.findOrderByToken(order.token)).toEqual(stored);
     expect(await store.findOrderByCheckoutKey(order.checkoutKey)).toEqual(stored);
   });

@@ -81,7 +81,7 @@ async function hear(store: OrderStore, index: number, step: number, message: Hea
       mismatched: false,
     };
     const orderId = createOrderId(new Date(now.getTime() + index), index);
-    await store.recordReading({ orderId, attempt: 1, ...reading }, null);
+    await store.recordReading({ orderId, attempt: 1, ...reading }, { at: null, seen: null });
     return;
   }
   const body = Buffer.from(`${index} ${step} ${message}`);

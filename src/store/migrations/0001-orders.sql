@@ -105,11 +105,13 @@ CREATE TABLE refunds (
   refund_id TEXT, -- Dojo's name for it
   asked_at INTEGER NOT NULL,
   done_at INTEGER,
-  -- 1 when a reading from after it was done has counted it into the intent's refunded amount.
-  counted INTEGER NOT NULL DEFAULT 0
+  -- The sweep asks again while nobody knows the outcome.
+  tries INTEGER NOT NULL DEFAULT 0,
+  next_try_at INTEGER NOT NULL
 ) STRICT;
 
 CREATE INDEX refunds_of_order ON refunds (order_id);
+CREATE INDEX refunds_open ON refunds (next_try_at) WHERE state = 'asked';
 
 CREATE TABLE fulfilments (
   order_id INTEGER PRIMARY KEY REFERENCES orders (id),
