@@ -1,0 +1,229 @@
+import { describe, expect, test } from 'vitest';
+import { cancelOrder } from '../../src/checkout/cancel-order.ts';
+import { captureOrder } from '../../src/checkout/capture-order.ts';
+import { refundOrder, undoOrder } from '../../src/checkout/refund-order.ts';
+import { DojoError } from '../../src/dojo/errors.ts';
+import { current, due, hours, minutes, ordered, start, statusAtDojo, sweep } from '../support/settling.ts';
+
+describe('a merchant', () => {
+  test('cancels an unpaid order, and nobody can pay it any more', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    expect(await cancelOrder(shop.deps, order)).toMatchObject({
+      kind: 'canceled',
+      order: { status: 'canceled' },
+    });
+    expect(statusAtDojo(shop, intentId)).toBe('Canceled');
+  });
+
+  test('who cancels while the shopper pays has a paid order that is held', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    expect(await cancelOrder(shop.deps, order)).toMatchObject({
+      kind: 'too-late',
+      order: { status: 'paid', holds: ['captured_after_cancel'] },
+    });
+    expect(due(shop)).toHaveLength(0);
+  });
+
+  test('whose wish to cancel was cut off has it done by the sweep', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    const cancel = shop.deps.dojo.cancelPaymentIntent;
+    Object.assign(shop.deps.dojo, {
+      cancelPaymentIntent: () => Promise.reject(new DojoError('timeout', 'Lost.')),
+    });
+    await expect(cancelOrder(shop.deps, order)).rejects.toThrow(DojoError);
+    Object.assign(shop.deps.dojo, { cancelPaymentIntent: cancel });
+    shop.pass(minutes);
+    await sweep(shop);
+    expect(statusAtDojo(shop, intentId)).toBe('Canceled');
+    expect((await current(shop, order)).status).toBe('canceled');
+  });
+
+  test('captures what was reserved, once', async () => {
+    const shop = await start({ settings: { captureMode: 'Manual' } });
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    await shop.handAll();
+    expect((await current(shop, order)).status).toBe('authorized');
+    expect(due(shop)).toHaveLength(0);
+    const captured = await captureOrder(shop.deps, order);
+    expect(captured).toMatchObject({ kind: 'captured', order: { status: 'paid', holds: [] } });
+    expect(due(shop)).toHaveLength(1);
+    expect(await captureOrder(shop.deps, captured.order)).toMatchObject({ kind: 'not-reserved' });
+  });
+
+  test('captures nothing from an intent that holds another amount', async () => {
+    const shop = await start({ settings: { captureMode: 'Manual' } });
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    await shop.handAll();
+    const real = await shop.deps.dojo.getPaymentIntent(intentId);
+    Object.assign(shop.deps.dojo, {
+      getPaymentIntent: async () => ({ ...real, amount: { value: 1, currencyCode: 'GBP' } }),
+    });
+    expect(await captureOrder(shop.deps, order)).toMatchObject({
+      kind: 'not-reserved',
+      order: { holds: ['amount_mismatch'] },
+    });
+    expect(statusAtDojo(shop, intentId)).toBe('Authorized');
+  });
+
+  test('releases what was reserved', async () => {
+    const shop = await start({ settings: { captureMode: 'Manual' } });
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    await shop.handAll();
+    const released = await undoOrder(shop.deps, await current(shop, order), 'undo-1', 'Sold out');
+    expect(released).toMatchObject({ kind: 'done', order: { status: 'reversed', holds: [] } });
+    expect(statusAtDojo(shop, intentId)).toBe('Reversed');
+  });
+
+  test('gives everything back on the same day by a reversal, later by a refund', async () => {
+    const shop = await start();
+    for (const [key, wait, status] of [
+      ['key-1', 0, 'reversed'],
+      ['key-2', 48 * hours, 'refunded'],
+    ] as const) {
+      const { order, intentId } = await ordered(shop, key);
+      await shop.pay(intentId);
+      await shop.handAll();
+      shop.pass(wait);
+      const undone = await undoOrder(shop.deps, await current(shop, order), `undo-${key}`, 'Sold out');
+      expect(undone).toMatchObject({ kind: 'done', order: { status, holds: [] } });
+    }
+  });
+
+  test('who undoes an order twice is told that nothing is left', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    await shop.handAll();
+    shop.pass(48 * hours);
+    const undo = async (id: string) =>
+      (await undoOrder(shop.deps, await current(shop, order), id, 'Sold out')).kind;
+    expect(await undo('undo-1')).toBe('done');
+    expect(await undo('undo-2')).toBe('too-much');
+  });
+
+  test('refunds in parts, never more than was paid, and never by a form that is out of date', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    await shop.handAll();
+    const refund = async (id: string, amount: number, expectedRefunded: number | null) => {
+      const { kind } = await refundOrder(shop.deps, await current(shop, order), {
+        id,
+        amount,
+        reason: 'Broken',
+        expectedRefunded,
+      });
+      return kind;
+    };
+    expect(await refund('r1', 500, 0)).toBe('done');
+    expect((await current(shop, order)).status).toBe('partly_refunded');
+    expect(await refund('r2', 500, 0)).toBe('stale');
+    expect(await refund('r3', 896, 500)).toBe('too-much');
+    expect(await refund('r4', 895, 500)).toBe('done');
+    expect(await current(shop, order)).toMatchObject({ status: 'refunded', holds: [] });
+    expect(await refund('r5', 1, null)).toBe('too-much');
+    const atDojo = shop.simulator.paymentIntents().find((intent) => intent.id === intentId);
+    expect(atDojo?.refunds.map((entry) => entry.amount)).toEqual([500, 895]);
+  });
+
+  test('of two that refund the rest at once, one does', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    await shop.handAll();
+    const paid = await current(shop, order);
+    const refunds = await Promise.all(
+      ['r1', 'r2', 'r3'].map((id) =>
+        refundOrder(shop.deps, paid, { id, amount: 1395, reason: '', expectedRefunded: 0 }),
+      ),
+    );
+    expect(refunds.map((refund) => refund.kind).sort()).toEqual(['done', 'stale', 'stale']);
+  });
+
+  test('whose refund was cut off has it finished by the sweep, and the money moves once', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    await shop.handAll();
+    const send = shop.deps.dojo.refundPaymentIntent;
+    Object.assign(shop.deps.dojo, {
+      refundPaymentIntent: async (...args: Parameters<typeof send>) => {
+        await send(...args);
+        throw new DojoError('timeout', 'The answer was lost.');
+      },
+    });
+    const request = { id: 'r1', amount: 500, reason: 'Broken', expectedRefunded: 0 };
+    await expect(refundOrder(shop.deps, await current(shop, order), request)).rejects.toThrow(DojoError);
+    Object.assign(shop.deps.dojo, { refundPaymentIntent: send });
+    shop.pass(2 * minutes);
+    expect((await sweep(shop)).refunds).toBe(1);
+    expect(await current(shop, order)).toMatchObject({ status: 'partly_refunded', holds: [] });
+    const atDojo = shop.simulator.paymentIntents().find((intent) => intent.id === intentId);
+    expect(atDojo?.refunds.map((entry) => entry.amount)).toEqual([500]);
+  });
+
+  test('who refunds in Dojo’s portal before the goods are out stops them, and the sweep reads how much', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    await shop.handAll();
+    await shop.portalRefund(intentId, 1395);
+    await shop.handAll();
+    expect(await current(shop, order)).toMatchObject({
+      status: 'refunded',
+      holds: ['refunded_before_fulfilment'],
+    });
+    expect(
+      await shop.deps.store.claimFulfilments('me', shop.now(), new Date(shop.now().getTime() + hours), 10),
+    ).toEqual([]);
+    shop.pass(minutes);
+    await sweep(shop);
+    expect((await current(shop, order)).attempts[0]?.facts.refundedAmount).toBe(1395);
+  });
+});
+
+describe('whoever ships', () => {
+  test('is given nothing of which a part went back from elsewhere', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    await shop.handAll();
+    await shop.portalRefund(intentId, 500);
+    await shop.handAll();
+    shop.pass(minutes);
+    await sweep(shop);
+    expect(await current(shop, order)).toMatchObject({
+      status: 'partly_refunded',
+      holds: ['refunded_before_fulfilment'],
+    });
+    const until = new Date(shop.now().getTime() + hours);
+    expect(await shop.deps.store.claimFulfilments('me', shop.now(), until, 10)).toEqual([]);
+  });
+
+  test('claims a paid order, and nobody else gets it before the claim ends', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    await shop.handAll();
+    const until = () => new Date(shop.now().getTime() + hours);
+    const claim = async (by: string) =>
+      (await shop.deps.store.claimFulfilments(by, shop.now(), until(), 10)).map(({ id }) => id);
+    expect(await claim('one')).toEqual([order.id]);
+    expect(await claim('two')).toEqual([]);
+    shop.pass(2 * hours);
+    expect(await shop.deps.store.completeFulfilment(order.id, 'one', shop.now())).toBe(false);
+    expect(await claim('two')).toEqual([order.id]);
+    expect(await shop.deps.store.completeFulfilment(order.id, 'one', shop.now())).toBe(false);
+    expect(await shop.deps.store.completeFulfilment(order.id, 'two', shop.now())).toBe(true);
+    expect(await shop.deps.store.completeFulfilment(order.id, 'two', shop.now())).toBe(false);
+    shop.pass(2 * hours);
+    expect(await claim('one')).toEqual([]);
+  });
+});
