@@ -109,13 +109,11 @@ function paceDojo({ dojo, sleep }: CheckoutDeps): CheckoutDeps['dojo'] {
     };
   return {
     ...dojo,
-    // Read anew at each call, as `dojo` may be a stand-in that changes.
-    getPaymentIntent: paced((...args) => dojo.getPaymentIntent(...args)),
-    cancelPaymentIntent: paced((...args) => dojo.cancelPaymentIntent(...args)),
-    searchPaymentIntents: paced((...args) => dojo.searchPaymentIntents(...args)),
-    refundPaymentIntent: paced((...args) => dojo.refundPaymentIntent(...args)),
-    reversePaymentIntent: paced((...args) => dojo.reversePaymentIntent(...args)),
-    clockSkewMs: () => dojo.clockSkewMs(),
+    getPaymentIntent: paced(dojo.getPaymentIntent),
+    cancelPaymentIntent: paced(dojo.cancelPaymentIntent),
+    searchPaymentIntents: paced(dojo.searchPaymentIntents),
+    refundPaymentIntent: paced(dojo.refundPaymentIntent),
+    reversePaymentIntent: paced(dojo.reversePaymentIntent),
   };
 }
 

@@ -15,6 +15,7 @@ type SweepStore = Pick<
   | 'checkReplay'
 >;
 
+/** How long Dojo is given to count a refund that it has confirmed. */
 const lagMs = 5 * 60_000;
 
 /** What the sweep asks of the order store. */
