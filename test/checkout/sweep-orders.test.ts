@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { placeOrder } from '../../src/checkout/place-order.ts';
 import { refundOrder, undoOrder } from '../../src/checkout/refund-order.ts';
+import { sweepOrders } from '../../src/checkout/sweep-orders.ts';
 import { DojoError, type DojoErrorKind } from '../../src/dojo/errors.ts';
 import type { Exchange } from '../support/exchange.ts';
 import { current, due, hours, minutes, ordered, start, statusAtDojo, sweep } from '../support/settling.ts';
@@ -395,6 +396,30 @@ describe('the sweep, whatever Dojo says or does not say,', () => {
       await sweep(shop);
     }
     expect(asked).toBeLessThanOrEqual(8);
+  });
+
+  test('looks again when a refund is heard of while Dojo is being asked', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    await shop.handAll();
+    const before = await shop.deps.dojo.getPaymentIntent(intentId);
+    once(shop, 'getPaymentIntent', async () => {
+      await shop.portalRefund(intentId, 500);
+      await shop.handAll();
+      return before;
+    });
+    shop.pass(minutes);
+    await sweep(shop);
+    shop.pass(minutes);
+    await sweep(shop);
+    expect(await current(shop, order)).toMatchObject({ status: 'partly_refunded' });
+  });
+
+  test('can be run by another process as soon as it has ended', async () => {
+    const shop = await start();
+    expect((await sweepOrders(shop.deps, 'one')).ran).toBe(true);
+    expect((await sweepOrders(shop.deps, 'two')).ran).toBe(true);
   });
 
   test('keeps to two calls a second, whatever they are for', async () => {
