@@ -1,13 +1,14 @@
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
 import type { Logger } from 'pino';
-import { keyPrefix, requireApiAccess } from './api-access.ts';
-import { createCheckoutRouter } from './checkout-routes.ts';
-import { createHomeRouter } from './home-routes.ts';
+import { keyPrefix, requireApiAccess } from './api/access.ts';
+import { createMoneyRouter } from './api/money-routes.ts';
+import { createPaymentIntentRouter } from './api/payment-intent-routes.ts';
+import { sendProblem } from './api/problem.ts';
+import { createWebhookRouter } from './api/webhook-routes.ts';
+import { createHomeRouter } from './control/control-routes.ts';
+import { createCheckoutRouter } from './page/checkout-routes.ts';
 import type { Parts } from './parts.ts';
-import { createPaymentIntentRouter } from './payment-intent-routes.ts';
-import { sendProblem } from './problem.ts';
-import { createWebhookRouter } from './webhook-routes.ts';
 
 /** Express ends paths with or without a slash, as Dojo does. */
 export function createApp(parts: Parts, log: Logger): Express {
@@ -32,7 +33,13 @@ export function createApp(parts: Parts, log: Logger): Express {
 
   // Clients of Dojo were seen to leave Content-Type out.
   const readJson = express.json({ type: () => true, limit: '1mb', strict: false });
-  app.use('/payment-intents', requireApiAccess, readJson, createPaymentIntentRouter(parts));
+  app.use(
+    '/payment-intents',
+    requireApiAccess,
+    readJson,
+    createMoneyRouter(parts),
+    createPaymentIntentRouter(parts),
+  );
   app.use('/webhooks', requireApiAccess, readJson, createWebhookRouter(parts));
   app.use((_request, response) => sendProblem(response, { status: 404 }));
   app.use(answerErrors(log));

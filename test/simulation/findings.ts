@@ -1,4 +1,4 @@
-import type { PaymentIntent } from '../../src/simulator/payment-intent.ts';
+import type { PaymentIntent } from '../../src/simulator/state/payment-intent.ts';
 import type { Exchange } from '../support/exchange.ts';
 import { allOrders, type Seen } from './simulation.ts';
 

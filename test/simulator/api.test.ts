@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { apiReleases, resolveApiVersion } from '../../src/simulator/api-version.ts';
+import { apiReleases, resolveApiVersion } from '../../src/simulator/api/version.ts';
 import { apiHeaders, callApi, createIntent, minimalIntent, openApi, startSimulator } from './support.ts';
 
 const traceIdPattern = /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/;

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import {
   callApi,
   cards,
-  createClock,
   createIntent,
+  createStoppedClock,
   getIntent,
   openPage,
   startSimulator,
@@ -156,8 +156,8 @@ test.each([
   ['securityCode', '12', 'Security code must be 3 or 4 digits'],
   ['nameOnCard', '   ', 'Enter the name on the card'],
 ])('a form with %s %j is returned with what is wrong', async (field, value, message) => {
-  const { now } = createClock();
-  const simulator = await startSimulator({ now });
+  const clock = createStoppedClock();
+  const simulator = await startSimulator({ clock });
   const { id } = await createIntent(simulator);
   const page = await submitForm(simulator, `/checkout/${id}`, { ...cards.success, [field]: value });
   expect(page.status).toBe(400);
@@ -221,8 +221,8 @@ test('a second click on the same button leads to the same place', async () => {
 });
 
 test('a paid, canceled, expired, or unknown intent can not be paid', async () => {
-  const clock = createClock();
-  const simulator = await startSimulator({ now: clock.now });
+  const clock = createStoppedClock();
+  const simulator = await startSimulator({ clock });
   const { id: canceled } = await createIntent(simulator);
   await callApi(simulator, { method: 'DELETE', path: `/payment-intents/${canceled}` });
   const { id: expired } = await createIntent(simulator, { expireAt: '2026-11-22T10:00:01Z' });

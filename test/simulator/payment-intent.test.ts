@@ -1,17 +1,20 @@
 import { expect, test } from 'vitest';
 import type { CaptureMode, PaymentIntentStatus } from '../../src/dojo/schemas.ts';
+import { defaultSettings } from '../../src/simulator/settings.ts';
 import {
   type Attempt,
+  createPaymentIntent,
+  type PaymentIntent,
+} from '../../src/simulator/state/payment-intent.ts';
+import {
   cancel,
   capture,
-  createPaymentIntent,
   decline,
-  type PaymentIntent,
   pay,
   refund,
   reverse,
   type Transition,
-} from '../../src/simulator/payment-intent.ts';
+} from '../../src/simulator/state/transitions.ts';
 
 const now = new Date('2026-11-22T10:00:00Z');
 const attempt: Attempt = {
@@ -19,17 +22,24 @@ const attempt: Attempt = {
   at: now,
   authCode: '123456',
   formKey: null,
+  paymentMethodId: null,
   card: { maskedNumber: '52000000****1005', expiryDate: '2029-12-31', scheme: 'MASTERCARD', name: 'A' },
 };
 
 const transitions: Record<string, (intent: PaymentIntent) => Transition> = {
-  pay: (intent) => pay(intent, attempt),
+  pay: (intent) => pay(intent, attempt, defaultSettings),
   decline: (intent) => decline(intent, attempt),
   cancel: (intent) => cancel(intent, now),
-  capture: (intent) => capture(intent, { id: 'cp_1', amount: 100, at: now }),
+  capture: (intent) =>
+    capture(intent, { id: 'cp_1', amount: 100, tipsAmount: null, at: now }, defaultSettings),
   refund: (intent) =>
-    refund(intent, { id: 'rfnd_1', amount: 100, idempotencyKey: 'k', reason: null, notes: null }, now),
-  reverse: (intent) => reverse(intent, now),
+    refund(
+      intent,
+      { id: 'rfnd_1', amount: 100, idempotencyKey: 'k', reason: null, notes: null },
+      now,
+      defaultSettings,
+    ),
+  reverse: (intent) => reverse(intent, now, defaultSettings),
 };
 
 /** What each transition leads to, in Dojo's table of states; what is not listed is refused. */

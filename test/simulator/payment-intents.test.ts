@@ -4,16 +4,16 @@ import {
   apiHeaders,
   callApi,
   cards,
-  createClock,
   createIntent,
+  createStoppedClock,
   getIntent,
   startSimulator,
   submitForm,
 } from './support.ts';
 
 test('a new intent repeats the request and carries what Dojo adds', async () => {
-  const { now } = createClock();
-  const simulator = await startSimulator({ now, publicUrl: 'http://pay.localhost:4000/' });
+  const clock = createStoppedClock();
+  const simulator = await startSimulator({ clock, publicUrl: 'http://pay.localhost:4000/' });
   const request = {
     description: 'Two mugs',
     paymentMethods: ['Card', 'Wallet'],
@@ -83,8 +83,8 @@ test('only an unpaid intent can be canceled', async () => {
 });
 
 test('an unpaid intent is void once its time has passed', async () => {
-  const clock = createClock();
-  const simulator = await startSimulator({ now: clock.now });
+  const clock = createStoppedClock();
+  const simulator = await startSimulator({ clock });
   const { id } = await createIntent(simulator, { expireAt: '2026-11-22T10:30:00Z' });
   clock.advance(30 * 60_000 - 1);
   expect((await getIntent(simulator, id)).status).toBe('Created');
@@ -156,8 +156,8 @@ test('a refund without a key of its own is refused', async () => {
 });
 
 test('a reversal gives back a reservation, and what was taken today but not yesterday', async () => {
-  const clock = createClock('2026-07-01T22:30:00Z');
-  const simulator = await startSimulator({ now: clock.now });
+  const clock = createStoppedClock('2026-07-01T22:30:00Z');
+  const simulator = await startSimulator({ clock });
   const reverse = (id: string) =>
     callApi(simulator, { method: 'POST', path: `/payment-intents/${id}/reversal` });
   const reserved = await authorize(simulator);
@@ -189,8 +189,8 @@ test.each(['captures', 'refunds', 'reversal'])('%s of an unknown or malformed id
 });
 
 test('a search pages through the newest first and filters by status', async () => {
-  const clock = createClock();
-  const simulator = await startSimulator({ now: clock.now });
+  const clock = createStoppedClock();
+  const simulator = await startSimulator({ clock });
   const ids: string[] = [];
   for (let count = 0; count < 5; count += 1) {
     ids.unshift((await createIntent(simulator)).id);

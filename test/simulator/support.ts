@@ -8,6 +8,7 @@ import {
   type Simulator,
   type SimulatorOptions,
 } from '../../src/simulator/create-simulator.ts';
+import { type Clock, createClock } from '../../src/simulator/state/clock.ts';
 import { loadOpenApi } from '../support/openapi.ts';
 
 export const openApi = loadOpenApi();
@@ -21,14 +22,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
 }
 
 /** A clock that stands still until the test moves it. */
-export function createClock(start = '2026-11-22T10:00:00.000Z') {
-  let ms = Date.parse(start);
-  return {
-    now: () => new Date(ms),
-    advance(byMs: number) {
-      ms += byMs;
-    },
-  };
+export function createStoppedClock(startAt = '2026-11-22T10:00:00.000Z'): Clock {
+  return createClock({ startAt: new Date(startAt), isStopped: true });
 }
 
 export type ApiReply = {

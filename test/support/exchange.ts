@@ -6,6 +6,7 @@ import { recordWebhook } from '../../src/checkout/record-webhook.ts';
 import { createDojoClient } from '../../src/dojo/client.ts';
 import { createWebhookSecret, statusUpdatedEvent } from '../../src/dojo/webhook.ts';
 import { createSimulator, type Simulator } from '../../src/simulator/create-simulator.ts';
+import { createClock } from '../../src/simulator/state/clock.ts';
 import { type OpenShop, openShop, type ShopOptions } from './shop.ts';
 
 export type Delivery = { readonly body: Uint8Array; readonly signature: string };
@@ -40,14 +41,12 @@ const cards = {
 const portalKey = 'sk_sandbox_portal';
 
 export async function openExchange(options: ShopOptions = {}): Promise<Exchange> {
-  let ms = Date.UTC(2026, 10, 22, 10);
-  const now = () => new Date(ms);
-  const pass = (by: number) => {
-    ms += by;
-  };
+  const clock = createClock({ startAt: new Date('2026-11-22T10:00:00Z'), isStopped: true });
+  const { now } = clock;
+  const pass = (by: number) => clock.advance(by);
   const post: Delivery[] = [];
   const letterbox = await openLetterbox(post);
-  const simulator = await createSimulator({ now, retryDelaysMs: [] });
+  const simulator = await createSimulator({ clock, retryDelaysMs: [] });
   const portal = createDojoClient({
     apiUrl: simulator.url,
     apiKey: portalKey,
@@ -96,7 +95,10 @@ export async function openExchange(options: ShopOptions = {}): Promise<Exchange>
       return response.status;
     },
     async portalRefund(paymentIntentId, amount) {
-      await portal.refundPaymentIntent(paymentIntentId, { amount, idempotencyKey: `portal-${ms}-${amount}` });
+      await portal.refundPaymentIntent(paymentIntentId, {
+        amount,
+        idempotencyKey: `portal-${now().getTime()}-${amount}`,
+      });
     },
     async close() {
       await simulator.close();

@@ -1,7 +1,7 @@
+import { formatMoney } from '../money.ts';
+import type { DeclineReason } from '../state/cards.ts';
+import type { Attempt, PaymentIntent } from '../state/payment-intent.ts';
 import type { CardFault, CardField, TypedCard } from './card-form.ts';
-import type { DeclineReason } from './cards.ts';
-import { formatMoney } from './money.ts';
-import type { Attempt, PaymentIntent } from './payment-intent.ts';
 
 const brand = 'Pretend Pay simulator';
 
@@ -129,7 +129,7 @@ function describe(intent: PaymentIntent | null, why: 'shown' | 'refused') {
     case 'Reversed':
       return { status: 410, heading: 'This payment was reversed', texts: [`${total} was given back.`] };
     default:
-      return intent.updatedAt >= intent.expireAt
+      return intent.isExpired
         ? { status: 410, heading: 'This payment link has expired', texts: ['Nothing was taken.'] }
         : { status: 410, heading: 'This payment was canceled', texts: ['Nothing was taken.'] };
   }

@@ -1,4 +1,4 @@
-import { type Card, type CardExpiry, passesLuhn } from './cards.ts';
+import { type Card, type CardExpiry, passesLuhn } from '../state/cards.ts';
 
 export const cardFields = ['cardNumber', 'expiryDate', 'securityCode', 'nameOnCard'] as const;
 export type CardField = (typeof cardFields)[number];

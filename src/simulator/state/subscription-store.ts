@@ -1,29 +1,40 @@
-import type { SubscriptionRequest, SubscriptionUpdate } from '../dojo/schemas.ts';
-import type { Ids } from './ids.ts';
+import { z } from 'zod';
+import type { SubscriptionRequest, SubscriptionUpdate } from '../../dojo/schemas.ts';
+import type { Ids } from '../ids.ts';
+import type { Settings } from '../settings.ts';
+import type { Clock } from './clock.ts';
+import { instantSchema } from './instant.ts';
+import type { StateFile } from './state-file.ts';
 
 export const offeredEvents = Object.freeze([
   { model: 'PaymentIntent', events: ['payment_intent.created', 'payment_intent.status_updated'] },
 ]);
 
-export type WebhookSecret = {
-  readonly id: string;
-  readonly value: string;
-  readonly createdAt: Date;
-  /** Null while it waits to be activated. */
-  readonly activatedAt: Date | null;
-  readonly lastUsedAt: Date | null;
-};
+const webhookSecretSchema = z
+  .object({
+    id: z.string(),
+    value: z.string(),
+    createdAt: instantSchema,
+    /** Null while it waits to be activated. */
+    activatedAt: instantSchema.nullable(),
+    lastUsedAt: instantSchema.nullable(),
+  })
+  .readonly();
+export type WebhookSecret = z.output<typeof webhookSecretSchema>;
 
-export type Subscription = {
-  readonly id: string;
-  readonly events: readonly string[];
-  readonly url: string;
-  readonly description: string | null;
-  /** Newest first. */
-  readonly secrets: readonly WebhookSecret[];
-  readonly createdAt: Date;
-  readonly updatedAt: Date;
-};
+const subscriptionSchema = z
+  .object({
+    id: z.string(),
+    events: z.array(z.string()).readonly(),
+    url: z.string(),
+    description: z.string().nullable(),
+    /** Newest first. */
+    secrets: z.array(webhookSecretSchema).readonly(),
+    createdAt: instantSchema,
+    updatedAt: instantSchema,
+  })
+  .readonly();
+export type Subscription = z.output<typeof subscriptionSchema>;
 
 export type SubscriptionOutcome =
   | { kind: 'done'; subscription: Subscription }
@@ -45,18 +56,32 @@ export type SubscriptionStore = {
   addSecret(id: string): SubscriptionOutcome;
   activateSecret(id: string, secretId: string): SubscriptionOutcome;
   removeSecret(id: string, secretId: string): SubscriptionOutcome;
-  /** The active secret that was activated last; null where none is active. Notes that it was used. */
+  /** The active secret that was activated last, or first where a setting says so; null where none is active. Notes its use. */
   useSigningSecret(id: string): WebhookSecret | null;
+  clear(): void;
 };
 
-export function createSubscriptionStore({ now, ids }: { now: () => Date; ids: Ids }): SubscriptionStore {
-  const subscriptions = new Map<string, Subscription>();
+export function createSubscriptionStore(options: {
+  file: StateFile;
+  clock: Clock;
+  settings: () => Settings;
+  ids: Ids;
+}): SubscriptionStore {
+  const { file, ids } = options;
+  const { now } = options.clock;
+  const subscriptions = new Map(
+    z
+      .array(subscriptionSchema)
+      .parse(file.load('subscription'))
+      .map((subscription) => [subscription.id, subscription]),
+  );
   const find = (id: string) => subscriptions.get(id) ?? null;
   const findByEvent = (event: string) =>
     [...subscriptions.values()].find(({ events }) => events.includes(event)) ?? null;
 
   function put(subscription: Subscription): SubscriptionOutcome {
     subscriptions.set(subscription.id, subscription);
+    file.keep('subscription', subscription.id, () => z.encode(subscriptionSchema, subscription));
     return { kind: 'done', subscription };
   }
 
@@ -122,7 +147,10 @@ export function createSubscriptionStore({ now, ids }: { now: () => Date; ids: Id
         updatedAt: now(),
       });
     },
-    remove: (id) => subscriptions.delete(id),
+    remove(id) {
+      file.drop('subscription', id);
+      return subscriptions.delete(id);
+    },
     addSecret(id) {
       const subscription = find(id);
       if (subscription === null) return { kind: 'unknown' };
@@ -138,10 +166,12 @@ export function createSubscriptionStore({ now, ids }: { now: () => Date; ids: Id
     removeSecret: (id, secretId) => changeSecret(id, secretId, () => []),
     useSigningSecret(id) {
       const active = (find(id)?.secrets ?? []).filter(({ activatedAt }) => activatedAt !== null);
-      const [secret] = active.toSorted((a, b) => Number(b.activatedAt) - Number(a.activatedAt));
+      const oldestFirst = active.toSorted((a, b) => Number(a.activatedAt) - Number(b.activatedAt));
+      const secret = options.settings().signingSecret === 'oldest' ? oldestFirst.at(0) : oldestFirst.at(-1);
       if (secret === undefined) return null;
       changeSecret(id, secret.id, () => [{ ...secret, lastUsedAt: now() }]);
       return secret;
     },
+    clear: () => subscriptions.clear(),
   };
 }

@@ -1,17 +1,17 @@
 import { type Response, Router } from 'express';
 import { z } from 'zod';
-import { subscriptionRequestSchema } from '../dojo/schemas.ts';
-import { accountId } from './delivery.ts';
-import { formatInstant } from './instant.ts';
-import type { Parts } from './parts.ts';
-import { type Problem, sendProblem } from './problem.ts';
-import { parseBody } from './request-body.ts';
+import { subscriptionRequestSchema } from '../../dojo/schemas.ts';
+import type { Parts } from '../parts.ts';
+import { accountId } from '../state/delivery.ts';
+import { formatInstant } from '../state/instant.ts';
 import {
   offeredEvents,
   type Subscription,
   type SubscriptionOutcome,
   type WebhookSecret,
-} from './subscription-store.ts';
+} from '../state/subscription-store.ts';
+import { type Problem, sendProblem } from './problem.ts';
+import { parseBody } from './request-body.ts';
 
 const loopbackPattern = /^(localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 

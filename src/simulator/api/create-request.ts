@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { createPaymentIntentRequestSchema, moneySchema } from '../dojo/schemas.ts';
+import { createPaymentIntentRequestSchema, moneySchema } from '../../dojo/schemas.ts';
 
 /** The whole request of the specification, of which our client uses a part. Limits are the specification's. */
 
 const text = (max: number) => z.string().max(max).nullish();
 
-const addressSchema = z.object({
+export const addressSchema = z.object({
   address1: text(100),
   address2: text(100),
   address3: text(100),

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import ejs, { type TemplateFunction } from 'ejs';
-import { formatExpiry, groupDigits, testCards } from './cards.ts';
+import { formatExpiry, groupDigits, testCards } from '../state/cards.ts';
 
-const views = new URL('../../views/simulator/', import.meta.url);
+const views = new URL('../../../views/simulator/', import.meta.url);
 const templates = new Map<string, TemplateFunction>();
 
 const cardsShown = testCards.map((card) => ({

@@ -1,5 +1,5 @@
-import type { SearchRequest } from '../dojo/schemas.ts';
-import type { PaymentIntent } from './payment-intent.ts';
+import type { SearchRequest } from '../../dojo/schemas.ts';
+import type { PaymentIntent } from '../state/payment-intent.ts';
 
 export type SearchPage = { data: PaymentIntent[]; before: string | null; after: string | null };
 

@@ -1,5 +1,12 @@
-import { formatInstant } from './instant.ts';
-import { type Attempt, type PaymentEvent, type PaymentIntent, refundedAmount } from './payment-intent.ts';
+import type { Response } from 'express';
+import type { Parts } from '../parts.ts';
+import { formatInstant } from '../state/instant.ts';
+import {
+  type Attempt,
+  type PaymentEvent,
+  type PaymentIntent,
+  refundedAmount,
+} from '../state/payment-intent.ts';
 
 const merchantConfig = {
   supportedPaymentMethods: {
@@ -10,11 +17,16 @@ const merchantConfig = {
 
 export const tradingName = 'Pretend Pay test merchant';
 
+/** Presents intents the way the release asks that the call has named. */
+export function createIntentPresenter({ publicUrl }: Pick<Parts, 'publicUrl'>) {
+  return (intent: PaymentIntent, _response: Response) => presentPaymentIntent(intent, publicUrl());
+}
+
 /**
  * An intent as version 2026-02-27 answers it. `paymentEvents`, `paymentSource`, `config.branding` and
  * `config.tradingName` are in every example of the specification, though not in its schema.
  */
-export function presentPaymentIntent(intent: PaymentIntent, publicUrl: string): Record<string, unknown> {
+function presentPaymentIntent(intent: PaymentIntent, publicUrl: string): Record<string, unknown> {
   const { request } = intent;
   const { secret: _secret, savedCardId: _savedCardId, ...customer } = request.customer ?? {};
   return withoutNulls({

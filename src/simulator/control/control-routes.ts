@@ -1,12 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import { Router } from 'express';
-import type { Delivery } from './delivery.ts';
-import { formatInstant } from './instant.ts';
-import { formatMoney } from './money.ts';
-import { sendPage } from './page-response.ts';
-import type { Parts } from './parts.ts';
+import { formatMoney } from '../money.ts';
+import { sendPage } from '../page/page-response.ts';
+import type { Parts } from '../parts.ts';
+import type { Delivery } from '../state/delivery.ts';
+import { formatInstant } from '../state/instant.ts';
 
-const styleSheet = fileURLToPath(new URL('../../public/simulator.css', import.meta.url));
+const styleSheet = fileURLToPath(new URL('../../../public/simulator.css', import.meta.url));
 const shownRows = 20;
 
 /** The simulator's own page, and what its pages load. */

@@ -1,8 +1,12 @@
 import { Agent, request } from 'undici';
-import { createWebhookSecret, signatureHeader, signWebhook } from '../dojo/webhook.ts';
-import type { Ids } from './ids.ts';
+import { createWebhookSecret, signatureHeader, signWebhook } from '../../dojo/webhook.ts';
+import type { Faults } from '../faults.ts';
+import type { Ids } from '../ids.ts';
+import type { Settings } from '../settings.ts';
+import type { Clock } from './clock.ts';
 import { formatInstant } from './instant.ts';
 import type { PaymentIntent } from './payment-intent.ts';
+import type { StateFile } from './state-file.ts';
 import type { SubscriptionStore } from './subscription-store.ts';
 
 export type DeliveryAttempt = {
@@ -26,18 +30,17 @@ export type Delivery = {
   readonly state: 'pending' | 'delivered' | 'given-up';
 };
 
-/** Runs a task later; gives a way to call it off. */
-export type SetTimer = (task: () => void, delayMs: number) => () => void;
-
 export type DeliveryOptions = {
+  readonly file: StateFile;
+  readonly settings: () => Settings;
+  readonly faults: Faults;
   readonly subscriptions: SubscriptionStore;
   readonly ids: Ids;
-  readonly now: () => Date;
-  readonly setTimer: SetTimer;
-  /** The waits between tries; one try more than there are waits. */
-  readonly retryDelaysMs: readonly number[];
-  /** For a whole try, from connecting to the last byte of the answer. */
-  readonly timeoutMs: number;
+  readonly clock: Clock;
+  /** In place of the setting: the waits between tries; one try more than there are waits. */
+  readonly retryDelaysMs?: readonly number[];
+  /** In place of the setting: for a whole try, from connecting to the last byte of the answer. */
+  readonly timeoutMs?: number;
   readonly onAttempt: (delivery: Delivery, attempt: DeliveryAttempt) => void;
 };
 
@@ -46,15 +49,31 @@ export type Deliveries = {
   send(event: string, intent: PaymentIntent): void;
   /** Newest first. */
   list(options?: { limit?: number }): Delivery[];
+  clear(): void;
   /** Ends all timers and connections; what was pending is never sent. */
   close(): Promise<void>;
 };
+
+const seconds = (waits: readonly number[]) => waits.map((wait) => wait * 1000);
+
+const retrySchedules = {
+  'eleven-in-an-hour': seconds([1, 2, 5, 10, 20, 40, 80, 160, 300, 600, 1800]),
+  'three-in-a-minute': seconds([5, 15, 40]),
+  none: [],
+} as const satisfies Record<Settings['webhookRetries'], readonly number[]>;
+
+const timeoutsMs = {
+  '10-seconds': 10_000,
+  '2-seconds': 2_000,
+  '30-seconds': 30_000,
+} as const satisfies Record<Settings['webhookTimeout'], number>;
 
 export const accountId = 'acc_simulator';
 
 /** Sends signed events until a 2xx comes. Dojo repeats after any other answer and after none (docs.dojo.tech, webhooks). */
 export function createDeliveries(options: DeliveryOptions): Deliveries {
-  const { subscriptions, ids, now, setTimer } = options;
+  const { subscriptions, ids } = options;
+  const { now, setTimer } = options.clock;
   const deliveries = new Map<string, Delivery>();
   const timers = new Map<string, () => void>();
   const closing = new AbortController();
@@ -85,7 +104,9 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
     const made = { at, ...answer, latencyMs: Math.round(performance.now() - startedMs) };
     const attempts = [...delivery.attempts, made];
     const isDelivered = made.status !== null && made.status >= 200 && made.status < 300;
-    const waitMs = options.retryDelaysMs[attempts.length - 1];
+    const waitMs = (options.retryDelaysMs ?? retrySchedules[options.settings().webhookRetries])[
+      attempts.length - 1
+    ];
     const state = isDelivered ? 'delivered' : waitMs === undefined ? 'given-up' : 'pending';
     const updated = { ...delivery, attempts, state } as const;
     deliveries.set(id, updated);
@@ -108,7 +129,10 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
         },
         body: delivery.body,
         dispatcher: agent,
-        signal: AbortSignal.any([closing.signal, AbortSignal.timeout(options.timeoutMs)]),
+        signal: AbortSignal.any([
+          closing.signal,
+          AbortSignal.timeout(options.timeoutMs ?? timeoutsMs[options.settings().webhookTimeout]),
+        ]),
       });
       await response.body.dump({ limit: 64 * 1024 });
       return { status: response.statusCode, error: null };
@@ -137,6 +161,11 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
       schedule(id, 0);
     },
     list: ({ limit = Number.POSITIVE_INFINITY } = {}) => [...deliveries.values()].reverse().slice(0, limit),
+    clear() {
+      for (const cancel of timers.values()) cancel();
+      timers.clear();
+      deliveries.clear();
+    },
     async close() {
       closing.abort();
       for (const cancel of timers.values()) cancel();

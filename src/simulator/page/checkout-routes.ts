@@ -1,19 +1,19 @@
 import express, { type Request, type Response, Router } from 'express';
 import { z } from 'zod';
+import type { Parts } from '../parts.ts';
+import {
+  type Card,
+  cardScheme,
+  type DeclineReason,
+  judgeCard,
+  lastDayOf,
+  maskCardNumber,
+} from '../state/cards.ts';
+import type { Attempt, PaymentIntent } from '../state/payment-intent.ts';
+import { answerChallenge, challenge, decline, pay, type Transition } from '../state/transitions.ts';
 import { type CardFault, nothingTyped, parseCardForm, type TypedCard } from './card-form.ts';
-import { type Card, cardScheme, type DeclineReason, judgeCard, lastDayOf, maskCardNumber } from './cards.ts';
 import { challengePage, noticePage, payPage, returnAddress } from './checkout-page.ts';
 import { sendPage } from './page-response.ts';
-import type { Parts } from './parts.ts';
-import {
-  type Attempt,
-  answerChallenge,
-  challenge,
-  decline,
-  type PaymentIntent,
-  pay,
-  type Transition,
-} from './payment-intent.ts';
 
 type PageRequest = Request<{ id: string }>;
 type ChallengeRequest = Request<{ id: string; challengeId: string }>;
@@ -22,7 +22,8 @@ const decisionSchema = z.object({ decision: z.enum(['approve', 'reject']) });
 
 /** The hosted payment page: server-rendered, complete without JavaScript. */
 export function createCheckoutRouter(parts: Parts): Router {
-  const { intents, ids, now } = parts;
+  const { intents, ids, settings } = parts;
+  const { now } = parts.clock;
   const router = Router();
   const readForm = express.urlencoded({ extended: false, limit: '16kb', parameterLimit: 20 });
 
@@ -42,7 +43,8 @@ export function createCheckoutRouter(parts: Parts): Router {
       return showPayPage(response, intent, { typed: form.typed, faults: form.faults });
     const attempt = createAttempt(form.card, formKey);
     const verdict = judgeCard(form.card);
-    if (verdict.kind === 'approved') return settle(response, intent.id, (before) => pay(before, attempt));
+    if (verdict.kind === 'approved')
+      return settle(response, intent.id, (before) => pay(before, attempt, settings()));
     if (verdict.kind === 'declined') {
       intents.update(intent.id, (before) => decline(before, attempt));
       return showPayPage(response, intent, { typed: form.typed, decline: verdict.reason });
@@ -54,7 +56,7 @@ export function createCheckoutRouter(parts: Parts): Router {
 
   router.get('/:id/challenge/:challengeId', (request: ChallengeRequest, response) => {
     const intent = intents.find(request.params.id);
-    const attempt = intent?.challenges.get(request.params.challengeId);
+    const attempt = intent?.challenges[request.params.challengeId];
     if (!intent || !attempt) return toStart(response, intent);
     sendPage(response, {
       name: 'challenge',
@@ -70,7 +72,9 @@ export function createCheckoutRouter(parts: Parts): Router {
     const approved = form.data.decision === 'approve';
     const intent = intents.find(id);
     if (intent?.status !== 'Created') return refuse(response, intent, challengeId);
-    settle(response, id, (before) => answerChallenge(before, { challengeId, approved, now: now() }));
+    settle(response, id, (before) =>
+      answerChallenge(before, { challengeId, approved, now: now() }, settings()),
+    );
   });
 
   /** Takes the money or not, and sends the shopper on: back to the shop, or back to the form to try again. */
@@ -101,6 +105,7 @@ export function createCheckoutRouter(parts: Parts): Router {
       at: now(),
       authCode: ids.authCode(),
       formKey,
+      paymentMethodId: null,
       card: {
         maskedNumber: maskCardNumber(card.number),
         expiryDate: lastDayOf(card.expiry),

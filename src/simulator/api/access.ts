@@ -1,6 +1,6 @@
 import type { NextFunction, Request, Response } from 'express';
-import { resolveApiVersion } from './api-version.ts';
 import { type Problem, sendProblem } from './problem.ts';
+import { resolveApiVersion } from './version.ts';
 
 // The key as it is, after `Basic`: no Base64, no user name (docs.dojo.tech, authentication).
 const keyPattern = /^Basic +(sk_[A-Za-z]+_\S+)$/i;

@@ -1,0 +1,65 @@
+import type { Movement, PaymentIntent } from './payment-intent.ts';
+
+export type LedgerEntry = Movement & {
+  readonly paymentIntentId: string;
+  readonly reference: string;
+  readonly currencyCode: string;
+};
+
+/** Minor units. What went back is in `refunded`, reversals included. */
+export type CardBalance = {
+  readonly maskedNumber: string;
+  readonly scheme: string;
+  readonly currencyCode: string;
+  readonly charged: number;
+  readonly refunded: number;
+  /** Held, and neither taken nor let go. */
+  readonly reserved: number;
+};
+
+const effects = {
+  reserved: { charged: 0, refunded: 0, reserved: 1 },
+  released: { charged: 0, refunded: 0, reserved: -1 },
+  captured: { charged: 1, refunded: 0, reserved: -1 },
+  charged: { charged: 1, refunded: 0, reserved: 0 },
+  refunded: { charged: 0, refunded: 1, reserved: 0 },
+  reversed: { charged: 0, refunded: 1, reserved: 0 },
+} as const satisfies Record<Movement['kind'], Record<'charged' | 'refunded' | 'reserved', number>>;
+
+/** Everything that ever happened to a card, oldest first. */
+export function listMovements(intents: readonly PaymentIntent[]): LedgerEntry[] {
+  return intents
+    .flatMap(({ id, request, total, movements }) =>
+      movements.map((movement) => ({
+        ...movement,
+        paymentIntentId: id,
+        reference: request.reference,
+        currencyCode: total.currencyCode,
+      })),
+    )
+    .toSorted((a, b) => a.at.getTime() - b.at.getTime());
+}
+
+/** One balance a card and currency, in the order in which the cards were first used. */
+export function balanceCards(entries: readonly LedgerEntry[]): CardBalance[] {
+  const balances = new Map<string, CardBalance>();
+  for (const { kind, amount, maskedNumber, scheme, currencyCode } of entries) {
+    const key = `${maskedNumber} ${currencyCode}`;
+    const before = balances.get(key) ?? {
+      maskedNumber,
+      scheme,
+      currencyCode,
+      charged: 0,
+      refunded: 0,
+      reserved: 0,
+    };
+    const effect = effects[kind];
+    balances.set(key, {
+      ...before,
+      charged: before.charged + effect.charged * amount,
+      refunded: before.refunded + effect.refunded * amount,
+      reserved: before.reserved + effect.reserved * amount,
+    });
+  }
+  return [...balances.values()];
+}

@@ -1,0 +1,226 @@
+import type { Money } from '../../dojo/schemas.ts';
+import type { CreateRequest } from '../api/create-request.ts';
+import type { Settings } from '../settings.ts';
+import {
+  type Attempt,
+  type Capture,
+  type Collected,
+  capturedAmount,
+  dayMs,
+  isPayable,
+  type Movement,
+  type PaymentIntent,
+  type Refund,
+  refundedAmount,
+  reservedAmount,
+  totalOf,
+} from './payment-intent.ts';
+
+export type RefusalReason =
+  | 'not-payable'
+  | 'unknown-challenge'
+  | 'not-cancelable'
+  | 'canceled-already'
+  | 'not-changeable'
+  | 'not-capturable'
+  | 'not-refundable'
+  | 'not-reversible'
+  | 'too-old'
+  | 'amount-too-large'
+  | 'idempotency-key-used'
+  | 'idempotency-key-reused';
+
+/** What a transition makes of an intent. A refusal changes nothing. */
+export type Transition = { kind: 'done'; intent: PaymentIntent } | { kind: 'refused'; reason: RefusalReason };
+
+/** The one way from unpaid to paid; whoever comes second is refused, unless a setting has it otherwise. */
+export function pay(intent: PaymentIntent, attempt: Attempt, settings: Settings): Transition {
+  const isSecond =
+    settings.secondTab === 'charged' && intent.status === 'Captured' && intent.captureMode === 'Auto';
+  if (!isPayable(intent) && !isSecond) return refused('not-payable');
+  const isAuto = intent.captureMode === 'Auto';
+  const status = isAuto ? 'Captured' : 'Authorized';
+  return changed(intent, attempt.at, {
+    status,
+    payment: attempt,
+    challenges: {},
+    events: [...intent.events, { type: status, at: attempt.at, attempt }],
+    movements: [
+      ...intent.movements,
+      movement(isAuto ? 'charged' : 'reserved', attempt.at, intent.total.value, attempt),
+    ],
+  });
+}
+
+/** A decline has no status of its own: the intent stays payable. */
+export function decline(intent: PaymentIntent, attempt: Attempt): Transition {
+  if (!isPayable(intent)) return refused('not-payable');
+  return changed(intent, attempt.at, {
+    events: [...intent.events, { type: 'Declined', at: attempt.at, attempt: { ...attempt, authCode: '' } }],
+  });
+}
+
+export function challenge(intent: PaymentIntent, attempt: Attempt, challengeId: string): Transition {
+  if (!isPayable(intent)) return refused('not-payable');
+  return changed(intent, attempt.at, {
+    challenges: { ...intent.challenges, [challengeId]: attempt },
+    events: [
+      ...intent.events,
+      { type: 'AuthChallenged', at: attempt.at, attempt: { ...attempt, authCode: '' } },
+    ],
+  });
+}
+
+export function answerChallenge(
+  intent: PaymentIntent,
+  answer: { challengeId: string; approved: boolean; now: Date },
+  settings: Settings,
+): Transition {
+  const { [answer.challengeId]: attempt, ...challenges } = intent.challenges;
+  if (!isPayable(intent)) return refused('not-payable');
+  if (attempt === undefined) return refused('unknown-challenge');
+  const settled = { ...attempt, at: answer.now, formKey: answer.challengeId };
+  const unchallenged = { ...intent, challenges };
+  return answer.approved ? pay(unchallenged, settled, settings) : decline(unchallenged, settled);
+}
+
+/** Keeps what the shopper typed beside the card. */
+export function collect(intent: PaymentIntent, collected: Collected, now: Date): Transition {
+  if (!isPayable(intent)) return refused('not-payable');
+  return changed(intent, now, { collected });
+}
+
+export function cancel(intent: PaymentIntent, now: Date): Transition {
+  if (intent.status === 'Canceled') return refused('canceled-already');
+  if (intent.status !== 'Created') return refused('not-cancelable');
+  return changed(intent, now, { status: 'Canceled', challenges: {} });
+}
+
+/** Another amount, while nothing is paid. Lines that are not given stay. */
+export function changeAmount(
+  intent: PaymentIntent,
+  change: Pick<CreateRequest, 'amount' | 'itemLines' | 'taxLines'>,
+  now: Date,
+): Transition {
+  if (!isPayable(intent)) return refused('not-changeable');
+  const request = {
+    ...intent.request,
+    amount: change.amount,
+    itemLines: change.itemLines ?? intent.request.itemLines,
+    taxLines: change.taxLines ?? intent.request.taxLines,
+  };
+  const requestedAmount = intent.requestedAmount ?? intent.request.amount;
+  return changed(intent, now, { request, requestedAmount, total: totalOf(request) });
+}
+
+export function changeTips(intent: PaymentIntent, tipsAmount: Money, now: Date): Transition {
+  if (!isPayable(intent)) return refused('not-changeable');
+  const request = { ...intent.request, tipsAmount };
+  return changed(intent, now, { request, total: totalOf(request) });
+}
+
+/** A new one makes the one before it worthless. */
+export function startClientSession(intent: PaymentIntent, secret: string, now: Date): Transition {
+  if (!isPayable(intent)) return refused('not-changeable');
+  const expireAt = new Date(now.getTime() + 30 * 60_000);
+  return changed(intent, now, { clientSession: { secret, expireAt } });
+}
+
+/** Partial captures are allowed up to the total; the first one makes the intent Captured. */
+export function capture(intent: PaymentIntent, taken: Capture, settings: Settings): Transition {
+  const capturable = intent.captureMode === 'Manual' && ['Authorized', 'Captured'].includes(intent.status);
+  if (!capturable || intent.payment === null || reservedAmount(intent) === 0)
+    return refused('not-capturable');
+  const left = reservedAmount(intent) - taken.amount;
+  if (left < 0) return refused('amount-too-large');
+  const isLast = settings.capturedRemainder === 'released' && left > 0;
+  return changed(intent, taken.at, {
+    status: 'Captured',
+    captures: [...intent.captures, taken],
+    events: [...intent.events, { type: 'Captured', at: taken.at, attempt: intent.payment }],
+    movements: [
+      ...intent.movements,
+      movement('captured', taken.at, taken.amount, intent.payment),
+      ...(isLast ? [movement('released', taken.at, left, intent.payment)] : []),
+    ],
+  });
+}
+
+/** A repeat with the same key and amount moves nothing more; a part of the amount leaves the intent Captured. */
+export function refund(intent: PaymentIntent, given: Refund, now: Date, settings: Settings): Transition {
+  const earlier = intent.refunds.find(({ idempotencyKey }) => idempotencyKey === given.idempotencyKey);
+  if (earlier !== undefined && earlier.amount !== given.amount) return refused('idempotency-key-reused');
+  if (earlier !== undefined)
+    return settings.refundReplay === 'same-refund'
+      ? { kind: 'done', intent }
+      : refused('idempotency-key-used');
+  if (intent.status !== 'Captured' || intent.payment === null) return refused('not-refundable');
+  const isTooOld = now.getTime() - intent.payment.at.getTime() > 180 * dayMs;
+  if (settings.refundAge === '180-days' && isTooOld) return refused('too-old');
+  const left = capturedAmount(intent) - refundedAmount(intent) - given.amount;
+  if (left < 0) return refused('amount-too-large');
+  return changed(intent, now, {
+    status: left === 0 ? 'Refunded' : 'Captured',
+    refunds: [...intent.refunds, given],
+    events: [...intent.events, { type: 'Refunded', at: now, attempt: intent.payment }],
+    movements: [...intent.movements, movement('refunded', now, given.amount, intent.payment)],
+  });
+}
+
+/** Gives all of it back: a reservation, or what Auto has taken lately. */
+export function reverse(intent: PaymentIntent, now: Date, settings: Settings): Transition {
+  const { payment } = intent;
+  if (payment === null) return refused('not-reversible');
+  const isTakenLately =
+    intent.status === 'Captured' &&
+    intent.captureMode === 'Auto' &&
+    intent.refunds.length === 0 &&
+    (settings.reversalWindow === 'same-day'
+      ? londonDay(payment.at) === londonDay(now)
+      : now.getTime() - payment.at.getTime() <= 7 * dayMs);
+  if (intent.status !== 'Authorized' && !isTakenLately) return refused('not-reversible');
+  if (intent.status === 'Authorized') return release(intent, now);
+  return changed(intent, now, {
+    status: 'Reversed',
+    events: [...intent.events, { type: 'Reversed', at: now, attempt: payment }],
+    movements: [...intent.movements, movement('reversed', now, capturedAmount(intent), payment)],
+  });
+}
+
+/** Lets go of what is still reserved; what was captured before stays captured. */
+export function release(intent: PaymentIntent, now: Date): Transition {
+  const left = reservedAmount(intent);
+  const { payment } = intent;
+  if (payment === null || left === 0) return refused('not-reversible');
+  const isUntouched = intent.status === 'Authorized';
+  return changed(intent, now, {
+    status: isUntouched ? 'Reversed' : intent.status,
+    events: isUntouched ? [...intent.events, { type: 'Reversed', at: now, attempt: payment }] : intent.events,
+    movements: [...intent.movements, movement('released', now, left, payment)],
+  });
+}
+
+/** What becomes of an intent that nobody has paid in time. */
+export function expire(intent: PaymentIntent, now: Date, settings: Settings): Transition {
+  if (!isPayable(intent)) return refused('not-cancelable');
+  const status = settings.expiredIntent === 'stays-created' ? 'Created' : 'Canceled';
+  return changed(intent, now, { status, isExpired: true, challenges: {} });
+}
+
+const londonDays = new Intl.DateTimeFormat('en-CA', { timeZone: 'Europe/London', dateStyle: 'short' });
+
+function londonDay(date: Date): string {
+  return londonDays.format(date);
+}
+
+function movement(kind: Movement['kind'], at: Date, amount: number, { card }: Attempt): Movement {
+  return { kind, at, amount, maskedNumber: card.maskedNumber, scheme: card.scheme };
+}
+
+function changed(intent: PaymentIntent, now: Date, change: Partial<PaymentIntent>): Transition {
+  return { kind: 'done', intent: { ...intent, ...change, updatedAt: now } };
+}
+
+function refused(reason: RefusalReason): Transition {
+  return { kind: 'refused', reason };
+}
