@@ -153,8 +153,12 @@ test.each([
   ['expiryDate', '13/29', 'Expiry date must be a month and a year, like 12/29'],
   ['expiryDate', '10/26', 'Expiry date must be in the future'],
   ['securityCode', '', 'Enter the security code'],
-  ['securityCode', '12', 'Security code must be 3 or 4 digits'],
+  ['securityCode', '12', 'Security code must be 3 digits'],
+  ['securityCode', '0200', 'Security code must be 3 digits'],
+  ['securityCode', '٠٢٠', 'Security code must be 3 digits'],
   ['nameOnCard', '   ', 'Enter the name on the card'],
+  ['nameOnCard', 'A\u0000B', 'Name on card must be letters and signs only'],
+  ['nameOnCard', 'x'.repeat(101), 'Name on card must be 100 characters or fewer'],
 ])('a form with %s %j is returned with what is wrong', async (field, value, message) => {
   const clock = createStoppedClock();
   const simulator = await startSimulator({ clock });
@@ -257,7 +261,6 @@ test('whatever the shop or the shopper writes is escaped on every page', async (
     await openPage(simulator, `/checkout/${id}`),
     await submitForm(simulator, `/checkout/${id}`, { cardNumber: evil, expiryDate: evil, nameOnCard: evil }),
     await submitForm(simulator, `/checkout/${id}`, { ...cards.decline, nameOnCard: evil }),
-    await openPage(simulator, '/'),
   ];
   for (const { html } of pages) {
     expect(html).not.toContain('<img');
@@ -274,20 +277,55 @@ test('the query of a page does not reach its template’s options', async () => 
   expect(withoutKey(tried.html)).toBe(withoutKey(plain.html));
 });
 
-test('the front page lists the test cards, the latest intents and deliveries', async () => {
+test('the page lists the three cards of today, and the two of 2022 as such', async () => {
   const simulator = await startSimulator();
   const { id } = await createIntent(simulator);
-  const { status, html } = await openPage(simulator, '/');
-  expect(status).toBe(200);
-  for (const text of [
-    '5200 0000 0000 1005',
-    '5200 0000 0000 1096',
-    '4456 5300 0000 1013',
-    id,
-    'ORD-1001',
-    '£12.34',
-  ])
-    expect(html).toContain(text);
+  const [now = '', then = ''] =
+    (await openPage(simulator, `/checkout/${id}`)).html
+      .split('Documented now')[1]
+      ?.split('Documented in 2022') ?? [];
+  for (const number of ['5200 0000 0000 1005', '5200 0000 0000 1096', '4456 5300 0000 1013'])
+    expect(now).toContain(`${number}</code>`);
+  for (const number of ['5200 0000 0000 0056', '4456 5300 0000 1096'])
+    expect(then).toContain(`${number}</code>`);
+  expect(then).toContain('here any that is to come is good');
+});
+
+test.each([
+  ['5200 0000 0000 0056', '341', /^\/checkout\/pi_sandbox_[\w-]+$/],
+  ['4456 5300 0000 1096', '020', /\/challenge\/ch_/],
+])('the card %s of 2022 is good with any expiry that is to come', async (cardNumber, securityCode, place) => {
+  const simulator = await startSimulator({ clock: createStoppedClock() });
+  const { id } = await createIntent(simulator);
+  const card = { ...cards.success, cardNumber, securityCode };
+  const past = await submitForm(simulator, `/checkout/${id}`, { ...card, expiryDate: '12/24' });
+  expect(past.html).toContain('Expiry date must be in the future');
+  const wrongCode = await submitForm(simulator, `/checkout/${id}`, { ...card, securityCode: '999' });
+  expect(wrongCode.status).toBe(402);
+  const paid = await submitForm(simulator, `/checkout/${id}`, { ...card, expiryDate: '11/26' });
+  expect(paid.status).toBe(303);
+  expect(paid.location).toMatch(place);
+});
+
+test.each([
+  ['123', 400, 'Security code must be 4 digits'],
+  ['1234', 402, 'The simulator knows its test cards only'],
+])('American Express has a code of four digits: %s', async (securityCode, status, text) => {
+  const simulator = await startSimulator();
+  const { id } = await createIntent(simulator);
+  const card = { ...cards.success, cardNumber: '3782 822463 10005', securityCode };
+  const page = await submitForm(simulator, `/checkout/${id}`, card);
+  expect(page.status).toBe(status);
+  expect(page.html).toContain(text);
+});
+
+test('whoever comes back after a decline finds the name on the card, and nothing else of it', async () => {
+  const simulator = await startSimulator();
+  const { id } = await createIntent(simulator);
+  await submitForm(simulator, `/checkout/${id}`, { ...cards.decline, nameOnCard: 'Ada Lovelace' });
+  const { html } = await openPage(simulator, `/checkout/${id}`);
+  expect(html).toMatch(/name="nameOnCard"[^>]*value="Ada Lovelace"/);
+  expect(html).toMatch(/name="cardNumber"[^>]*value=""/);
 });
 
 function eventTypes(intent: { paymentEvents: { eventType: string }[] }): string[] {

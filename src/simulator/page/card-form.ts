@@ -1,28 +1,39 @@
-import { type Card, type CardExpiry, passesLuhn } from '../state/cards.ts';
+import { type Card, type CardExpiry, cardScheme, isExpired, passesLuhn } from '../state/cards.ts';
+import { type FormFault, type FormField, hasControlCharacters, readField, type Typed } from './form-field.ts';
 
-export const cardFields = ['cardNumber', 'expiryDate', 'securityCode', 'nameOnCard'] as const;
-export type CardField = (typeof cardFields)[number];
+export const cardFields = Object.freeze([
+  { id: 'cardNumber', label: 'Card number', autocomplete: 'cc-number', inputmode: 'numeric' },
+  {
+    id: 'expiryDate',
+    label: 'Expiry date',
+    hint: 'Month and year, like 12/29',
+    autocomplete: 'cc-exp',
+    inputmode: 'numeric',
+  },
+  {
+    id: 'securityCode',
+    label: 'Security code',
+    hint: '3 digits on the back, or 4 on the front of American Express',
+    autocomplete: 'cc-csc',
+    inputmode: 'numeric',
+  },
+  { id: 'nameOnCard', label: 'Name on card', autocomplete: 'cc-name' },
+] as const satisfies FormField[]);
+type CardField = (typeof cardFields)[number]['id'];
 
-export type CardFault = { readonly field: CardField; readonly message: string };
-/** What goes back into the form: everything but the security code. */
-export type TypedCard = {
-  readonly cardNumber: string;
-  readonly expiryDate: string;
-  readonly nameOnCard: string;
+/** `card` is null where there is any fault. */
+export type ParsedCardForm = {
+  readonly card: Card | null;
+  readonly faults: readonly FormFault[];
+  readonly typed: Typed;
 };
-
-export type ParsedCardForm =
-  | { kind: 'valid'; card: Card; typed: TypedCard }
-  | { kind: 'invalid'; faults: readonly CardFault[]; typed: TypedCard };
-
-export const nothingTyped: TypedCard = { cardNumber: '', expiryDate: '', nameOnCard: '' };
 
 /** Reads the card form the way a person fills it in: spaces and dashes in the number, `12/29`, `12 / 2029` or `1229`. */
 export function parseCardForm(form: unknown, now: Date): ParsedCardForm {
   const typed = {
-    cardNumber: readField(form, 'cardNumber'),
-    expiryDate: readField(form, 'expiryDate'),
-    nameOnCard: readField(form, 'nameOnCard'),
+    cardNumber: readField(form, 'cardNumber').slice(0, 200),
+    expiryDate: readField(form, 'expiryDate').slice(0, 200),
+    nameOnCard: readField(form, 'nameOnCard').slice(0, 200),
   };
   const number = typed.cardNumber.replace(/[\s-]/g, '');
   const expiry = parseExpiry(typed.expiryDate);
@@ -30,21 +41,15 @@ export function parseCardForm(form: unknown, now: Date): ParsedCardForm {
   const messages: Record<CardField, string | null> = {
     cardNumber: cardNumberFault(number),
     expiryDate: expiryFault(typed.expiryDate, expiry, now),
-    securityCode: securityCodeFault(securityCode),
+    securityCode: securityCodeFault(securityCode, number),
     nameOnCard: nameFault(typed.nameOnCard),
   };
-  const faults = cardFields.flatMap((field) => {
-    const message = messages[field];
-    return message === null ? [] : [{ field, message }];
+  const faults = cardFields.flatMap(({ id }) => {
+    const message = messages[id];
+    return message === null ? [] : [{ field: id, message }];
   });
-  if (expiry === null || faults.length > 0) return { kind: 'invalid', faults, typed };
-  return { kind: 'valid', card: { number, expiry, securityCode, name: typed.nameOnCard }, typed };
-}
-
-function readField(form: unknown, field: CardField): string {
-  const value = typeof form === 'object' && form !== null ? Reflect.get(form, field) : undefined;
-  // Longer than any card needs; keeps a page that repeats it short.
-  return typeof value === 'string' ? value.trim().slice(0, 200) : '';
+  if (expiry === null || faults.length > 0) return { card: null, faults, typed };
+  return { card: { number, expiry, securityCode, name: typed.nameOnCard }, faults, typed };
 }
 
 function cardNumberFault(number: string): string | null {
@@ -64,17 +69,18 @@ function parseExpiry(typed: string): CardExpiry | null {
 function expiryFault(typed: string, expiry: CardExpiry | null, now: Date): string | null {
   if (typed === '') return 'Enter the expiry date';
   if (expiry === null) return 'Expiry date must be a month and a year, like 12/29';
-  // A card is good to the end of its month.
-  const isPast = Date.UTC(expiry.year, expiry.month, 1) <= now.getTime();
-  return isPast ? 'Expiry date must be in the future' : null;
+  return isExpired(expiry, now) ? 'Expiry date must be in the future' : null;
 }
 
-function securityCodeFault(code: string): string | null {
+/** American Express has a code of its own length. */
+function securityCodeFault(code: string, cardNumber: string): string | null {
   if (code === '') return 'Enter the security code';
-  return /^\d{3,4}$/.test(code) ? null : 'Security code must be 3 or 4 digits';
+  const length = cardScheme(cardNumber) === 'AMEX' ? 4 : 3;
+  return /^\d+$/.test(code) && code.length === length ? null : `Security code must be ${length} digits`;
 }
 
 function nameFault(name: string): string | null {
   if (name === '') return 'Enter the name on the card';
+  if (hasControlCharacters(name) || /[\r\n]/.test(name)) return 'Name on card must be letters and signs only';
   return name.length <= 100 ? null : 'Name on card must be 100 characters or fewer';
 }

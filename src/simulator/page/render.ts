@@ -8,17 +8,45 @@ const templates = new Map<string, TemplateFunction>();
 
 const cardsShown = testCards.map((card) => ({
   number: groupDigits(card.number),
-  expiry: formatExpiry(card.expiry),
+  expiry: card.expiry === null ? 'any to come' : formatExpiry(card.expiry),
+  hasAnyExpiry: card.expiry === null,
   securityCode: card.securityCode,
   says: card.says,
+  documentedIn: card.documentedIn,
 }));
 
-export type PageName = 'home' | 'pay' | 'challenge' | 'notice';
+const cardGroups = [
+  {
+    heading: 'Documented now',
+    note: null,
+    cards: cardsShown.filter(({ documentedIn }) => documentedIn === 2026),
+  },
+  {
+    heading: 'Documented in 2022',
+    note: 'Their expiry was 12/24, which is past: here any that is to come is good.',
+    cards: cardsShown.filter(({ documentedIn }) => documentedIn === 2022),
+  },
+];
+
+export type ControlPageName =
+  | 'control-overview'
+  | 'control-settings'
+  | 'control-faults'
+  | 'control-clock'
+  | 'control-records';
+export type PageName = ControlPageName | 'pay' | 'challenge' | 'notice';
 
 /** A whole page: the named view inside the layout. Options never come from the data. */
 export function renderPage(name: PageName, page: { title: string } & Record<string, unknown>): string {
   const body = template(name)(page);
-  return template('_layout')({ title: page.title, body, testCards: cardsShown });
+  const layout = name.startsWith('control-') ? '_control-layout' : '_layout';
+  return template(layout)({
+    title: page.title,
+    body,
+    testCards: cardsShown,
+    // Only where a card is typed.
+    cardGroups: name === 'pay' ? cardGroups : null,
+  });
 }
 
 function template(name: string): TemplateFunction {
