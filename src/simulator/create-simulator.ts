@@ -7,7 +7,7 @@ import type { Faults } from './faults.ts';
 import { openWorld, type WorldOptions } from './open-world.ts';
 import type { Settings } from './settings.ts';
 import type { Clock } from './state/clock.ts';
-import type { Delivery } from './state/delivery.ts';
+import type { Delivery, DeliveryAttempt } from './state/delivery.ts';
 import { balanceCards, type CardBalance, listMovements } from './state/ledger.ts';
 import type { PaymentIntent } from './state/payment-intent.ts';
 
@@ -20,27 +20,45 @@ export type SimulatorOptions = WorldOptions & {
   readonly log?: Logger;
 };
 
+/** What a test, or whoever started it, reads and turns; the control interface under `/simulator` has the same by HTTP. */
 export type Simulator = {
   /** `http://127.0.0.1:4000`: the API, and unless `publicUrl` says otherwise the hosted page. No trailing slash. */
   readonly url: string;
   readonly publicUrl: string;
+  /** `clock.advance(ms)` does what falls due on the way before it returns; webhooks are then on their way. */
   readonly clock: Clock;
+  /** `faults.add({ kind: 'drop', times: 1 })` switches one on, `faults.reset(seed)` all off. */
   readonly faults: Faults;
   settings(): Settings;
+  /** Holds from the next call on; the other settings stay. */
   changeSettings(change: Partial<Settings>): void;
+  /** Forgets everything but settings, faults and time, so that the next test finds nothing. */
+  reset(): void;
   /** Newest first, as they are now. */
   paymentIntents(): PaymentIntent[];
   /** Newest first, each with its attempts. */
   deliveries(): Delivery[];
-  /** Newest first. */
+  /** Sends an event now, whatever became of it; null where there is none with that id. */
+  redeliver(eventId: string): Promise<DeliveryAttempt | null>;
+  /** The latest thousand, newest first. */
   apiCalls(): readonly ApiCall[];
-  /** What every card was charged and refunded. */
+  /** What every card was charged and refunded, a row a card and currency: the truth to compare a shop with. */
   ledger(): CardBalance[];
-  /** Stops listening, and drops what was still to be delivered. */
+  /** Stops listening. What was still to be delivered waits in the state file, and is dropped where there is none. */
   close(): Promise<void>;
 };
 
-/** A pretend Dojo on a real port: API, hosted page and signed webhooks. Rejects when it cannot listen. */
+/**
+ * A pretend Dojo on a real port: API, hosted page, signed webhooks and control page. In a test:
+ *
+ *     const dojo = await createSimulator({ clock: createClock({ startAt, isStopped: true }) });
+ *     // Point the client at dojo.url with any sk_sandbox_ key, subscribe with POST /webhooks, pay on the page.
+ *     dojo.clock.advance(30 * 24 * 3600 * 1000);
+ *     expect(dojo.ledger()).toEqual([]);
+ *     await dojo.close();
+ *
+ * Rejects when it cannot listen, and with StateFileError when it cannot use its state file.
+ */
 export async function createSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
   const log = options.log ?? pino({ level: 'silent' });
   const host = options.host ?? '127.0.0.1';
@@ -64,8 +82,10 @@ export async function createSimulator(options: SimulatorOptions = {}): Promise<S
     faults: world.faults,
     settings: world.settings,
     changeSettings: world.changeSettings,
+    reset: world.clear,
     paymentIntents: () => world.intents.list(),
     deliveries: () => world.deliveries.list(),
+    redeliver: world.deliveries.redeliver,
     apiCalls: () => world.calls.list(),
     ledger: () => balanceCards(listMovements(world.intents.list().toReversed())),
     async close() {

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { createDojoClient } from '../dojo/client.ts';
 import { statusUpdatedEvent } from '../dojo/webhook.ts';
 import { createSimulator, type Simulator } from './create-simulator.ts';
-import { configFaultCode, findFault, readPort } from './environment.ts';
+import { configFaultCode, findFaults, readPort } from './environment.ts';
 
 /** Shop and pretend Dojo on one command: two processes, a subscription between them, and no account, key or network. */
 const apiKey = 'sk_sandbox_demo';
@@ -14,9 +14,10 @@ await main(process.env);
 async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const shopPort = env.PORT || '3000';
   const simulatorPort = env.SIMULATOR_PORT || '4000';
-  const fault = findFault(env) ?? findPortFault(shopPort, simulatorPort);
-  if (fault !== null) {
-    process.stderr.write(`${fault}\n`);
+  const portFault = findPortFault(shopPort, simulatorPort);
+  const faults = [...findFaults(env), ...(portFault === null ? [] : [portFault])];
+  if (faults.length > 0) {
+    process.stderr.write(`${faults.join('\n')}\n`);
     process.exitCode = configFaultCode;
     return;
   }
@@ -105,7 +106,7 @@ function startShop(env: NodeJS.ProcessEnv): ChildProcess {
 function welcome(shopUrl: string, simulator: Simulator): string {
   return `
   The shop          ${shopUrl}
-  The pretend Dojo  ${simulator.publicUrl}
+  The pretend Dojo  ${simulator.publicUrl}   its control page: payments, webhooks, faults, clock, settings
 
   Test cards        5200 0000 0000 1005   12/29   020   pays
                     5200 0000 0000 1096   12/29   020   asks "Confirm it is you", then pays

@@ -3,15 +3,22 @@ export const configFaultCode = 78;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Why the simulator must not run here, with the mend; null where it may. */
-export function findFault(env: Environment): string | null {
+/** Why the simulator must not run here, each with the mend; none where it may. */
+export function findFaults(env: Environment): string[] {
+  const faults: string[] = [];
   if (env.NODE_ENV === 'production')
-    return 'NODE_ENV=production: the simulator takes no money and must not stand in for Dojo in production.';
-  if (env.DOJO_API_KEY?.startsWith('sk_prod_'))
-    return 'DOJO_API_KEY is a live key (sk_prod_): use a key that begins with sk_sandbox_.';
+    faults.push(
+      'NODE_ENV=production: the simulator takes no money and must not stand in for Dojo in production.',
+    );
+  if (isLiveKey(env.DOJO_API_KEY ?? ''))
+    faults.push('DOJO_API_KEY is a live key (sk_prod_): use a key that begins with sk_sandbox_.');
   if (readPort(env.SIMULATOR_PORT || '4000') === null)
-    return 'SIMULATOR_PORT must be a port number, 0 to 65535.';
-  return null;
+    faults.push('SIMULATOR_PORT must be a port number, 0 to 65535.');
+  return faults;
+}
+
+export function isLiveKey(key: string): boolean {
+  return /^\s*sk_prod_/i.test(key);
 }
 
 /** Null where the text is no port. */

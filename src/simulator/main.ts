@@ -1,29 +1,57 @@
 import { type Logger, pino } from 'pino';
+import { isLoopback } from './control/guard.ts';
 import { createSimulator } from './create-simulator.ts';
-import { configFaultCode, findFault, readPort } from './environment.ts';
+import { configFaultCode } from './environment.ts';
+import { help, parseOptions, type RunOptions } from './options.ts';
+import { StateFileError } from './state/state-file.ts';
 
-await main(process.env);
+/** By the code of the error. */
+const listenFaults: Readonly<Record<string, (at: { port: number; host: string }) => string>> = {
+  EADDRINUSE: ({ port }) =>
+    `Port ${port} is in use: end what listens there, or choose another with --port or SIMULATOR_PORT.`,
+  EACCES: ({ port }) => `Port ${port} may not be used: choose one above 1023 with --port or SIMULATOR_PORT.`,
+  EADDRNOTAVAIL: ({ host }) => `--host ${host} is no address of this machine.`,
+  ENOTFOUND: ({ host }) => `--host ${host} is no address of this machine.`,
+};
 
-async function main(env: NodeJS.ProcessEnv): Promise<void> {
-  const fault = findFault(env);
-  if (fault !== null) return stop(fault, configFaultCode);
-  const port = readPort(env.SIMULATOR_PORT || '4000') ?? 4000;
+await main(process.argv.slice(2), process.env);
+
+async function main(args: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+  const parsed = parseOptions(args, env);
+  if (parsed.kind === 'help') process.stdout.write(help);
+  else if (parsed.kind === 'faults') stop(parsed.faults.join('\n'), configFaultCode);
+  else await run(parsed.options);
+}
+
+async function run(options: RunOptions): Promise<void> {
+  const { port, host } = options;
   const log = createLog();
   try {
-    const simulator = await createSimulator({
-      port,
-      log,
-      ...(port !== 0 && { publicUrl: `http://localhost:${port}` }),
-    });
-    log.info(`Pretend Pay simulator on ${simulator.publicUrl} (no money moves; any sk_sandbox_ key will do)`);
+    const simulator = await createSimulator({ ...options, ...defaultPublicUrl(options), log });
+    const keys =
+      options.apiKeys === undefined ? 'any sk_sandbox_ key will do' : 'the given keys alone are good';
+    log.info(`Pretend Pay simulator on ${simulator.publicUrl} (no money moves; ${keys}; control page on /)`);
+    if (!isLoopback(host))
+      log.warn(`--host ${host} is no loopback address: whoever reaches it can use and control the simulator`);
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       process.once(signal, () => void simulator.close());
     }
   } catch (error) {
-    const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
-    if (!isTaken) throw error;
-    stop(`Port ${port} is in use: end what listens there, or set SIMULATOR_PORT to another port.`, 1);
+    if (error instanceof StateFileError)
+      return stop(`--state: ${error.message}`, error.kind === 'in-use' ? 1 : configFaultCode);
+    const code = error instanceof Error && 'code' in error ? error.code : null;
+    const mend = typeof code === 'string' ? listenFaults[code] : undefined;
+    if (mend === undefined) throw error;
+    stop(mend({ port, host }), 1);
   }
+}
+
+/** Shoppers know this machine as localhost, unless it listens on one address that localhost is not. */
+function defaultPublicUrl({ publicUrl, host, port }: RunOptions): { publicUrl?: string } {
+  const isLocalhost = ['127.0.0.1', 'localhost', '0.0.0.0', '::'].includes(host);
+  return publicUrl === undefined && isLocalhost && port !== 0
+    ? { publicUrl: `http://localhost:${port}` }
+    : {};
 }
 
 function createLog(): Logger {

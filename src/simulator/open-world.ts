@@ -6,23 +6,28 @@ import { createIds, type RandomBytes } from './ids.ts';
 import type { Parts } from './parts.ts';
 import { defaultSettings, type Settings, settingsChangeSchema } from './settings.ts';
 import { findAnnouncement } from './state/announcement.ts';
-import { type Clock, createClock } from './state/clock.ts';
+import { type Clock, type ClockState, createClock } from './state/clock.ts';
 import { createCustomerStore } from './state/customer-store.ts';
-import { createDeliveries } from './state/delivery.ts';
+import { createDeliveries } from './state/deliveries.ts';
+import { instantSchema } from './state/instant.ts';
 import { createPaymentIntentStore } from './state/payment-intent-store.ts';
-import { noStateFile, openStateFile } from './state/state-file.ts';
+import { noStateFile, openStateFile, type StateFile, StateFileError } from './state/state-file.ts';
 import { createSubscriptionStore } from './state/subscription-store.ts';
 
 export type WorldOptions = {
-  /** The machine's time where it is missing. */
+  /** A clock of the caller's own, which no state file keeps. The machine's time, or what the state file has, where it is missing. */
   readonly clock?: Clock;
+  /** Where the clock begins, in place of what the state file has. */
+  readonly startAt?: Date;
+  /** Whether the clock stands still until somebody moves it. */
+  readonly isClockStopped?: boolean;
   readonly randomBytes?: RandomBytes;
-  /** What the chances of faults begin with. */
+  /** What the chances of faults begin with; 1, or what the state file has, where it is missing. */
   readonly seed?: number;
   readonly settings?: Partial<Settings>;
   /** The only API keys that are good; any `sk_sandbox_` key where it is missing. */
   readonly apiKeys?: readonly string[];
-  /** A file that the state is kept in; it ends with the process where it is missing. */
+  /** A file that the state is kept in, and that is made where there is none; it ends with the process where it is missing. */
   readonly stateFile?: string;
   /** The waits between the tries to deliver a webhook, in place of the setting; one try more than there are waits. */
   readonly retryDelaysMs?: readonly number[];
@@ -30,17 +35,26 @@ export type WorldOptions = {
   readonly deliveryTimeoutMs?: number;
 };
 
-export type World = Omit<Parts, 'publicUrl'> & {
-  /** Forgets everything but settings, faults and time. */
-  clear(): void;
-  close(): Promise<void>;
-};
+export type World = Omit<Parts, 'publicUrl'> & { close(): Promise<void> };
 
-/** Everything that the pretend Dojo knows, from its state file where it has one. */
+/** Everything that the pretend Dojo knows, from its state file where it has one. Throws StateFileError. */
 export function openWorld(options: WorldOptions, log: Logger): World {
-  const file = options.stateFile === undefined ? noStateFile : openStateFile(options.stateFile);
+  const { stateFile } = options;
+  if (stateFile === undefined) return createWorld(options, noStateFile, log);
+  const file = openStateFile(stateFile);
+  try {
+    return createWorld(options, file, log);
+  } catch (error) {
+    file.close();
+    if (!(error instanceof z.ZodError || error instanceof SyntaxError)) throw error;
+    const message = `${stateFile} has a record that this simulator can not read: name another, or a new one.`;
+    throw new StateFileError('other-version', message, error);
+  }
+}
+
+function createWorld(options: WorldOptions, file: StateFile, log: Logger): World {
   const kept = controlSchema.parse(file.load('control')[0] ?? {});
-  const clock = options.clock ?? createClock();
+  const clock = options.clock ?? openClock(options, kept.clock, () => keepControl());
   const ids = createIds(options.randomBytes);
   const calls = createApiCalls();
   let current: Settings = { ...defaultSettings, ...kept.settings, ...options.settings };
@@ -51,6 +65,7 @@ export function openWorld(options: WorldOptions, log: Logger): World {
       settings: current,
       faults: faults.list(),
       seed: faults.seed(),
+      ...(options.clock === undefined && { clock: z.encode(clockStateSchema, clock.state()) }),
     }));
   const faults = createFaults({
     seed: options.seed ?? kept.seed ?? 1,
@@ -81,6 +96,7 @@ export function openWorld(options: WorldOptions, log: Logger): World {
     },
   });
   const { apiKeys } = options;
+  keepControl();
 
   return {
     intents,
@@ -101,7 +117,6 @@ export function openWorld(options: WorldOptions, log: Logger): World {
     clear() {
       for (const part of [intents, customers, subscriptions, deliveries, calls]) part.clear();
       file.clear();
-      keepControl();
     },
     async close() {
       await deliveries.close();
@@ -111,8 +126,23 @@ export function openWorld(options: WorldOptions, log: Logger): World {
   };
 }
 
+const clockStateSchema = z.object({ offsetMs: z.int(), stoppedAt: instantSchema.nullable() });
+
 const controlSchema = z.object({
   settings: settingsChangeSchema.optional(),
   faults: z.array(activeFaultSchema).optional(),
   seed: z.int().optional(),
+  clock: clockStateSchema.optional(),
 });
+
+/** A clock that goes on where it was: by its distance from the machine's time, or standing where it stood. */
+function openClock(options: WorldOptions, kept: ClockState | undefined, onChange: () => void): Clock {
+  const stoppedAt = kept?.stoppedAt ?? null;
+  const startAt = options.startAt ?? stoppedAt;
+  return createClock({
+    isStopped: options.isClockStopped ?? stoppedAt !== null,
+    offsetMs: kept?.offsetMs ?? 0,
+    ...(startAt !== null && { startAt }),
+    onChange,
+  });
+}

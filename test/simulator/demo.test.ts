@@ -32,7 +32,9 @@ test('the demo says where everything is, sells for real, ends cleanly, and still
   await demo.said(/Ctrl-C ends both/);
   const shop = `http://localhost:${ports.PORT}`;
   expect(demo.output()).toContain(shop);
-  expect(demo.output()).toContain(`http://localhost:${ports.SIMULATOR_PORT}`);
+  expect(demo.output()).toMatch(new RegExp(`http://localhost:${ports.SIMULATOR_PORT} +its control page`));
+  const control = await fetch(`http://localhost:${ports.SIMULATOR_PORT}/`);
+  expect(await control.text()).toContain('/simulator/faults');
   expect(demo.output()).toContain('5200 0000 0000 1005');
 
   const sku = /name="sku" value="([^"]+)"/.exec(await (await fetch(shop)).text())?.[1];

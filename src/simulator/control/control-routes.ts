@@ -1,57 +1,69 @@
 import { fileURLToPath } from 'node:url';
 import { Router } from 'express';
-import { formatMoney } from '../money.ts';
 import { sendPage } from '../page/page-response.ts';
 import type { Parts } from '../parts.ts';
-import type { Delivery } from '../state/delivery.ts';
-import { formatInstant } from '../state/instant.ts';
+import { defaultSettings, settingNames } from '../settings.ts';
+import { formatExpiry, groupDigits, testCards } from '../state/cards.ts';
+import { createClockRouter } from './clock-routes.ts';
+import { noticeOf, readInput } from './exchange.ts';
+import { createFaultsRouter } from './faults-routes.ts';
+import { onlyThisMachine } from './guard.ts';
+import { balanceRecord, callRecord, deliveryRecord, intentRecord, showTime } from './records.ts';
+import { createRecordsRouter, readLedger } from './records-routes.ts';
+import { createSettingsRouter } from './settings-routes.ts';
 
-const styleSheet = fileURLToPath(new URL('../../../public/simulator.css', import.meta.url));
-const shownRows = 20;
+const files = ['simulator.css', 'simulator-control.css'] as const;
+const shownRows = 5;
 
-/** The simulator's own page, and what its pages load. */
-export function createHomeRouter({ intents, deliveries }: Parts): Router {
+/**
+ * What is the simulator's own and none of Dojo's: the control page on `/`, the control interface under `/simulator`, and
+ * what all pages load. The interface speaks JSON to programs, and with the same addresses pages and forms to browsers.
+ */
+export function createControlRouter(parts: Parts): Router {
   const router = Router();
+  const guard = onlyThisMachine(parts.publicUrl);
 
-  router.get('/', (_request, response) => {
-    sendPage(response, {
-      name: 'home',
-      page: {
-        title: 'Pretend Pay simulator',
-        intents: intents.list({ limit: shownRows }).map((intent) => ({
-          id: intent.id,
-          reference: intent.request.reference,
-          amount: formatMoney(intent.total),
-          status: intent.status,
-        })),
-        deliveries: deliveries.list({ limit: shownRows }).map(presentDelivery),
-      },
-    });
-  });
-  router.get('/simulator.css', (_request, response) => {
-    response.sendFile(styleSheet);
-  });
+  for (const file of files) {
+    const path = fileURLToPath(new URL(`../../../public/${file}`, import.meta.url));
+    router.get(`/${file}`, (_request, response) => response.sendFile(path));
+  }
   router.get('/favicon.ico', (_request, response) => {
     response.status(204).end();
   });
+  router.get('/', guard, (request, response) => {
+    sendPage(response, {
+      name: 'control-overview',
+      page: { title: 'Overview', notice: noticeOf(request), ...readOverview(parts) },
+    });
+  });
+  router.use('/simulator', guard, readInput());
+  router.use('/simulator/settings', createSettingsRouter(parts));
+  router.use('/simulator/faults', createFaultsRouter(parts));
+  router.use('/simulator/clock', createClockRouter(parts));
+  router.use('/simulator', createRecordsRouter(parts));
   return router;
 }
 
-const stateNames = {
-  pending: 'waiting',
-  delivered: 'delivered',
-  'given-up': 'given up',
-} satisfies Record<Delivery['state'], string>;
-
-function presentDelivery(delivery: Delivery) {
-  const last = delivery.attempts.at(-1);
+function readOverview(parts: Parts) {
+  const { intents, deliveries, calls, clock, faults, settings } = parts;
+  const limit = shownRows;
+  const changed = settingNames.filter((name) => settings()[name] !== defaultSettings[name]);
   return {
-    id: delivery.id,
-    event: delivery.event,
-    paymentIntentId: delivery.paymentIntentId,
-    createdAt: formatInstant(delivery.createdAt),
-    state: stateNames[delivery.state],
-    attempts: delivery.attempts.length,
-    lastAnswer: last === undefined ? 'none yet' : String(last.status ?? last.error),
+    from: 'overview',
+    apiUrl: parts.publicUrl(),
+    now: showTime(clock.now()),
+    isStopped: clock.isStopped(),
+    faultsOn: faults.list().length,
+    settingsChanged: changed.length,
+    intents: intents.list({ limit }).map(intentRecord),
+    deliveries: deliveries.list({ limit }).map(deliveryRecord),
+    calls: calls.list({ limit }).map(callRecord),
+    balances: readLedger(parts).balances.map(balanceRecord),
+    testCards: testCards.map((card) => ({
+      number: groupDigits(card.number),
+      expiry: card.expiry === null ? 'any' : formatExpiry(card.expiry),
+      securityCode: card.securityCode,
+      says: card.says,
+    })),
   };
 }

@@ -6,6 +6,14 @@ export const instantSchema = z.codec(z.iso.datetime(), z.date(), {
   encode: (date) => date.toISOString(),
 });
 
+const typedInstant = z.union([z.iso.datetime({ offset: true }), z.iso.date()]);
+
+/** What a person writes: ISO 8601 with its zone, or a day, which begins at midnight UTC. Null where it is neither. */
+export function parseInstant(text: string): Date | null {
+  const parsed = typedInstant.safeParse(text);
+  return parsed.success ? new Date(parsed.data) : null;
+}
+
 /** ISO 8601 in UTC with seven fractional digits, the way Dojo writes most dates. */
 export function formatInstant(date: Date): string {
   return date.toISOString().replace('Z', '0000Z');

@@ -1,3 +1,4 @@
+import { closeSync, openSync, readSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 
 export type RecordKind = 'intent' | 'subscription' | 'delivery' | 'customer' | 'control';
@@ -9,30 +10,123 @@ export type StateFile = {
   /** Asks for the record only where it is really kept. */
   keep(kind: RecordKind, id: string, encode: () => unknown): void;
   drop(kind: RecordKind, id: string): void;
+  /** What is kept and dropped on the way is there as a whole after a crash, or not at all. */
+  together(change: () => void): void;
+  /** Drops everything but the records of kind `control`. */
   clear(): void;
   close(): void;
 };
 
-/** Opens or makes the file. Throws where it is no such file. */
+/** A state file that can not be used, said in one line that names it. `in-use` may pass; the others do not. */
+export class StateFileError extends Error {
+  readonly kind: 'in-use' | 'other-kind' | 'other-version' | 'unusable';
+
+  constructor(kind: StateFileError['kind'], message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = 'StateFileError';
+    this.kind = kind;
+  }
+}
+
+/** Marks the file as the simulator's: `Pdoj`, where SQLite has room for it (sqlite.org/fileformat.html). */
+const applicationId = 0x50_64_6f_6a;
+/** Of the shape of the records. A file of another version is refused. */
+const version = 1;
+
+/** Opens or makes the file. Throws StateFileError where it is another's, and leaves it as it is. */
 export function openStateFile(path: string): StateFile {
-  const database = new DatabaseSync(path, { timeout: 1_000 });
-  // Pretend money: a power cut may cost the last moments, a crash of the process costs nothing.
-  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
-  database.exec(
-    'CREATE TABLE IF NOT EXISTS records (number INTEGER PRIMARY KEY, kind TEXT, id TEXT, record TEXT, UNIQUE (kind, id)) STRICT',
-  );
+  const isNew = checkHeader(path);
+  const database = openDatabase(path, isNew);
   const select = database.prepare('SELECT record FROM records WHERE kind = ? ORDER BY number');
   const upsert = database.prepare(
     'INSERT INTO records (kind, id, record) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET record = excluded.record',
   );
   const remove = database.prepare('DELETE FROM records WHERE kind = ? AND id = ?');
+  let depth = 0;
   return {
     load: (kind) => select.all(kind).map(({ record }) => JSON.parse(String(record)) as unknown),
     keep: (kind, id, encode) => void upsert.run(kind, id, JSON.stringify(encode())),
     drop: (kind, id) => void remove.run(kind, id),
-    clear: () => database.exec('DELETE FROM records'),
+    together(change) {
+      if (depth === 0) database.exec('BEGIN');
+      depth += 1;
+      try {
+        change();
+      } finally {
+        depth -= 1;
+        // Also after an error: memory has what was changed before it, and the file is to be like memory.
+        if (depth === 0) database.exec('COMMIT');
+      }
+    },
+    clear: () => database.exec("DELETE FROM records WHERE kind <> 'control'"),
     close: () => database.close(),
   };
+}
+
+function openDatabase(path: string, isNew: boolean): DatabaseSync {
+  let database: DatabaseSync | null = null;
+  try {
+    database = new DatabaseSync(path, { timeout: 1_000 });
+    // Two simulators would each believe that they know everything, so one keeps the file to itself until it ends.
+    database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+    if (isNew)
+      database.exec(
+        `CREATE TABLE records (number INTEGER PRIMARY KEY, kind TEXT, id TEXT, record TEXT, UNIQUE (kind, id)) STRICT;
+         PRAGMA application_id = ${applicationId};
+         PRAGMA user_version = ${version}`,
+      );
+    // Pretend money: a power cut may cost the last moments, a crash of the process costs nothing.
+    database.exec('COMMIT; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
+    return database;
+  } catch (error) {
+    database?.close();
+    const { errcode, message } = error as Error & { errcode?: number };
+    if (errcode === 5)
+      throw new StateFileError('in-use', `${path} is the state file of another simulator that runs.`, error);
+    throw new StateFileError('unusable', `${path} can not be used as a state file: ${message}.`, error);
+  }
+}
+
+/** Whether the file is still to be made. Reads the head itself, since SQLite writes into a file that it opens. */
+function checkHeader(path: string): boolean {
+  const head = Buffer.alloc(100);
+  const size = readHead(path, head);
+  if (size === 0) return true;
+  const isDatabase = head.toString('latin1', 0, 16) === 'SQLite format 3\0';
+  if (!isDatabase || head.readUInt32BE(68) !== applicationId)
+    throw new StateFileError(
+      'other-kind',
+      `${path} is no state file of the simulator: name another, or a new one.`,
+    );
+  const found = head.readUInt32BE(60);
+  if (found !== version)
+    throw new StateFileError(
+      'other-version',
+      `${path} has version ${found} of the state file, and this simulator reads version ${version}: name another, or a new one.`,
+    );
+  return false;
+}
+
+function readHead(path: string, head: Buffer): number {
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
+    throw unreadable(path, error);
+  }
+  try {
+    return readSync(file, head, 0, head.length, 0);
+  } catch (error) {
+    throw unreadable(path, error);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function unreadable(path: string, error: unknown): StateFileError {
+  const { code } = error as NodeJS.ErrnoException;
+  return new StateFileError('unusable', `${path} can not be read as a state file (${code}).`, error);
 }
 
 /** State that ends with the process. */
@@ -40,6 +134,7 @@ export const noStateFile: StateFile = Object.freeze({
   load: () => [],
   keep: () => undefined,
   drop: () => undefined,
+  together: (change: () => void) => change(),
   clear: () => undefined,
   close: () => undefined,
 });

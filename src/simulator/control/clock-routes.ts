@@ -1,0 +1,126 @@
+import { type Request, type Response, Router } from 'express';
+import { z } from 'zod';
+import { parseTimespan } from '../api/create-request.ts';
+import { sendProblem } from '../api/problem.ts';
+import { sendPage } from '../page/page-response.ts';
+import type { Parts } from '../parts.ts';
+import { type Clock, clockRange } from '../state/clock.ts';
+import { parseInstant } from '../state/instant.ts';
+import {
+  describeFaults,
+  type InputFaults,
+  inputOf,
+  noticeOf,
+  sendDone,
+  typedInto,
+  wantsPage,
+} from './exchange.ts';
+
+const page = '/simulator/clock';
+
+const clockChangeSchema = z
+  .strictObject({
+    /** ISO 8601, or `machine` for the machine's own time. */
+    now: z
+      .union([z.literal('machine'), z.string().transform(parseInstant).pipe(z.date())], {
+        error: 'must be a time like 2026-11-22T10:00:00Z, a day like 2026-11-22, or machine',
+      })
+      .optional(),
+    advanceMs: z.int().min(0).optional(),
+    /** Dojo's `dd.hh:MM:ss`. */
+    advance: z
+      .string()
+      .refine((text) => parseTimespan(text) !== null, {
+        error: 'must be dd.hh:MM:ss, like 1.00:00:00 for a day',
+      })
+      .transform((text) => parseTimespan(text) ?? 0)
+      .optional(),
+    isStopped: z.boolean().optional(),
+  })
+  .refine(({ advance, advanceMs }) => advance === undefined || advanceMs === undefined, {
+    path: ['advance'],
+    error: 'must not come together with advanceMs',
+  });
+type ClockChange = z.output<typeof clockChangeSchema>;
+
+const fields = Object.freeze(['now', 'advance', 'advanceMs', 'isStopped']);
+
+/** Where the simulator's time is read and moved. What falls due on the way has happened when the answer comes. */
+export function createClockRouter({ clock }: Parts): Router {
+  const router = Router();
+  const read = () => ({ now: clock.now(), isStopped: clock.isStopped(), offsetMs: clock.state().offsetMs });
+
+  router.get('/', (request, response) => {
+    if (wantsPage(request)) sendClock(request, response);
+    else response.json(read());
+  });
+
+  router.post('/', (request, response) => {
+    const parsed = clockChangeSchema.safeParse(
+      inputOf(request, { advanceMs: 'number', isStopped: 'boolean' }),
+    );
+    const faults = parsed.success ? move(clock, parsed.data) : describeFaults(parsed.error, fields);
+    if (faults === null) sendDone(request, response, { page, says: 'moved', json: read() });
+    else if (wantsPage(request)) sendClock(request, response, faults);
+    else sendProblem(response, { status: 400, errors: faults });
+  });
+
+  function sendClock(request: Request, response: Response, faults: InputFaults = {}): void {
+    const { now, isStopped, offsetMs } = read();
+    const { now: typedNow = '', advance = '' } = typedInto(request);
+    const isWrong = Object.keys(faults).length > 0;
+    sendPage(response, {
+      name: 'control-clock',
+      status: isWrong ? 400 : 200,
+      page: {
+        title: isWrong ? 'Error: Clock' : 'Clock',
+        notice: noticeOf(request),
+        now: now.toISOString(),
+        isStopped,
+        offset: describeOffset(offsetMs),
+        faults: Object.entries(faults).map(([field, texts]) => ({
+          field: field === 'now' || field === 'advance' ? field : 'clock',
+          message: `${labels[field] ?? field} ${texts.join(', ')}`,
+        })),
+        typed: { now: typedNow, advance },
+      },
+    });
+  }
+
+  return router;
+}
+
+const labels: Readonly<Record<string, string>> = {
+  now: 'The time',
+  advance: 'The span',
+  advanceMs: 'advanceMs',
+};
+
+/** Stops first and starts last, so that the time that was asked for is the time that it is. */
+function move(clock: Clock, { now, advance, advanceMs, isStopped }: ClockChange): InputFaults | null {
+  const start = now === undefined ? clock.now().getTime() : now === 'machine' ? Date.now() : now.getTime();
+  const goal = start + (advanceMs ?? (advance ?? 0) * 1000);
+  if (goal < clockRange.earliest.getTime() || goal > clockRange.latest.getTime()) {
+    const [from, to] = [clockRange.earliest, clockRange.latest].map((date) =>
+      date.toISOString().slice(0, 10),
+    );
+    return { [now === undefined ? 'advance' : 'now']: [`must lead to a time from ${from} to ${to}`] };
+  }
+  if (isStopped === true) clock.stop();
+  if (now !== undefined || goal !== start) clock.set(new Date(goal));
+  if (isStopped === false) clock.start();
+  return null;
+}
+
+function describeOffset(offsetMs: number): string {
+  const seconds = Math.round(Math.abs(offsetMs) / 1000);
+  if (seconds === 0) return ' at the machine’s time';
+  const units = [
+    [Math.floor(seconds / 86_400), 'd'],
+    [Math.floor(seconds / 3600) % 24, 'h'],
+    [Math.floor(seconds / 60) % 60, 'min'],
+    [seconds % 60, 's'],
+  ] as const;
+  const span = units.flatMap(([count, unit]) => (count > 0 ? [`${count} ${unit}`] : [])).join(' ');
+  return `, ${span} ${offsetMs > 0 ? 'ahead of' : 'behind'} the machine’s time`;
+}

@@ -1,0 +1,494 @@
+import { request } from 'undici';
+import { describe, expect, test, vi } from 'vitest';
+import type { Simulator } from '../../src/simulator/create-simulator.ts';
+import { defaultSettings, settingNames } from '../../src/simulator/settings.ts';
+import {
+  apiHeaders,
+  callApi,
+  cards,
+  createIntent,
+  createStoppedClock,
+  getIntent,
+  startReceiver,
+  startSimulator,
+  submitForm,
+  subscribe,
+} from './support.ts';
+
+type Told = { headers?: Record<string, string>; body?: unknown; form?: Record<string, string> };
+
+/** One request to the control interface: JSON as a program sends it, or a form as a browser does. */
+async function control(simulator: Simulator, line: string, { headers = {}, body, form }: Told = {}) {
+  const [method, path] = line.split(' ');
+  const response = await request(simulator.url + path, {
+    method: method as 'GET',
+    headers: {
+      ...(form && { accept: 'text/html', 'content-type': 'application/x-www-form-urlencoded' }),
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    body: form ? new URLSearchParams(form).toString() : body === undefined ? null : JSON.stringify(body),
+  });
+  const text = await response.body.text();
+  const isJson = String(response.headers['content-type']).includes('json');
+  return {
+    status: response.statusCode,
+    location: response.headers.location,
+    headers: response.headers,
+    text,
+    // biome-ignore lint/suspicious/noExplicitAny: each test says what it expects of the reply.
+    body: (isJson ? JSON.parse(text) : undefined) as any,
+  };
+}
+
+const html = { accept: 'text/html' };
+const pages = [
+  '/',
+  '/simulator/payment-intents',
+  '/simulator/deliveries',
+  '/simulator/calls',
+  '/simulator/ledger',
+  '/simulator/faults',
+  '/simulator/clock',
+  '/simulator/settings',
+];
+
+async function pay(simulator: Simulator, change: object = {}, card = cards.success): Promise<string> {
+  const { id } = await createIntent(simulator, change);
+  await submitForm(simulator, `/checkout/${id}`, card);
+  return id;
+}
+
+describe('settings', () => {
+  test('are read, and changed one by one, and hold from the next call on', async () => {
+    const simulator = await startSimulator();
+    expect((await control(simulator, 'GET /simulator/settings')).body).toEqual(defaultSettings);
+    const id = await pay(simulator, { config: { redirectUrl: 'http://shop.example/done' } });
+    const changed = await control(simulator, 'PATCH /simulator/settings', { body: { returnQuery: 'none' } });
+    expect(changed).toMatchObject({ status: 200, body: { ...defaultSettings, returnQuery: 'none' } });
+    expect(simulator.settings().returnQuery).toBe('none');
+    const second = await createIntent(simulator, { config: { redirectUrl: 'http://shop.example/done' } });
+    const paid = await submitForm(simulator, `/checkout/${second.id}`, cards.success);
+    expect(paid.location).toBe('http://shop.example/done');
+    expect(id).not.toBe(second.id);
+    expect((await control(simulator, 'DELETE /simulator/settings')).body).toEqual(defaultSettings);
+  });
+
+  test('that do not exist are refused by name, with the choices, and nothing is changed', async () => {
+    const simulator = await startSimulator();
+    const refused = await control(simulator, 'PATCH /simulator/settings', {
+      body: { returnQuery: 'elsewhere', refundAge: '180-days', colour: 'red' },
+    });
+    expect(refused).toMatchObject({
+      status: 400,
+      body: { errors: { returnQuery: ['must be one of merged, id, none'] } },
+    });
+    expect(refused.body.errors.colour).toEqual([`is none of ${settingNames.join(', ')}`]);
+    expect(simulator.settings()).toEqual(defaultSettings);
+  });
+
+  test('are changed by the page’s form, and put back', async () => {
+    const simulator = await startSimulator();
+    const saved = await control(simulator, 'POST /simulator/settings', {
+      form: { ...defaultSettings, webhookRetries: 'none' },
+    });
+    expect(saved).toMatchObject({ status: 303, location: '/simulator/settings?done=saved' });
+    expect(simulator.settings()).toEqual({ ...defaultSettings, webhookRetries: 'none' });
+    await control(simulator, 'POST /simulator/settings/defaults', { form: {} });
+    expect(simulator.settings()).toEqual(defaultSettings);
+  });
+});
+
+describe('faults', () => {
+  test('are switched on, happen, are listed with their count, and are switched off', async () => {
+    const simulator = await startSimulator();
+    const added = await control(simulator, 'POST /simulator/faults', {
+      body: { kind: 'status', operation: 'list-webhook-events', status: 503 },
+    });
+    expect(added).toMatchObject({ status: 201, body: { id: 'fault_1', kind: 'status', happened: 0 } });
+    const call = () => request(`${simulator.url}/webhooks/events`, { headers: apiHeaders });
+    expect((await call()).statusCode).toBe(503);
+    const { body } = await control(simulator, 'GET /simulator/faults');
+    expect(body).toMatchObject({ seed: 1, faults: [{ id: 'fault_1', happened: 1 }] });
+    expect(body.kinds.api.hang).toContain('no answer');
+    expect(body.kinds.webhook.drop).toContain('never');
+    expect(body.sentinels).toContainEqual({
+      amount: 424204,
+      fault: expect.objectContaining({ kind: 'drop' }),
+    });
+    expect((await control(simulator, 'DELETE /simulator/faults/fault_1')).status).toBe(204);
+    expect((await control(simulator, 'DELETE /simulator/faults/fault_1')).status).toBe(404);
+    expect((await call()).statusCode).toBe(200);
+  });
+
+  test('are all replaced at once, and the same seed gives the same run', async () => {
+    const simulator = await startSimulator();
+    const plan = {
+      seed: 11,
+      faults: [{ kind: 'status', operation: 'list-webhook-events', status: 500, chance: 0.5 }],
+    };
+    async function run(): Promise<number[]> {
+      const begun = await control(simulator, 'PUT /simulator/faults', { body: plan });
+      expect(begun.body).toMatchObject({ seed: 11, faults: [{ id: 'fault_1', happened: 0 }] });
+      const statuses: number[] = [];
+      for (let index = 0; index < 20; index += 1) {
+        const { statusCode, body } = await request(`${simulator.url}/webhooks/events`, {
+          headers: apiHeaders,
+        });
+        await body.dump();
+        statuses.push(statusCode);
+      }
+      return statuses;
+    }
+    const first = await run();
+    expect(new Set(first)).toEqual(new Set([200, 500]));
+    expect(await run()).toEqual(first);
+  });
+
+  test.each([
+    [{ kind: 'explode' }, 'kind', /^must be one of latency, status, /],
+    [{}, 'kind', /^must be one of latency, /],
+    [{ kind: 'hang', operation: 'pay' }, 'operation', /^must be one of create-payment-intent, /],
+    [{ kind: 'hang', chance: 2 }, 'chance', /^must be 1 or less$/],
+    [{ kind: 'hang', times: 0.5 }, 'times', /whole number/],
+    [{ kind: 'drop', operation: 'create-refund' }, 'operation', /webhook/i],
+    [{ kind: 'hang', amount: 1 }, 'amount', /^is none of kind, operation, /],
+    [[], 'body', /JSON object/],
+    [null, 'body', /JSON object/],
+  ])('%j is refused by its field', async (body, field, message) => {
+    const simulator = await startSimulator();
+    const refused = await control(simulator, 'POST /simulator/faults', { body });
+    expect(refused.status).toBe(400);
+    expect(refused.headers['content-type']).toContain('application/problem+json');
+    expect(refused.body.errors[field]).toEqual([expect.stringMatching(message)]);
+    expect(simulator.faults.list()).toEqual([]);
+  });
+
+  test('one wrong fault in a list changes none of those that are on', async () => {
+    const simulator = await startSimulator();
+    await control(simulator, 'POST /simulator/faults', { body: { kind: 'hang' } });
+    const refused = await control(simulator, 'PUT /simulator/faults', {
+      body: { seed: 5, faults: [{ kind: 'drop' }, { kind: 'dorp' }] },
+    });
+    expect(refused.body.errors).toEqual({ 'faults.1.kind': [expect.stringContaining('must be one of')] });
+    expect(simulator.faults.list()).toMatchObject([{ kind: 'hang' }]);
+    expect(simulator.faults.seed()).toBe(1);
+  });
+
+  test('the form of the page leaves out what is empty, and reads numbers', async () => {
+    const simulator = await startSimulator();
+    const empty = { paymentIntentId: '', chance: '', times: '', delayMs: '', retryAfterSeconds: '' };
+    const added = await control(simulator, 'POST /simulator/faults', {
+      form: { ...empty, kind: 'status', operation: '', status: ' 503 ', takesEffect: 'true' },
+    });
+    expect(added).toMatchObject({ status: 303, location: '/simulator/faults?done=switched-on' });
+    expect(simulator.faults.list()).toMatchObject([
+      { kind: 'status', status: 503, takesEffect: true, chance: 1 },
+    ]);
+    await control(simulator, 'POST /simulator/faults/fault_1/delete', { form: {} });
+    expect(simulator.faults.list()).toEqual([]);
+    await control(simulator, 'POST /simulator/faults/reset', { form: { seed: '9' } });
+    expect(simulator.faults.seed()).toBe(9);
+  });
+
+  test('a wrong form comes back with what was typed, and says what is wrong', async () => {
+    const simulator = await startSimulator();
+    const evil = '"><img src=x>';
+    const page = await control(simulator, 'POST /simulator/faults', {
+      form: { kind: 'hang', chance: evil, status: '99' },
+    });
+    expect(page.status).toBe(400);
+    expect(page.text).toContain('<a href="#chance">Chance must be a number</a>');
+    expect(page.text).toContain('<a href="#status">Status must be 400 or more</a>');
+    expect(page.text).toContain('value="99"');
+    expect(page.text).toContain('&lt;img src=x&gt;');
+    expect(page.text).not.toContain('<img');
+  });
+});
+
+describe('the clock', () => {
+  test('is read, set, advanced, stopped and started', async () => {
+    const simulator = await startSimulator({ clock: createStoppedClock() });
+    const move = async (body: unknown) => (await control(simulator, 'POST /simulator/clock', { body })).body;
+    expect((await control(simulator, 'GET /simulator/clock')).body).toMatchObject({
+      now: '2026-11-22T10:00:00.000Z',
+      isStopped: true,
+    });
+    expect(await move({ advanceMs: 1500 })).toMatchObject({ now: '2026-11-22T10:00:01.500Z' });
+    expect(await move({ advance: '1.00:00:00' })).toMatchObject({ now: '2026-11-23T10:00:01.500Z' });
+    expect(await move({ now: '2027-01-01' })).toMatchObject({ now: '2027-01-01T00:00:00.000Z' });
+    expect(await move({ now: '2027-01-01T02:00:00+02:00', advance: '00:00:01' })).toMatchObject({
+      now: '2027-01-01T00:00:01.000Z',
+    });
+    expect(await move({ isStopped: false })).toMatchObject({ isStopped: false });
+    const stopped = await move({ now: '2030-01-01T00:00:00Z', isStopped: true });
+    expect(stopped).toMatchObject({ now: '2030-01-01T00:00:00.000Z', isStopped: true });
+    await move({ now: 'machine' });
+    expect(Math.abs(simulator.clock.now().getTime() - Date.now())).toBeLessThan(60_000);
+  });
+
+  test('what falls due on the way has happened when the answer comes', async () => {
+    const simulator = await startSimulator();
+    const { id } = await createIntent(simulator);
+    await control(simulator, 'POST /simulator/clock', { form: { advance: '30.00:00:00' } });
+    expect(await getIntent(simulator, id)).toMatchObject({ status: 'Canceled' });
+  });
+
+  test.each([
+    [{ now: 'tomorrow' }, 'now', /2026-11-22T10:00:00Z/],
+    [{ now: '9999-12-31' }, 'now', /from 1970-01-01 to 9000-01-01/],
+    [{ advance: 'a day' }, 'advance', /dd\.hh:MM:ss/],
+    [{ advanceMs: -1 }, 'advanceMs', /0 or more/],
+    [{ advanceMs: 1, advance: '00:00:01' }, 'advance', /together/],
+    [{ advanceMs: Number.MAX_SAFE_INTEGER }, 'advance', /9000/],
+    [{ isStopped: 'yes' }, 'isStopped', /true or false/],
+    [{ speed: 2 }, 'speed', /none of now, advance, advanceMs, isStopped/],
+  ])('%j is refused, and it stays where it is', async (body, field, message) => {
+    const simulator = await startSimulator({ clock: createStoppedClock() });
+    const refused = await control(simulator, 'POST /simulator/clock', { body });
+    expect(refused.status).toBe(400);
+    expect(refused.body.errors).toEqual({ [field]: [expect.stringMatching(message)] });
+    expect(simulator.clock.now()).toEqual(new Date('2026-11-22T10:00:00Z'));
+    const page = await control(simulator, 'POST /simulator/clock', { body, headers: html });
+    expect(page).toMatchObject({ status: 400, text: expect.stringContaining('There is a problem') });
+  });
+});
+
+describe('lists', () => {
+  test('the ledger has the balance of every card, and every movement', async () => {
+    const simulator = await startSimulator();
+    const id = await pay(simulator);
+    await pay(simulator, { captureMode: 'Manual' }, cards.success);
+    await callApi(simulator, {
+      method: 'POST',
+      path: `/payment-intents/${id}/refunds`,
+      body: { amount: 234 },
+      headers: { ...apiHeaders, idempotencyKey: 'key-1' },
+    });
+    const { body } = await control(simulator, 'GET /simulator/ledger');
+    expect(body.balances).toEqual([
+      {
+        maskedNumber: '52000000****1005',
+        scheme: 'MASTERCARD',
+        currencyCode: 'GBP',
+        charged: 1234,
+        refunded: 234,
+        reserved: 1234,
+      },
+    ]);
+    expect(body.balances).toEqual(simulator.ledger());
+    expect(body.total).toBe(3);
+    expect(
+      body.movements.map(({ kind, amount }: { kind: string; amount: number }) => [kind, amount]),
+    ).toEqual(
+      expect.arrayContaining([
+        ['charged', 1234],
+        ['reserved', 1234],
+        ['refunded', 234],
+      ]),
+    );
+    const one = await control(simulator, 'GET /simulator/ledger?limit=1');
+    expect(one.body).toMatchObject({ total: 3, movements: [{ paymentIntentId: id, kind: 'refunded' }] });
+  });
+
+  test('intents, calls and deliveries are listed newest first, as many as are asked for', async () => {
+    const simulator = await startSimulator();
+    const receiver = await startReceiver();
+    await subscribe(simulator, receiver.url, ['payment_intent.created']);
+    const first = await createIntent(simulator, { reference: 'ORD-1' });
+    const second = await createIntent(simulator, { reference: 'ORD-2' });
+    await receiver.next();
+    await receiver.next();
+    const intents = (await control(simulator, 'GET /simulator/payment-intents')).body;
+    expect(intents.total).toBe(2);
+    expect(intents.data).toMatchObject([{ id: second.id, reference: 'ORD-2' }, { id: first.id }]);
+    expect(intents.data[0].page).toBe(`${simulator.publicUrl}/checkout/${second.id}`);
+    const limited = (await control(simulator, 'GET /simulator/payment-intents?limit=1')).body;
+    expect(limited).toMatchObject({ total: 2, data: [{ id: second.id }] });
+    const calls = (await control(simulator, 'GET /simulator/calls')).body;
+    expect(calls.data[0]).toMatchObject({
+      method: 'POST',
+      path: '/payment-intents',
+      operation: 'create-payment-intent',
+      keyPrefix: 'sk_sandbox_test',
+      status: 200,
+    });
+    const deliveries = (await control(simulator, 'GET /simulator/deliveries')).body;
+    expect(deliveries.total).toBe(2);
+    expect(deliveries.data[0]).toMatchObject({ event: 'payment_intent.created', paymentIntentId: second.id });
+    expect(JSON.parse(deliveries.data[0].body).data.paymentIntentId).toBe(second.id);
+  });
+
+  test.each(['0', '-1', '9e9', 'all', '1.5', '10001'])('a limit of %s is refused', async (limit) => {
+    const simulator = await startSimulator();
+    for (const list of ['payment-intents', 'deliveries', 'calls', 'ledger']) {
+      const refused = await control(simulator, `GET /simulator/${list}?limit=${limit}`);
+      expect(refused).toMatchObject({ status: 400, body: { errors: { limit: [expect.any(String)] } } });
+    }
+  });
+
+  test('a delivery is sent again by hand, from a program and from the page', async () => {
+    const simulator = await startSimulator();
+    const receiver = await startReceiver();
+    await subscribe(simulator, receiver.url);
+    await pay(simulator);
+    const first = await receiver.next();
+    await vi.waitFor(() => expect(simulator.deliveries()[0]?.state).toBe('delivered'));
+    const [delivery] = simulator.deliveries();
+    const path = `/simulator/deliveries/${delivery?.id}/redeliver`;
+    const again = await control(simulator, `POST ${path}`);
+    expect(again).toMatchObject({ status: 200, body: { status: 200, error: null } });
+    expect((await receiver.next()).body).toEqual(first.body);
+    const form = await control(simulator, `POST ${path}`, { form: { from: 'overview' } });
+    expect(form).toMatchObject({ status: 303, location: '/?done=sent' });
+    expect((await receiver.next()).body).toEqual(first.body);
+    const unknown = await control(simulator, 'POST /simulator/deliveries/evt_unknown/redeliver');
+    expect(unknown.status).toBe(404);
+  });
+
+  test('everything is forgotten but settings, faults and time', async () => {
+    const simulator = await startSimulator({ clock: createStoppedClock() });
+    const receiver = await startReceiver();
+    await subscribe(simulator, receiver.url);
+    const id = await pay(simulator);
+    await receiver.next();
+    await control(simulator, 'POST /simulator/faults', { body: { kind: 'drop' } });
+    await control(simulator, 'PATCH /simulator/settings', { body: { returnQuery: 'id' } });
+    expect((await control(simulator, 'POST /simulator/reset')).status).toBe(204);
+    expect(simulator.paymentIntents()).toEqual([]);
+    expect(simulator.deliveries()).toEqual([]);
+    expect(simulator.apiCalls()).toEqual([]);
+    expect(simulator.ledger()).toEqual([]);
+    expect(simulator.faults.list()).toHaveLength(1);
+    expect(simulator.settings().returnQuery).toBe('id');
+    expect(simulator.clock.isStopped()).toBe(true);
+    const gone = await callApi(simulator, { method: 'GET', path: `/payment-intents/${id}` });
+    expect(gone.status).toBe(404);
+  });
+});
+
+describe('the door', () => {
+  const unsafe = [
+    'POST /simulator/reset',
+    'POST /simulator/clock',
+    'PATCH /simulator/settings',
+    'PUT /simulator/faults',
+    'DELETE /simulator/faults/fault_1',
+  ];
+
+  test.each([
+    ['cross-site', { 'sec-fetch-site': 'cross-site' }],
+    ['same-site', { 'sec-fetch-site': 'same-site' }],
+    ['another origin', { origin: 'http://evil.example' }],
+    ['another port', { origin: 'http://localhost:1' }],
+    ['no origin that it would name', { origin: 'null' }],
+  ])('forms of another site act for nobody: %s', async (_what, headers) => {
+    const simulator = await startSimulator({ clock: createStoppedClock() });
+    await createIntent(simulator);
+    for (const line of unsafe) {
+      const refused = await control(simulator, line, { headers, form: { advance: '30.00:00:00' } });
+      expect([line, refused.status]).toEqual([line, 403]);
+    }
+    expect(simulator.paymentIntents()).toMatchObject([{ status: 'Created' }]);
+  });
+
+  test('its own pages and programs that say nothing of where they come from may act', async () => {
+    const simulator = await startSimulator();
+    const own = { origin: simulator.url, 'sec-fetch-site': 'same-origin' };
+    for (const headers of [own, { 'sec-fetch-site': 'none' }, {}]) {
+      expect((await control(simulator, 'POST /simulator/reset', { headers })).status).toBe(204);
+    }
+  });
+
+  test.each(['evil.example', 'localhost.evil.example', '127.0.0.1.evil.example', 'evil', 'a@localhost', ''])(
+    'a name that leads to this machine without being its own is refused: %s',
+    async (host) => {
+      const simulator = await startSimulator();
+      for (const path of pages) {
+        const refused = await control(simulator, `GET ${path}`, { headers: { ...html, host } });
+        expect([path, refused.status]).toEqual([path, 400]);
+        expect(refused.text).not.toContain('evil');
+      }
+      expect((await control(simulator, 'POST /simulator/reset', { headers: { host } })).status).toBe(400);
+    },
+  );
+
+  test('the names of this machine and of the public address are answered', async () => {
+    const simulator = await startSimulator({ publicUrl: 'https://pay.dev.example/' });
+    for (const host of ['localhost:4000', 'dojo.localhost', '127.0.0.2', '[::1]:9', 'pay.dev.example']) {
+      expect((await control(simulator, 'GET /simulator/clock', { headers: { host } })).status).toBe(200);
+    }
+    const proxied = { host: 'pay.dev.example', origin: 'https://pay.dev.example' };
+    expect((await control(simulator, 'POST /simulator/reset', { headers: proxied })).status).toBe(204);
+  });
+
+  test.each(['{"now":', 'hello', '{"now":"2026-11-22"} x'])('%s is no JSON, and is refused', async (text) => {
+    const simulator = await startSimulator();
+    const { statusCode, body } = await request(`${simulator.url}/simulator/clock`, {
+      method: 'POST',
+      body: text,
+    });
+    expect(statusCode).toBe(400);
+    expect(await body.json()).toMatchObject({ detail: 'The body must be JSON.' });
+  });
+
+  test('JSON is read whatever its Content-Type says, as from curl -d', async () => {
+    const simulator = await startSimulator();
+    const { statusCode } = await request(`${simulator.url}/simulator/clock`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded', accept: '*/*' },
+      body: '{"isStopped":true}',
+    });
+    expect(statusCode).toBe(200);
+    expect(simulator.clock.isStopped()).toBe(true);
+  });
+});
+
+describe('pages', () => {
+  test.each(pages)(
+    '%s is a page for a browser, kept by nobody, and does nothing when it is opened',
+    async (path) => {
+      const simulator = await startSimulator();
+      const evil = '"><img src=x onerror=alert(1)>';
+      await pay(simulator, { reference: evil });
+      const page = await control(simulator, `GET ${path}?done=%22%3E%3Cimg`, { headers: html });
+      expect(page.status).toBe(200);
+      expect(page.headers).toMatchObject({
+        'content-type': expect.stringContaining('text/html'),
+        'cache-control': 'no-store',
+        'referrer-policy': 'same-origin',
+        'content-security-policy': expect.stringContaining("default-src 'none'"),
+      });
+      expect(page.text).not.toContain('<img');
+      expect(page.text).not.toContain('<script');
+      expect(simulator.paymentIntents()).toHaveLength(1);
+    },
+  );
+
+  test.each(pages.slice(1))('%s is JSON for a program', async (path) => {
+    const simulator = await startSimulator();
+    const reply = await control(simulator, `GET ${path}`);
+    expect(reply.status).toBe(200);
+    expect(reply.headers['content-type']).toContain('application/json');
+    expect(reply.headers.vary).toContain('Accept');
+  });
+
+  test('the style sheets are there', async () => {
+    const simulator = await startSimulator();
+    for (const path of ['/simulator.css', '/simulator-control.css']) {
+      const reply = await control(simulator, `GET ${path}`);
+      expect(reply.headers['content-type']).toContain('text/css');
+    }
+  });
+
+  test('what is no part of the control interface is not found', async () => {
+    const simulator = await startSimulator();
+    for (const line of [
+      'GET /simulator',
+      'GET /simulator/secrets',
+      'PUT /simulator/clock',
+      'GET /simulator/reset',
+    ])
+      expect([line, (await control(simulator, line)).status]).toEqual([line, 404]);
+  });
+});

@@ -1,0 +1,324 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Simulator, SimulatorOptions } from '../../src/simulator/create-simulator.ts';
+import { createSimulator } from '../../src/simulator/create-simulator.ts';
+import { openStateFile } from '../../src/simulator/state/state-file.ts';
+import { start } from '../support/program.ts';
+import {
+  apiHeaders,
+  callApi,
+  cards,
+  createIntent,
+  getIntent,
+  startReceiver,
+  startSimulator,
+  submitForm,
+  subscribe,
+} from './support.ts';
+
+let folder: string;
+let stateFile: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'simulator-state-'));
+  stateFile = join(folder, 'dojo.state');
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** One life of a simulator on the file, from its start to its end. */
+async function live<Result>(
+  act: (simulator: Simulator) => Promise<Result> | Result,
+  options: SimulatorOptions = {},
+): Promise<Result> {
+  const simulator = await createSimulator({ stateFile, ...options });
+  try {
+    return await act(simulator);
+  } finally {
+    await simulator.close();
+  }
+}
+
+const dayMs = 24 * 3_600_000;
+
+describe('after a restart', () => {
+  test('a paid intent is as it was, and its refund is still found by its id', async () => {
+    const before = await live(async (simulator) => {
+      const { id } = await createIntent(simulator);
+      await submitForm(simulator, `/checkout/${id}`, cards.success);
+      const refund = await callApi(simulator, {
+        method: 'POST',
+        path: `/payment-intents/${id}/refunds`,
+        body: { amount: 234 },
+        headers: { ...apiHeaders, idempotencyKey: 'key-1' },
+      });
+      return { intent: await getIntent(simulator, id), refund: refund.body, ledger: simulator.ledger() };
+    });
+    await live(async (simulator) => {
+      // The link is on another port now.
+      expect({ ...(await getIntent(simulator, before.intent.id)), paymentLink: null }).toEqual({
+        ...before.intent,
+        paymentLink: null,
+      });
+      const found = await callApi(simulator, {
+        method: 'GET',
+        path: `/payment-intents/refunds/${before.refund.refundId}`,
+      });
+      expect(found.body).toMatchObject({ paymentIntentId: before.intent.id });
+      expect(simulator.ledger()).toEqual(before.ledger);
+    });
+  });
+
+  test('a shopper in the middle of 3-D Secure goes on', async () => {
+    const { id, location } = await live(async (simulator) => {
+      const intent = await createIntent(simulator);
+      const page = await submitForm(simulator, `/checkout/${intent.id}`, cards.challenge);
+      return { id: intent.id, location: page.location ?? '' };
+    });
+    expect(location).toContain('/challenge/');
+    await live(async (simulator) => {
+      await submitForm(simulator, location, { decision: 'approve' });
+      expect(await getIntent(simulator, id)).toMatchObject({ status: 'Captured' });
+    });
+  });
+
+  test('subscriptions sign with the same secrets, and customers are there', async () => {
+    const receiver = await startReceiver();
+    const { secrets, customer } = await live(async (simulator) => {
+      const subscription = await subscribe(simulator, receiver.url);
+      const created = await callApi(simulator, {
+        method: 'POST',
+        path: '/customers',
+        body: { name: 'Ada Lovelace' },
+      });
+      return { secrets: subscription.secrets, customer: created.body };
+    });
+    await live(async (simulator) => {
+      const listed = await callApi(simulator, { method: 'GET', path: '/webhooks', offSpec: true });
+      expect(listed.body[0].secrets[0].value).toBe(secrets[0].value);
+      const found = await callApi(simulator, { method: 'GET', path: `/customers/${customer.id}` });
+      expect(found.body).toEqual([customer]);
+      const { id } = await createIntent(simulator);
+      await submitForm(simulator, `/checkout/${id}`, cards.success);
+      expect((await receiver.next()).headers['dojo-signature']).toMatch(/^sha256=/);
+    });
+  });
+
+  test('settings, faults with their counts, and the seed are as they were', async () => {
+    await live(async (simulator) => {
+      simulator.changeSettings({ returnQuery: 'none' });
+      simulator.faults.reset(77);
+      simulator.faults.add({ kind: 'status', operation: 'list-webhook-events', times: 3 });
+      expect((await fetch(`${simulator.url}/webhooks/events`, { headers: apiHeaders })).status).toBe(500);
+    });
+    await live((simulator) => {
+      expect(simulator.settings().returnQuery).toBe('none');
+      expect(simulator.faults.seed()).toBe(77);
+      expect(simulator.faults.list()).toEqual([expect.objectContaining({ kind: 'status', happened: 1 })]);
+    });
+    await live(
+      (simulator) => {
+        expect(simulator.settings().returnQuery).toBe('id');
+        expect(simulator.faults.seed()).toBe(8);
+      },
+      { settings: { returnQuery: 'id' }, seed: 8 },
+    );
+  });
+
+  test('a running clock keeps its distance from the machine, and one that nobody set has none', async () => {
+    await live((simulator) => expect(simulator.clock.state()).toEqual({ offsetMs: 0, stoppedAt: null }));
+    await live((simulator) => {
+      expect(simulator.clock.state().offsetMs).toBe(0);
+      simulator.clock.advance(400 * dayMs);
+    });
+    await live((simulator) => {
+      const aheadMs = simulator.clock.now().getTime() - Date.now();
+      expect(Math.abs(aheadMs - 400 * dayMs)).toBeLessThan(60_000);
+      expect(simulator.clock.isStopped()).toBe(false);
+    });
+  });
+
+  test('a stopped clock stands where it stood, until it is told otherwise', async () => {
+    const startAt = new Date('2030-01-02T03:04:05.678Z');
+    await live((simulator) => simulator.clock.advance(dayMs), { startAt, isClockStopped: true });
+    const stoodAt = new Date(startAt.getTime() + dayMs);
+    await live((simulator) => expect(simulator.clock.state().stoppedAt).toEqual(stoodAt));
+    await live((simulator) => simulator.clock.start());
+    await live((simulator) => expect(simulator.clock.isStopped()).toBe(false));
+  });
+
+  test('the clock is kept where it was moved to, whatever was changed on the way there', async () => {
+    await live(
+      async (simulator) => {
+        const receiver = await startReceiver();
+        await subscribe(simulator, receiver.url);
+        simulator.faults.add({ kind: 'extra-fields' });
+        await createIntent(simulator);
+        simulator.clock.advance(31 * dayMs);
+        expect(simulator.faults.list()).toEqual([expect.objectContaining({ happened: 1 })]);
+      },
+      { startAt: new Date('2026-11-22T10:00:00Z'), isClockStopped: true },
+    );
+    await live((simulator) => expect(simulator.clock.now()).toEqual(new Date('2026-12-23T10:00:00Z')));
+  });
+
+  test('what fell due meanwhile is done', async () => {
+    const startAt = new Date('2026-11-22T10:00:00Z');
+    const { id } = await live((simulator) => createIntent(simulator), { startAt, isClockStopped: true });
+    await live(
+      async (simulator) =>
+        vi.waitFor(async () => expect(await getIntent(simulator, id)).toMatchObject({ status: 'Canceled' })),
+      { startAt: new Date('2026-12-23T10:00:00Z') },
+    );
+  });
+
+  test('what was forgotten stays forgotten, and settings, faults and time stay', async () => {
+    await live(async (simulator) => {
+      await createIntent(simulator);
+      simulator.changeSettings({ returnQuery: 'none' });
+      simulator.faults.add({ kind: 'drop' });
+      simulator.clock.stop();
+      simulator.reset();
+    });
+    await live((simulator) => {
+      expect(simulator.paymentIntents()).toEqual([]);
+      expect(simulator.settings().returnQuery).toBe('none');
+      expect(simulator.faults.list()).toHaveLength(1);
+      expect(simulator.clock.isStopped()).toBe(true);
+    });
+  });
+});
+
+test('a simulator that is killed has forgotten nothing that it answered', async () => {
+  const run = () => start('src/simulator/main.ts', { args: ['--port', '0', '--state', stateFile] });
+  const first = run();
+  const [url = ''] = await first.said(/http:\/\/127\.0\.0\.1:\d+/);
+  const receiver = await startReceiver();
+  const simulator = { url } as Simulator;
+  const { secrets } = await subscribe(simulator, receiver.url, ['payment_intent.created']);
+  const ids = await Promise.all(
+    Array.from({ length: 20 }, async () => (await createIntent(simulator)).id as string),
+  );
+  const challenged = await submitForm(simulator, `/checkout/${ids[0]}`, cards.challenge);
+  first.child.kill('SIGKILL');
+  await first.exited;
+  const second = run();
+  try {
+    const [again = ''] = await second.said(/http:\/\/127\.0\.0\.1:\d+/);
+    const revived = { url: again } as Simulator;
+    await submitForm(revived, challenged.location ?? '', { decision: 'approve' });
+    expect(await getIntent(revived, ids[0] ?? '')).toMatchObject({ status: 'Captured' });
+    for (const id of ids.slice(1)) expect(await getIntent(revived, id)).toMatchObject({ status: 'Created' });
+    const listed = await callApi(revived, { method: 'GET', path: '/webhooks', offSpec: true });
+    expect(listed.body[0].secrets[0].value).toBe(secrets[0].value);
+    const told = new Set<string>();
+    while (told.size < ids.length) {
+      const { body } = await receiver.next();
+      told.add(JSON.parse(body.toString('utf8')).data.paymentIntentId);
+    }
+    expect([...told].toSorted()).toEqual(ids.toSorted());
+  } finally {
+    second.child.kill('SIGTERM');
+    await second.exited;
+  }
+});
+
+test('of what belongs together a crash leaves all or nothing', async () => {
+  const module = fileURLToPath(new URL('../../src/simulator/state/state-file.ts', import.meta.url));
+  const script = `
+    const { openStateFile } = await import(${JSON.stringify(module)});
+    const file = openStateFile(${JSON.stringify(stateFile)});
+    file.together(() => { file.keep('intent', 'whole', () => 1); file.together(() => file.keep('delivery', 'whole', () => 2)); });
+    file.together(() => { file.keep('intent', 'half', () => 3); process.kill(process.pid, 'SIGKILL'); });
+  `;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'ignore' });
+  expect(await once(child, 'close')).toEqual([null, 'SIGKILL']);
+  const file = openStateFile(stateFile);
+  expect([file.load('intent'), file.load('delivery')]).toEqual([[1], [2]]);
+  file.close();
+});
+
+test('records come back in the order in which they were first kept', () => {
+  const file = openStateFile(stateFile);
+  for (const id of ['b', 'a', 'c', 'b']) file.keep('intent', id, () => id);
+  file.drop('intent', 'a');
+  file.keep('customer', 'a', () => 'another kind');
+  expect(file.load('intent')).toEqual(['b', 'c']);
+  file.close();
+});
+
+test('what was changed before an error is kept, as memory has it', () => {
+  const file = openStateFile(stateFile);
+  const fail = () =>
+    file.together(() => {
+      file.keep('intent', 'a', () => 1);
+      throw new Error('later');
+    });
+  expect(fail).toThrow('later');
+  file.close();
+  const again = openStateFile(stateFile);
+  expect(again.load('intent')).toEqual([1]);
+  again.close();
+});
+
+describe('a file is refused and left as it is', () => {
+  function refuses(kind: string): void {
+    const before = readFileSync(stateFile);
+    expect(() => openStateFile(stateFile)).toThrow(
+      expect.objectContaining({ name: 'StateFileError', kind, message: expect.stringContaining(stateFile) }),
+    );
+    expect(readFileSync(stateFile)).toEqual(before);
+  }
+
+  test('that is no database', () => {
+    writeFileSync(stateFile, 'orders of the last ten years');
+    refuses('other-kind');
+  });
+
+  test('that is another program’s database', () => {
+    const other = new DatabaseSync(stateFile);
+    other.exec('CREATE TABLE orders (id TEXT); CREATE TABLE records (id TEXT)');
+    other.close();
+    refuses('other-kind');
+  });
+
+  test('that has another version', () => {
+    openStateFile(stateFile).close();
+    const later = new DatabaseSync(stateFile);
+    later.exec('PRAGMA journal_mode = DELETE; PRAGMA user_version = 2');
+    later.close();
+    refuses('other-version');
+  });
+});
+
+test('a file with a record of another shape is refused in one line', async () => {
+  const file = openStateFile(stateFile);
+  file.keep('intent', 'x', () => ({ id: 'x', status: 'Settled' }));
+  file.close();
+  await expect(createSimulator({ stateFile })).rejects.toMatchObject({
+    name: 'StateFileError',
+    message: expect.stringMatching(/^[^\n]*dojo\.state has a record[^\n]*$/),
+  });
+  openStateFile(stateFile).close();
+});
+
+test('two simulators never share a file', async () => {
+  await startSimulator({ stateFile });
+  await expect(createSimulator({ stateFile })).rejects.toMatchObject({ kind: 'in-use' });
+});
+
+test('an empty file, as mktemp makes one, is taken', async () => {
+  writeFileSync(stateFile, '');
+  const { id } = await live((simulator) => createIntent(simulator));
+  await live((simulator) => expect(simulator.paymentIntents().map((intent) => intent.id)).toEqual([id]));
+});
+
+test('without a file a simulator leaves nothing behind', async () => {
+  const simulator = await startSimulator();
+  await createIntent(simulator);
+  expect(() => readFileSync(stateFile)).toThrow('ENOENT');
+});
