@@ -1,22 +1,21 @@
-import { createHmac } from 'node:crypto';
-import { expect, test, vi } from 'vitest';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createWebhookSecret, signWebhook } from '../../src/dojo/webhook.ts';
+import type { Settings } from '../../src/simulator/settings.ts';
 import {
   callApi,
   cards,
   createIntent,
+  createStoppedClock,
   type Delivered,
   startReceiver,
   startSimulator,
   submitForm,
   subscribe,
 } from './support.ts';
-
-/** Written apart from the code under test: 32 upper-case pairs joined by dashes. */
-function expectedSignature(body: Buffer, secret: string): string {
-  const hex = createHmac('sha256', secret).update(body).digest('hex').toUpperCase();
-  return `sha256=${hex.replace(/(..)(?=.)/g, '$1-')}`;
-}
+import { bothEvents, expectedSignature, startHoldingReceiver } from './wire.ts';
 
 function parse({ body }: Delivered) {
   return JSON.parse(body.toString('utf8'));
@@ -110,15 +109,147 @@ test('a delivery is repeated, byte for byte, until a 2xx comes', async () => {
   expect(delivery?.paymentIntentId).toBe(id);
 });
 
-test('a delivery is given up after the last try', async () => {
-  const simulator = await startSimulator({ retryDelaysMs: [1] });
-  const receiver = await startReceiver([500, 500]);
-  await subscribe(simulator, receiver.url);
+describe('a shop that does not acknowledge', () => {
+  /** Lets an event fail as often as it is tried, and gives the waits between the tries in seconds. */
+  async function waitsOf(webhookRetries: Settings['webhookRetries']) {
+    const clock = createStoppedClock();
+    const simulator = await startSimulator({ clock, settings: { webhookRetries } });
+    const receiver = await startReceiver(Array.from({ length: 20 }, () => 500));
+    await subscribe(simulator, receiver.url, ['payment_intent.created']);
+    await createIntent(simulator);
+    for (let tries = 1; ; tries += 1) {
+      await vi.waitFor(() => expect(simulator.deliveries()[0]?.attempts).toHaveLength(tries));
+      const dueAt = simulator.deliveries()[0]?.dueAt;
+      if (!dueAt) break;
+      clock.set(new Date(dueAt.getTime() - 1));
+      expect(simulator.deliveries()[0]?.dueAt).toEqual(dueAt);
+      clock.advance(1);
+    }
+    expect(simulator.deliveries()[0]?.state).toBe('given-up');
+    const times = simulator.deliveries()[0]?.attempts.map(({ at }) => at.getTime() / 1000) ?? [];
+    return times.slice(1).map((time, index) => time - (times[index] ?? 0));
+  }
+
+  test.each<[Settings['webhookRetries'], number[]]>([
+    ['eleven-in-an-hour', [1, 2, 5, 10, 20, 40, 80, 160, 300, 600, 1800]],
+    ['three-in-a-minute', [5, 15, 40]],
+    ['none', []],
+  ])('is told again with growing waits on the simulator’s clock: %s', async (choice, waits) => {
+    expect(await waitsOf(choice)).toEqual(waits);
+  });
+
+  test.each<[Partial<Settings>, status: number, state: string]>([
+    [{}, 401, 'pending'],
+    [{ webhookRefusal: 'given-up' }, 401, 'given-up'],
+    [{ webhookRefusal: 'given-up' }, 499, 'given-up'],
+    [{ webhookRefusal: 'given-up' }, 500, 'pending'],
+    [{ webhookRefusal: 'given-up' }, 302, 'pending'],
+    [{}, 302, 'pending'],
+    [{ webhookRedirect: 'success' }, 302, 'delivered'],
+    [{ webhookRedirect: 'success' }, 401, 'pending'],
+    [{ webhookRedirect: 'success' }, 500, 'pending'],
+    [{}, 200, 'delivered'],
+    [{}, 299, 'delivered'],
+  ])('with %o answers %i, which leaves the event %s', async (settings, status, state) => {
+    const simulator = await startSimulator({ clock: createStoppedClock(), settings });
+    const receiver = await startReceiver([status]);
+    await subscribe(simulator, receiver.url, ['payment_intent.created']);
+    await createIntent(simulator);
+    await vi.waitFor(() => expect(simulator.deliveries()[0]?.attempts).toMatchObject([{ status }]));
+    expect(simulator.deliveries()[0]?.state).toBe(state);
+  });
+
+  test.each<[Settings['webhookTimeout'], number]>([
+    ['2-seconds', 2_000],
+    ['10-seconds', 10_000],
+    ['30-seconds', 30_000],
+  ])('has %s to answer', async (webhookTimeout, timeoutMs) => {
+    const { timeout } = AbortSignal;
+    // A hundredth of the wait, and of what was asked for no less is known.
+    const asked = vi
+      .spyOn(AbortSignal, 'timeout')
+      .mockImplementation((ms) => timeout.call(AbortSignal, ms / 100));
+    onTestFinished(() => asked.mockRestore());
+    const simulator = await startSimulator({ settings: { webhookTimeout, webhookRetries: 'none' } });
+    const receiver = await startHoldingReceiver();
+    await subscribe(simulator, receiver.url, ['payment_intent.created']);
+    await createIntent(simulator);
+    await vi.waitFor(() => expect(simulator.deliveries()[0]?.state).toBe('given-up'));
+    expect(simulator.deliveries()[0]?.attempts).toMatchObject([{ status: null, error: 'TimeoutError' }]);
+    expect(asked.mock.calls).toEqual([[timeoutMs]]);
+  });
+
+  test('because it begins an answer and never ends it, has not answered', async () => {
+    const simulator = await startSimulator({ deliveryTimeoutMs: 100, retryDelaysMs: [] });
+    const server = createServer((_incoming, outgoing) => outgoing.writeHead(200).write('so far'));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const { port } = server.address() as AddressInfo;
+    await subscribe(simulator, `http://127.0.0.1:${port}/`, ['payment_intent.created']);
+    await createIntent(simulator);
+    await vi.waitFor(() => expect(simulator.deliveries()[0]?.state).toBe('given-up'));
+    expect(simulator.deliveries()[0]?.attempts).toMatchObject([{ status: null, error: 'TimeoutError' }]);
+  });
+
+  test.each([
+    ['resolves nowhere', 'https://nowhere.invalid/', /^(ENOTFOUND|EAI_AGAIN)$/],
+    ['has nobody who listens', 'http://127.0.0.1:1/', /^(ECONNREFUSED|UND_ERR_\w+)$/],
+    ['is not one that can be called', 'http://127.0.0.1:0/', /./],
+  ])('because its address %s is an attempt with an error', async (_name, url, error) => {
+    const simulator = await startSimulator({ retryDelaysMs: [] });
+    await subscribe(simulator, url, ['payment_intent.created']);
+    await createIntent(simulator);
+    await vi.waitFor(() => expect(simulator.deliveries()[0]?.state).toBe('given-up'));
+    expect(simulator.deliveries()[0]?.attempts).toMatchObject([
+      { status: null, error: expect.stringMatching(error) },
+    ]);
+  });
+
+  test('because it has unsubscribed meanwhile is not told any more', async () => {
+    const simulator = await startSimulator({ retryDelaysMs: [10, 60_000] });
+    const receiver = await startReceiver([500]);
+    const { id } = await subscribe(simulator, receiver.url, ['payment_intent.created']);
+    await createIntent(simulator);
+    await receiver.next();
+    await callApi(simulator, { method: 'DELETE', path: `/webhooks/${id}` });
+    await vi.waitFor(() => expect(simulator.deliveries()[0]?.state).toBe('given-up'));
+    expect(receiver.left()).toBe(0);
+  });
+});
+
+test('events of one intent wait for each other’s first attempt, and for nobody else’s', async () => {
+  const simulator = await startSimulator();
+  const receiver = await startHoldingReceiver();
+  await subscribe(simulator, receiver.url, bothEvents);
   const { id } = await createIntent(simulator);
-  await submitForm(simulator, `/checkout/${id}`, cards.success);
-  await receiver.next();
-  await receiver.next();
-  await vi.waitFor(() => expect(simulator.deliveries()[0]?.state).toBe('given-up'));
+  await callApi(simulator, { method: 'DELETE', path: `/payment-intents/${id}` });
+  await createIntent(simulator);
+  await vi.waitFor(() => expect(receiver.waiting()).toBe(2));
+  expect(receiver.arrived()).toBe(2);
+  receiver.answer();
+  await vi.waitFor(() => expect(receiver.arrived()).toBe(3));
+  receiver.answer();
+  receiver.answer();
+  await vi.waitFor(() =>
+    expect(simulator.deliveries().map(({ state }) => state)).toEqual(['delivered', 'delivered', 'delivered']),
+  );
+});
+
+test('a failed first attempt lets the next event of the intent go, and is repeated behind it', async () => {
+  const simulator = await startSimulator({ clock: createStoppedClock() });
+  const receiver = await startReceiver([500]);
+  await subscribe(simulator, receiver.url, bothEvents);
+  const { id } = await createIntent(simulator);
+  await callApi(simulator, { method: 'DELETE', path: `/payment-intents/${id}` });
+  const statuses = [];
+  for (let count = 0; count < 2; count += 1) statuses.push(parse(await receiver.next()).data.paymentStatus);
+  simulator.clock.advance(1_000);
+  statuses.push(parse(await receiver.next()).data.paymentStatus);
+  expect(statuses).toEqual(['Created', 'Canceled', 'Created']);
 });
 
 test('a shop that never answers does not hold up the shopper', async () => {

@@ -1,0 +1,278 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { createSimulator, type Simulator } from '../../src/simulator/create-simulator.ts';
+import { faultSchema } from '../../src/simulator/faults.ts';
+import { openWorld } from '../../src/simulator/open-world.ts';
+import { createPaymentIntent } from '../../src/simulator/state/payment-intent.ts';
+import {
+  callApi,
+  createIntent,
+  createStoppedClock,
+  type Delivered,
+  startReceiver,
+  startSimulator,
+  subscribe,
+} from './support.ts';
+import { addFault, bothEvents, expectedSignature, startHoldingReceiver } from './wire.ts';
+
+const request = { amount: { value: 1234, currencyCode: 'GBP' as const }, reference: 'ORD-1001' };
+
+function parse({ body }: Delivered) {
+  return JSON.parse(body.toString('utf8'));
+}
+
+describe('by hand', () => {
+  async function openWith(statuses: number[], retryDelaysMs = [1_000]) {
+    const clock = createStoppedClock();
+    const simulator = await startSimulator({ clock, retryDelaysMs });
+    const receiver = await startReceiver(statuses);
+    const { id } = await subscribe(simulator, receiver.url, ['payment_intent.created']);
+    await createIntent(simulator);
+    const first = await receiver.next();
+    await vi.waitFor(() => expect(simulator.deliveries()[0]?.attempts).toHaveLength(1));
+    const eventId = simulator.deliveries()[0]?.id ?? '';
+    return { clock, simulator, receiver, subscriptionId: id, first, eventId };
+  }
+
+  test('an event is sent again with the same bytes, signed with the secret of the day', async () => {
+    const { simulator, receiver, subscriptionId, first, eventId } = await openWith([200]);
+    const path = `/webhooks/${subscriptionId}/secrets`;
+    const [fresh] = (await callApi(simulator, { method: 'POST', path })).body.secrets;
+    await callApi(simulator, { method: 'PUT', path: `${path}/${fresh.id}/activate` });
+    expect(await simulator.redeliver(eventId)).toMatchObject({ reason: 'by-hand', status: 200, error: null });
+    const again = await receiver.next();
+    expect(again.body).toEqual(first.body);
+    expect(again.headers['dojo-signature']).toBe(expectedSignature(first.body, fresh.value));
+    expect(again.headers['dojo-signature']).not.toBe(first.headers['dojo-signature']);
+  });
+
+  test('an event that was acknowledged stays so, whatever is answered', async () => {
+    const { clock, simulator, eventId } = await openWith([200, 500]);
+    expect(await simulator.redeliver(eventId)).toMatchObject({ status: 500 });
+    clock.advance(3_600_000);
+    expect(simulator.deliveries()[0]).toMatchObject({ state: 'delivered', dueAt: null });
+    expect(simulator.deliveries()[0]?.attempts).toHaveLength(2);
+  });
+
+  test('an event that waits for its next try is delivered, and not tried again', async () => {
+    const { clock, simulator, receiver, eventId } = await openWith([500, 200]);
+    await simulator.redeliver(eventId);
+    await receiver.next();
+    expect(simulator.deliveries()[0]).toMatchObject({ state: 'delivered', dueAt: null });
+    clock.advance(3_600_000);
+    await createIntent(simulator);
+    expect((await receiver.next()).body).toEqual(simulator.deliveries()[0]?.body);
+    expect(simulator.deliveries()[1]?.attempts).toHaveLength(2);
+  });
+
+  test('a try that fails takes none from those that are due', async () => {
+    const { clock, simulator, receiver, eventId } = await openWith([500, 500, 500, 200], [1_000, 1_000]);
+    await simulator.redeliver(eventId);
+    expect(simulator.deliveries()[0]).toMatchObject({
+      state: 'pending',
+      dueAt: new Date('2026-11-22T10:00:01Z'),
+    });
+    await receiver.next();
+    for (const tries of [3, 4]) {
+      clock.advance(1_000);
+      await vi.waitFor(() => expect(simulator.deliveries()[0]?.attempts).toHaveLength(tries));
+    }
+    expect(simulator.deliveries()[0]?.state).toBe('delivered');
+    expect(simulator.deliveries()[0]?.attempts.map(({ reason }) => reason)).toEqual([
+      'schedule',
+      'by-hand',
+      'schedule',
+      'schedule',
+    ]);
+  });
+
+  test('an event that was given up is delivered after all', async () => {
+    const { clock, simulator, receiver, eventId } = await openWith([500, 500, 500]);
+    clock.advance(1_000);
+    await receiver.next();
+    await vi.waitFor(() => expect(simulator.deliveries()[0]?.state).toBe('given-up'));
+    await simulator.redeliver(eventId);
+    expect(simulator.deliveries()[0]?.state).toBe('given-up');
+    await simulator.redeliver(eventId);
+    expect(simulator.deliveries()[0]?.state).toBe('delivered');
+  });
+
+  test('an event that nobody knows is not sent', async () => {
+    const { simulator } = await openWith([200]);
+    expect(await simulator.redeliver('evt_unknown')).toBeNull();
+  });
+
+  test('an event that is held back is delivered at once, and once', async () => {
+    const { clock, simulator, receiver } = await openWith([200]);
+    addFault(simulator, { kind: 'reorder', delayMs: 5_000, times: 1 });
+    await createIntent(simulator);
+    const [held] = simulator.deliveries();
+    expect(await simulator.redeliver(held?.id ?? '')).toMatchObject({ reason: 'by-hand', status: 200 });
+    expect((await receiver.next()).body).toEqual(held?.body);
+    clock.advance(5_000);
+    await createIntent(simulator);
+    expect((await receiver.next()).body).toEqual(simulator.deliveries()[0]?.body);
+    expect(receiver.left()).toBe(0);
+    expect(simulator.deliveries()[1]).toMatchObject({
+      state: 'delivered',
+      attempts: [{ reason: 'by-hand' }],
+    });
+  });
+
+  test('an event nobody subscribes to any more is an attempt with an error', async () => {
+    const { simulator, subscriptionId, eventId } = await openWith([200]);
+    await callApi(simulator, { method: 'DELETE', path: `/webhooks/${subscriptionId}` });
+    expect(await simulator.redeliver(eventId)).toMatchObject({
+      status: null,
+      error: 'the subscription is deleted',
+    });
+    expect(simulator.deliveries()[0]?.state).toBe('delivered');
+  });
+});
+
+describe('a simulator that is started again with its state file', () => {
+  async function openTwice(
+    between: (first: Simulator, shopUrl: string) => Promise<void>,
+    statuses: number[],
+  ) {
+    const directory = mkdtempSync(join(tmpdir(), 'deliveries-'));
+    const receiver = await startReceiver(statuses);
+    const options = { stateFile: join(directory, 'state.db'), retryDelaysMs: [60_000, 60_000] };
+    const first = await createSimulator({ ...options, clock: createStoppedClock() });
+    await subscribe(first, receiver.url, bothEvents);
+    await between(first, receiver.url);
+    const before = first.deliveries();
+    await first.close();
+    const clock = createStoppedClock('2026-11-22T10:00:30Z');
+    const second = await createSimulator({ ...options, clock });
+    onTestFinished(async () => {
+      await second.close();
+      rmSync(directory, { recursive: true });
+    });
+    return { before, clock, second, receiver };
+  }
+
+  test('knows every delivery as it was, and repeats what is due when it is due', async () => {
+    const { before, clock, second, receiver } = await openTwice(
+      async (first) => {
+        await createIntent(first);
+        await vi.waitFor(() => expect(first.deliveries()[0]?.attempts).toHaveLength(1));
+      },
+      [500],
+    );
+    expect(second.deliveries()).toEqual(before);
+    const [pending] = before;
+    expect((await receiver.next()).body.equals(pending?.body ?? Buffer.alloc(0))).toBe(true);
+    clock.advance(29_999);
+    expect(second.deliveries()[0]?.dueAt).toEqual(new Date('2026-11-22T10:01:00Z'));
+    clock.advance(1);
+    expect((await receiver.next()).body.equals(pending?.body ?? Buffer.alloc(0))).toBe(true);
+    await vi.waitFor(() => expect(second.deliveries()[0]?.state).toBe('delivered'));
+  });
+
+  test('sends what was cut off on its way, in order', async () => {
+    const hung = await startHoldingReceiver();
+    let id = '';
+    const { second, receiver } = await openTwice(async (first, shopUrl) => {
+      const [{ id: subscriptionId }] = (
+        await callApi(first, { method: 'GET', path: '/webhooks', offSpec: true })
+      ).body;
+      const path = `/webhooks/${subscriptionId}`;
+      await callApi(first, { method: 'PATCH', path, body: { url: hung.url }, offSpec: true });
+      id = (await createIntent(first)).id;
+      await callApi(first, { method: 'DELETE', path: `/payment-intents/${id}` });
+      await vi.waitFor(() => expect(hung.waiting()).toBe(1));
+      await callApi(first, { method: 'PATCH', path, body: { url: shopUrl }, offSpec: true });
+    }, []);
+    const told = [parse(await receiver.next()), parse(await receiver.next())];
+    expect(told.map(({ data }) => data)).toMatchObject([
+      { paymentIntentId: id, paymentStatus: 'Created' },
+      { paymentIntentId: id, paymentStatus: 'Canceled' },
+    ]);
+    await vi.waitFor(() =>
+      expect(second.deliveries().map(({ state }) => state)).toEqual(['delivered', 'delivered']),
+    );
+  });
+
+  test.each(['delay', 'reorder'] as const)('keeps to a %s', async (kind) => {
+    const { clock, second, receiver } = await openTwice(async (first) => {
+      addFault(first, { kind, delayMs: 60_000 });
+      await createIntent(first);
+    }, []);
+    clock.advance(29_999);
+    expect(second.deliveries()[0]).toMatchObject({ state: 'pending', attempts: [], faults: [kind] });
+    clock.advance(1);
+    expect(parse(await receiver.next()).data.paymentStatus).toBe('Created');
+  });
+});
+
+test('5,000 events come once each, over no more than 16 connections, and the list stays at hand', async () => {
+  const world = openWorld({ clock: createStoppedClock() }, pino({ level: 'silent' }));
+  onTestFinished(() => world.close());
+  const open = new Set<unknown>();
+  const seen = new Map<string, number>();
+  const server = createServer(async (incoming, outgoing) => {
+    open.add(incoming.socket);
+    const chunks: Buffer[] = [];
+    for await (const chunk of incoming) chunks.push(chunk);
+    const { id } = JSON.parse(Buffer.concat(chunks).toString());
+    seen.set(id, (seen.get(id) ?? 0) + 1);
+    outgoing.end();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  world.subscriptions.create({ events: bothEvents, url });
+  for (let count = 0; count < 5_000; count += 1)
+    world.intents.add(createPaymentIntent(request, `pi_sandbox_${count}`, world.clock.now()));
+  await vi.waitFor(() => expect(seen.size).toBe(5_000), { timeout: 15_000, interval: 200 });
+  await vi.waitFor(() =>
+    expect(world.deliveries.list().every(({ state }) => state === 'delivered')).toBe(true),
+  );
+  expect([...seen.values()].every((times) => times === 1)).toBe(true);
+  expect(open.size).toBeLessThanOrEqual(16);
+  const [newest] = world.deliveries.list({ limit: 20 });
+  expect(newest?.paymentIntentId).toBe('pi_sandbox_4999');
+  expect(world.deliveries.list({ limit: 20 })).toHaveLength(20);
+});
+
+test('the last 10,000 finished deliveries are kept, and every one that is pending', async () => {
+  const clock = createStoppedClock();
+  const world = openWorld({ clock }, pino({ level: 'silent' }));
+  onTestFinished(() => world.close());
+  world.subscriptions.create({ events: bothEvents, url: 'http://127.0.0.1:1/' });
+  const add = (id: string) => world.intents.add(createPaymentIntent(request, id, clock.now()));
+  world.faults.add(faultSchema.parse({ kind: 'delay', times: 1 }));
+  add('pi_pending');
+  world.faults.add(faultSchema.parse({ kind: 'drop' }));
+  for (let count = 0; count <= 10_000; count += 1) add(`pi_${count}`);
+  const kept = world.deliveries.list().map(({ paymentIntentId }) => paymentIntentId);
+  expect(kept).toHaveLength(10_001);
+  expect([kept.at(0), kept.at(-2), kept.at(-1)]).toEqual(['pi_10000', 'pi_1', 'pi_pending']);
+});
+
+test('what is forgotten is not delivered any more, though it is on its way', async () => {
+  const world = openWorld({ retryDelaysMs: [1] }, pino({ level: 'silent' }));
+  onTestFinished(() => world.close());
+  const receiver = await startHoldingReceiver();
+  world.subscriptions.create({ events: bothEvents, url: receiver.url });
+  for (const id of ['pi_1', 'pi_2']) world.intents.add(createPaymentIntent(request, id, world.clock.now()));
+  await vi.waitFor(() => expect(receiver.waiting()).toBe(2));
+  world.clear();
+  receiver.answer();
+  expect(world.deliveries.list()).toEqual([]);
+  world.subscriptions.create({ events: bothEvents, url: receiver.url });
+  world.intents.add(createPaymentIntent(request, 'pi_3', world.clock.now()));
+  await vi.waitFor(() => expect(receiver.arrived()).toBe(3));
+  expect(world.deliveries.list().map(({ paymentIntentId }) => paymentIntentId)).toEqual(['pi_3']);
+});
