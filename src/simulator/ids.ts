@@ -11,6 +11,8 @@ export type Ids = {
   authCode(): string;
   /** Looks like Base64, as Dojo's do. */
   webhookSecret(): string;
+  /** 152 characters, the last two `==`. */
+  clientSecret(): string;
   /** The form of a W3C `traceparent`. */
   traceId(): string;
 };
@@ -27,6 +29,7 @@ export function createIds(random: RandomBytes = randomBytes): Ids {
     },
     authCode: () => String(bytes(4).readUInt32BE() % 1_000_000).padStart(6, '0'),
     webhookSecret: () => bytes(48).toString('base64url'),
+    clientSecret: () => `${bytes(112).toString('base64url')}==`,
     traceId: () => `00-${bytes(16).toString('hex')}-${bytes(8).toString('hex')}-01`,
   };
 }

@@ -4,7 +4,7 @@ import type { Ids } from './ids.ts';
 import type { Settings } from './settings.ts';
 import type { Clock } from './state/clock.ts';
 import type { CustomerStore } from './state/customer-store.ts';
-import type { Deliveries } from './state/delivery.ts';
+import type { Deliveries } from './state/deliveries.ts';
 import type { PaymentIntentStore } from './state/payment-intent-store.ts';
 import type { SubscriptionStore } from './state/subscription-store.ts';
 
@@ -22,6 +22,8 @@ export type Parts = {
   readonly changeSettings: (change: Partial<Settings>) => void;
   /** Whether a key is one that this simulator knows. */
   readonly isKnownKey: (key: string) => boolean;
+  /** Forgets everything but settings, faults and time. */
+  readonly clear: () => void;
   /** Where shoppers reach the hosted page, without a trailing slash. */
   readonly publicUrl: () => string;
 };

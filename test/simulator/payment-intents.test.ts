@@ -212,3 +212,75 @@ test('a search pages through the newest first and filters by status', async () =
   expect(idsOf(await search({ statuses: ['Captured'] }))).toEqual([ids[3]]);
   expect(idsOf(await search({ startDate: '2026-11-22T10:00:03Z' }))).toEqual(ids.slice(0, 2));
 });
+
+test('a cursor keeps its place when its intent no longer matches the search', async () => {
+  const simulator = await startSimulator();
+  const ids: string[] = [];
+  for (let count = 0; count < 4; count += 1) ids.unshift((await createIntent(simulator)).id);
+  const search = async (cursor: object) =>
+    (
+      await callApi(simulator, {
+        method: 'POST',
+        path: '/payment-intents/search',
+        body: { statuses: ['Created'], cursor },
+      })
+    ).body;
+  const first = await search({ limit: 2 });
+  expect(first.after).toBe(ids[1]);
+  await submitForm(simulator, `/checkout/${ids[1]}`, cards.success);
+  const second = await search({ limit: 2, after: first.after });
+  expect(second.data.map(({ id }: { id: string }) => id)).toEqual(ids.slice(2));
+  const back = await search({ limit: 2, before: second.before });
+  expect(back).toMatchObject({ data: [{ id: ids[0] }], before: null, after: ids[0] });
+});
+
+test.each([
+  [{ cursor: { after: 'pi_sandbox_unknown' } }, 'Cursor'],
+  [{ cursor: { limit: 101 } }, 'Cursor.Limit'],
+  [{ statuses: ['Paid'] }, 'Statuses[0]'],
+  [{ startDate: 'yesterday' }, 'StartDate'],
+])('a search with %j is a 400 problem', async (body, field) => {
+  const simulator = await startSimulator();
+  const reply = await callApi(simulator, { method: 'POST', path: '/payment-intents/search', body });
+  expect(reply.status).toBe(400);
+  expect(Object.keys(reply.body.errors)).toEqual([field]);
+});
+
+test('a cursor goes one way', async () => {
+  const simulator = await startSimulator();
+  const [{ id: after }, { id: before }] = [await createIntent(simulator), await createIntent(simulator)];
+  const search = (cursor: object) =>
+    callApi(simulator, { method: 'POST', path: '/payment-intents/search', body: { cursor } });
+  const older = { data: [], before: null, after: null };
+  expect((await search({ before, after: null })).body).toEqual(older);
+  expect((await search({ before: '', after })).body).toEqual(older);
+  expect(Object.keys((await search({ before, after })).body.errors)).toEqual(['Cursor']);
+});
+
+test('a paid intent has empty addresses where nobody gave any, and those of the request where it did', async () => {
+  const simulator = await startSimulator();
+  const bare = await payAtOnce(simulator);
+  expect(await getIntent(simulator, bare)).toMatchObject({
+    billingAddress: { address1: '', city: '', countryCode: '' },
+    shippingDetails: { name: '', address: { postcode: '' } },
+  });
+  const billingAddress = { address1: '1 High Street', countryCode: 'GB' };
+  const { id, ...created } = await createIntent(simulator, { billingAddress });
+  expect(created).not.toHaveProperty('shippingDetails');
+  await submitForm(simulator, `/checkout/${id}`, cards.success);
+  expect((await getIntent(simulator, id)).billingAddress).toEqual(billingAddress);
+});
+
+test('a refund’s previousTransactionId is read, to 100 characters', async () => {
+  const simulator = await startSimulator();
+  const id = await payAtOnce(simulator);
+  const refund = (previousTransactionId: string) =>
+    callApi(simulator, {
+      method: 'POST',
+      path: `/payment-intents/${id}/refunds`,
+      body: { amount: 1, previousTransactionId },
+      headers: { ...apiHeaders, idempotencyKey: previousTransactionId.slice(0, 100) },
+    });
+  expect((await refund('x'.repeat(100))).status).toBe(200);
+  expect(Object.keys((await refund('y'.repeat(101))).body.errors)).toEqual(['PreviousTransactionId']);
+});

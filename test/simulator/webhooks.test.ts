@@ -8,6 +8,8 @@ test('the events that are offered can be subscribed to, with a first secret that
   const offered = await callApi(simulator, { method: 'GET', path: '/webhooks/events' });
   expect(offered.body).toEqual([
     { model: 'PaymentIntent', events: ['payment_intent.created', 'payment_intent.status_updated'] },
+    { model: 'Payment', events: ['payment.successful'] },
+    { model: 'Order', events: ['order.created'] },
   ]);
   const created = await subscribe(simulator, shopUrl, offered.body[0].events);
   expect(created).toMatchObject({

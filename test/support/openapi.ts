@@ -8,8 +8,15 @@ export type OpenApi = {
   requestFaults(call: { method: string; path: string; body: unknown }): string[];
   /** What is wrong with a response, a status that the operation does not name included. */
   responseFaults(call: { method: string; path: string; status: number; body: unknown }): string[];
-  /** The examples of an operation, by the name that request and response share. */
+  /**
+   * The examples of an operation, by the name that request and response share; `example` where they have none. A side
+   * that has no example, or no body, is undefined.
+   */
   examples(method: string, path: string): { name: string; request: unknown; response: unknown }[];
+  /** Every operation, in the order of the document. */
+  operations(): { method: string; path: string }[];
+  /** The one 2xx status that the operation names; null for an operation that is not there. */
+  successStatus(method: string, path: string): number | null;
 };
 
 type Schema = {
@@ -99,15 +106,35 @@ function createOpenApi(document: Document): OpenApi {
     },
     examples(method, path) {
       const operation = find(method, path)?.operation;
-      const requests = operation?.requestBody?.content?.['application/json']?.examples ?? {};
-      const responses = operation?.responses['200']?.content?.['application/json']?.examples ?? {};
-      return Object.entries(requests).map(([name, { value }]) => ({
+      const requests = examplesOf(operation?.requestBody, document);
+      const responses = examplesOf(operation?.responses['200'], document);
+      return [...new Set([...Object.keys(requests), ...Object.keys(responses)])].map((name) => ({
         name,
-        request: value,
-        response: responses[name]?.value,
+        request: requests[name],
+        response: responses[name],
       }));
     },
+    operations: () =>
+      Object.entries(document.paths).flatMap(([path, item]) =>
+        Object.entries(item).flatMap(([method, { responses }]) =>
+          responses === undefined ? [] : [{ method: method.toUpperCase(), path }],
+        ),
+      ),
+    successStatus(method, path) {
+      const statuses = Object.keys(find(method, path)?.operation.responses ?? {});
+      const success = statuses.find((status) => status.startsWith('2'));
+      return success === undefined ? null : Number(success);
+    },
   };
+}
+
+/** By name; what stands beside the schema, or in it, is `example`. */
+function examplesOf(part: Content | undefined, document: Document): Record<string, unknown> {
+  const content = part?.content?.['application/json'];
+  if (content?.examples !== undefined)
+    return Object.fromEntries(Object.entries(content.examples).map(([name, { value }]) => [name, value]));
+  const example = content?.example ?? (content?.schema && resolve(content.schema, document).example);
+  return example === undefined ? {} : { example };
 }
 
 /** Every schema of the document, each once, inner ones after those that hold them. */

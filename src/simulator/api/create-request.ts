@@ -18,7 +18,7 @@ export const addressSchema = z.object({
   county: text(100),
 });
 
-const itemLineSchema = z.object({
+export const itemLineSchema = z.object({
   id: z.string().max(60).optional(),
   quantity: z.int().optional(),
   name: z.string().max(100).optional(),
@@ -30,7 +30,7 @@ const itemLineSchema = z.object({
   plu: z.string().max(200).optional(),
 });
 
-const taxLineSchema = z.object({
+export const taxLineSchema = z.object({
   id: z.string().max(60).optional(),
   caption: z.string().max(100).optional(),
   subCaption: text(100),
@@ -44,21 +44,20 @@ const hostPattern = /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])$/;
 // RFC 3986, section 2: what a URI may be written with. Browsers accept more, the specification does not.
 const uriPattern = /^[\w.~:/?#[\]@!$&'()*+,;=%-]+$/;
 
-const pageAddressSchema = z
-  .string()
-  .refine(
-    (value) => {
-      const url = URL.parse(value);
-      return (
-        url !== null &&
-        uriPattern.test(value) &&
-        /^https?:$/.test(url.protocol) &&
-        hostPattern.test(url.hostname)
-      );
-    },
-    { error: 'The value must be an absolute http or https URL.' },
-  )
-  .nullish();
+/** What a page may lead to; a `javascript:` address would run where the card is typed. */
+const webAddressSchema = z.string().refine(
+  (value) => {
+    const url = URL.parse(value);
+    return (
+      url !== null &&
+      uriPattern.test(value) &&
+      /^https?:$/.test(url.protocol) &&
+      hostPattern.test(url.hostname)
+    );
+  },
+  { error: 'The value must be an absolute http or https URL.' },
+);
+const pageAddressSchema = webAddressSchema.nullish();
 
 const collectionSchema = z.object({ collectionRequired: z.boolean().optional() }).nullish();
 
@@ -85,14 +84,16 @@ export function parseTimespan(value: string): number | null {
   return (((days ?? 0) * 24 + (hours ?? 0)) * 60 + (minutes ?? 0)) * 60 + (seconds ?? 0);
 }
 
+const extraSchema = moneySchema.extend({ value: z.int().nonnegative() }).nullish();
+
 const sevenDaysInSeconds = 7 * 24 * 3600;
 
 export const createRequestSchema = createPaymentIntentRequestSchema.extend({
   // Dojo's own limits are unknown; nothing can be paid on a page that asks for nothing.
   amount: moneySchema.extend({ value: z.int().positive(), currencyCode: z.enum(['GBP', 'EUR']) }),
-  tipsAmount: moneySchema.nullish(),
-  cashbackAmount: moneySchema.nullish(),
-  serviceChargeAmount: moneySchema.nullish(),
+  tipsAmount: extraSchema,
+  cashbackAmount: extraSchema,
+  serviceChargeAmount: extraSchema,
   itemLines: z.array(itemLineSchema).nullish(),
   taxLines: z.array(taxLineSchema).nullish(),
   config: configSchema.nullish(),
@@ -123,7 +124,7 @@ export const createRequestSchema = createPaymentIntentRequestSchema.extend({
   requestSecurity: z.object({ userAgent: text(300), ipAddress: text(70), device: text(120) }).nullish(),
   actionLink: z
     .object({
-      url: z.url(),
+      url: webAddressSchema,
       action: z.enum(['OpenLink', 'DownloadFile']).optional(),
       label: z.string().min(1).max(60),
       fileName: text(256),

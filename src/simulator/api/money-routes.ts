@@ -11,6 +11,8 @@ import { parseBody } from './request-body.ts';
 
 const captureSchema = captureRequestSchema.extend({ tipsAmount: z.int().nonnegative().nullish() });
 
+const refundSchema = refundRequestSchema.extend({ previousTransactionId: z.string().max(100).nullish() });
+
 /** Captures, refunds and reversals. Amounts are bare integers here, in minor units. */
 export function createMoneyRouter(parts: Parts): Router {
   const { clock, ids, intents, settings } = parts;
@@ -33,7 +35,7 @@ export function createMoneyRouter(parts: Parts): Router {
         errors: { IdempotencyKey: ['The idempotencyKey header is required, with at most 100 characters.'] },
       });
     }
-    const body = parseBody(refundRequestSchema, request.body);
+    const body = parseBody(refundSchema, request.body);
     if (body.kind === 'invalid') return sendProblem(response, body.problem);
     const user = intents.findByIdempotencyKey(idempotencyKey)?.id ?? request.params.id;
     if (settings().idempotencyScope === 'account' && user !== request.params.id) {

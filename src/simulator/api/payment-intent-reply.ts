@@ -3,48 +3,59 @@ import type { Parts } from '../parts.ts';
 import { formatInstant } from '../state/instant.ts';
 import {
   type Attempt,
+  type Capture,
   type PaymentEvent,
   type PaymentIntent,
   refundedAmount,
 } from '../state/payment-intent.ts';
+import { apiReleaseOf } from './access.ts';
+import { shapeIntent } from './intent-shapes.ts';
 
-const merchantConfig = {
-  supportedPaymentMethods: {
-    cardSchemes: ['VISA', 'MASTERCARD', 'MAESTRO', 'DISCOVER', 'DCI', 'AMEX'],
-    wallets: ['APPLE_PAY', 'GOOGLE_PAY'],
-  },
+export const supportedPaymentMethods = {
+  cardSchemes: ['VISA', 'MASTERCARD', 'MAESTRO', 'DISCOVER', 'DCI', 'AMEX'],
+  wallets: ['APPLE_PAY', 'GOOGLE_PAY'],
 };
 
 export const tradingName = 'Pretend Pay test merchant';
 
 /** Presents intents the way the release asks that the call has named. */
-export function createIntentPresenter({ publicUrl }: Pick<Parts, 'publicUrl'>) {
-  return (intent: PaymentIntent, _response: Response) => presentPaymentIntent(intent, publicUrl());
+export function createIntentPresenter({ publicUrl, settings }: Parts) {
+  return (intent: PaymentIntent, response: Response) => {
+    const hasPort = settings().paymentLinkPort === 'explicit';
+    const link = checkoutAddress(intent.id, hasPort ? withPort(publicUrl()) : publicUrl());
+    return shapeIntent(presentPaymentIntent(intent, link), apiReleaseOf(response));
+  };
 }
 
 /**
  * An intent as version 2026-02-27 answers it. `paymentEvents`, `paymentSource`, `config.branding` and
  * `config.tradingName` are in every example of the specification, though not in its schema.
  */
-function presentPaymentIntent(intent: PaymentIntent, publicUrl: string): Record<string, unknown> {
-  const { request } = intent;
-  const { secret: _secret, savedCardId: _savedCardId, ...customer } = request.customer ?? {};
+function presentPaymentIntent(intent: PaymentIntent, paymentLink: string): Record<string, unknown> {
+  const { request, collected, clientSession } = intent;
   return withoutNulls({
     id: intent.id,
     captureMode: intent.captureMode,
     cardHolderNotPresent: request.cardHolderNotPresent ?? false,
-    clientSessionSecretExpirationDate: '0001-01-01T00:00:00Z',
+    clientSessionSecret: clientSession?.secret,
+    clientSessionSecretExpirationDate: clientSession
+      ? formatInstant(clientSession.expireAt)
+      : '0001-01-01T00:00:00Z',
     paymentDetails: intent.payment && presentPayment(intent.payment, intent),
     status: intent.status,
     paymentMethods: request.paymentMethods ?? ['Card'],
     amount: request.amount,
     tipsAmount: request.tipsAmount,
+    requestedAmount: intent.requestedAmount,
     totalAmount: intent.total,
     refundedAmount: refundedAmount(intent),
-    customer: request.customer && customer,
+    customer: presentCustomer(intent),
     requestSecurity: request.requestSecurity,
-    billingAddress: request.billingAddress,
-    shippingDetails: request.shippingDetails,
+    billingAddress: collected.billingAddress ?? request.billingAddress ?? (intent.payment && emptyAddress),
+    shippingDetails:
+      collected.shippingDetails ??
+      request.shippingDetails ??
+      (intent.payment && { name: '', address: emptyAddress }),
     createdAt: formatInstant(intent.createdAt),
     updatedAt: formatInstant(intent.updatedAt),
     reference: request.reference,
@@ -52,7 +63,7 @@ function presentPaymentIntent(intent: PaymentIntent, publicUrl: string): Record<
     itemLines: request.itemLines ?? [],
     taxLines: request.taxLines ?? [],
     actionLink: request.actionLink,
-    merchantConfig,
+    merchantConfig: { supportedPaymentMethods },
     config: { ...request.config, branding: {}, tradingName },
     paymentSource: 'api',
     autoExpireAction: request.autoExpireAction,
@@ -65,14 +76,9 @@ function presentPaymentIntent(intent: PaymentIntent, publicUrl: string): Record<
     cashbackAmount: request.cashbackAmount,
     serviceChargeAmount: request.serviceChargeAmount,
     paymentEvents: intent.events.map(presentEvent),
-    paymentLink: checkoutAddress(intent.id, publicUrl),
+    paymentLink,
     terminalSessionHistory: [],
-    captures: intent.captures.map(({ id, amount, at }) => ({
-      id,
-      amount,
-      status: 'Successful',
-      createdAt: formatInstant(at),
-    })),
+    captures: intent.captures.map(presentCapture),
   });
 }
 
@@ -80,11 +86,40 @@ export function checkoutAddress(intentId: string, publicUrl: string): string {
   return `${publicUrl}/checkout/${intentId}`;
 }
 
+/** `https://pay.example:443`: the port that the scheme implies, which a URL parser would leave out. */
+function withPort(address: string): string {
+  const { protocol, hostname, port, pathname } = new URL(address);
+  return `${protocol}//${hostname}:${port || (protocol === 'https:' ? 443 : 80)}${pathname}`.replace(
+    /\/$/,
+    '',
+  );
+}
+
+// Once the page has been used, Dojo answers addresses that nobody gave with empty texts.
+const emptyAddress = {
+  address1: '',
+  address2: '',
+  address3: '',
+  address4: '',
+  city: '',
+  state: '',
+  postcode: '',
+  countryCode: '',
+};
+
+/** What was typed on the page wins. Secrets and saved cards are never repeated. */
+function presentCustomer({ request, collected }: PaymentIntent) {
+  const { secret: _secret, savedCardId: _savedCardId, ...given } = request.customer ?? {};
+  if (!request.customer && collected.emailAddress === null) return null;
+  return { ...given, emailAddress: collected.emailAddress ?? given.emailAddress };
+}
+
 function presentPayment(payment: Attempt, intent: PaymentIntent) {
   return {
     transactionId: payment.transactionId,
     transactionDateTime: formatInstant(payment.at),
     message: intent.status === 'Authorized' ? 'AUTHORIZED' : 'DEPOSITED',
+    paymentMethodId: payment.paymentMethodId,
     authCode: payment.authCode,
     card: {
       cardNumber: payment.card.maskedNumber,
@@ -96,6 +131,8 @@ function presentPayment(payment: Attempt, intent: PaymentIntent) {
       entryMode: 'ManualEntry',
       verificationMethod: 'None',
     },
+    // The one value that the specification shows.
+    avsResult: 'ADDRESS_MATCH_POSTCODE_MATCH',
   };
 }
 
@@ -109,12 +146,16 @@ function presentEvent({ type, at, attempt }: PaymentEvent) {
     expiryDate: attempt.card.expiryDate,
     cardType: attempt.card.scheme,
     cardholderName: attempt.card.name,
-    paymentMethodId: '',
+    paymentMethodId: attempt.paymentMethodId ?? '',
   };
 }
 
+function presentCapture({ id, amount, tipsAmount, at }: Capture) {
+  return { id, amount, tipsAmount, status: 'Successful', createdAt: formatInstant(at) };
+}
+
 /** Dojo leaves out what it has no value for, at every depth. */
-function withoutNulls<Value>(value: Value): Value {
+export function withoutNulls<Value>(value: Value): Value {
   if (Array.isArray(value)) return value.map(withoutNulls) as Value;
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(

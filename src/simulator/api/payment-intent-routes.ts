@@ -1,8 +1,9 @@
-import { Router } from 'express';
+import { type Response, Router } from 'express';
 import { searchRequestSchema } from '../../dojo/schemas.ts';
 import type { Parts } from '../parts.ts';
-import { createPaymentIntent } from '../state/payment-intent.ts';
+import { createPaymentIntent, type PaymentIntent } from '../state/payment-intent.ts';
 import { cancel } from '../state/transitions.ts';
+import { apiReleaseOf } from './access.ts';
 import {
   changeIntent,
   type IntentRequest,
@@ -10,20 +11,21 @@ import {
   sendBadId,
   sendUnknownIntent,
 } from './change-intent.ts';
-import { createRequestSchema } from './create-request.ts';
+import { parseCreateRequest } from './parse-create-request.ts';
 import { createIntentPresenter } from './payment-intent-reply.ts';
 import { sendProblem } from './problem.ts';
 import { parseBody } from './request-body.ts';
-import { searchPaymentIntents } from './search.ts';
+import { createSearchFilter, findCursorFault, unknownCursor } from './search.ts';
 
-/** Intents from their creation to their end; what moves money has a router of its own. */
+/** Intents from their creation to their end; what changes them on the way has routers of its own. */
 export function createPaymentIntentRouter(parts: Parts): Router {
   const { intents, clock, ids, settings } = parts;
   const present = createIntentPresenter(parts);
   const router = Router();
 
   router.post('/', (request, response) => {
-    const body = parseBody(createRequestSchema, request.body);
+    const asked = { release: apiReleaseOf(response), settings: settings() };
+    const body = parseCreateRequest(request.body, asked);
     if (body.kind === 'invalid') return sendProblem(response, body.problem);
     const intent = createPaymentIntent(body.data, ids.next('pi_sandbox_'), clock.now());
     intents.add(intent);
@@ -31,20 +33,22 @@ export function createPaymentIntentRouter(parts: Parts): Router {
   });
 
   router.post('/search', (request, response) => {
-    const body = parseBody(searchRequestSchema, request.body ?? {});
+    const body = parseBody(searchRequestSchema, request.body);
     if (body.kind === 'invalid') return sendProblem(response, body.problem);
-    const found = intents
-      .list()
-      .filter(({ status }) => status !== 'Canceled' || settings().canceledInSearch === 'shown');
-    const page = searchPaymentIntents(found, body.data);
+    const cursor = body.data.cursor ?? {};
+    const fault = findCursorFault(cursor);
+    if (fault !== null) return sendProblem(response, fault);
+    const page = intents.page(cursor, createSearchFilter(body.data, settings()));
+    if (page === null) return sendProblem(response, unknownCursor);
     response.json({ ...page, data: page.data.map((intent) => present(intent, response)) });
   });
 
   router.get('/:id', (request: IntentRequest, response) => {
     if (!isIntentId(request.params.id)) return sendBadId(response);
     const intent = intents.find(request.params.id);
-    const isHidden = intent?.status === 'Canceled' && request.query.returnCanceled !== 'true';
-    if (intent === null || isHidden) return sendUnknownIntent(response, 404);
+    const isAskedFor = String(request.query.returnCanceled).toLowerCase() === 'true';
+    if (intent === null || (isHidden(intent, response) && !isAskedFor))
+      return sendUnknownIntent(response, 404);
     response.json(present(intent, response));
   });
 
@@ -56,4 +60,9 @@ export function createPaymentIntentRouter(parts: Parts): Router {
   });
 
   return router;
+}
+
+/** The first release knew no `returnCanceled`, and showed them all. */
+function isHidden({ status }: PaymentIntent, response: Response): boolean {
+  return status === 'Canceled' && apiReleaseOf(response) !== '2022-04-07';
 }

@@ -3,7 +3,7 @@ import type { RefusalReason } from '../state/transitions.ts';
 import type { Problem } from './problem.ts';
 
 /** `state` where the specification leaves open how a status that does not fit is told. */
-type Refusal = { readonly status: 400 | 409; readonly isAboutState: boolean; readonly detail: string };
+type Refusal = { readonly status: 400 | 405 | 409; readonly isAboutState: boolean; readonly detail: string };
 
 const refusals = {
   'not-payable': { status: 400, isAboutState: true, detail: 'The payment intent can no longer be paid.' },
@@ -22,6 +22,21 @@ const refusals = {
     status: 400,
     isAboutState: true,
     detail: 'Only an unpaid payment intent can be changed.',
+  },
+  'amount-is-fixed': {
+    status: 405,
+    isAboutState: false,
+    detail: 'The payment intent was created without config.payment.customAmountAllowed.',
+  },
+  'tips-not-allowed': {
+    status: 405,
+    isAboutState: false,
+    detail: 'The payment intent was created without config.payment.tipsAllowed.',
+  },
+  'other-currency': {
+    status: 400,
+    isAboutState: false,
+    detail: 'The currency of a payment intent can not be changed.',
   },
   'not-capturable': {
     status: 409,

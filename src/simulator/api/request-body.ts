@@ -3,11 +3,12 @@ import type { Problem } from './problem.ts';
 
 export type ParsedBody<Data> = { kind: 'valid'; data: Data } | { kind: 'invalid'; problem: Problem };
 
-/** Reads a body as Dojo does: property names without regard to case, unknown members ignored, faults by field. */
+/** Reads a body as Dojo does: names without regard to case, unknown members ignored, faults by field. None counts as `{}`. */
 export function parseBody<Schema extends z.ZodType>(
   schema: Schema,
-  body: unknown,
+  given: unknown,
 ): ParsedBody<z.output<Schema>> {
+  const body = given === undefined ? {} : given;
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     return {
       kind: 'invalid',

@@ -1,32 +1,30 @@
 import type { SearchRequest } from '../../dojo/schemas.ts';
+import type { Settings } from '../settings.ts';
 import type { PaymentIntent } from '../state/payment-intent.ts';
+import type { Cursor } from '../state/sequence.ts';
+import type { Problem } from './problem.ts';
 
-export type SearchPage = { data: PaymentIntent[]; before: string | null; after: string | null };
-
-/**
- * One page of a list that is newest first. `after` goes on to older intents, `before` back to newer ones; the id that is
- * named is left out. Both are null where nothing lies in that direction.
- */
-export function searchPaymentIntents(
-  newestFirst: readonly PaymentIntent[],
-  search: SearchRequest,
-): SearchPage {
-  const startDate = search.startDate ? new Date(search.startDate) : null;
-  const endDate = search.endDate ? new Date(search.endDate) : null;
-  const { limit = 50, before, after } = search.cursor ?? {};
-  const matches = newestFirst.filter(
-    (intent) =>
-      (!search.statuses?.length || search.statuses.includes(intent.status)) &&
-      (startDate === null || intent.createdAt >= startDate) &&
-      (endDate === null || intent.createdAt <= endDate),
-  );
-  const indexOf = (id: string) => matches.findIndex((intent) => intent.id === id);
-  const start = after ? indexOf(after) + 1 : before ? Math.max(0, indexOf(before) - limit) : 0;
-  const end = before ? Math.max(0, indexOf(before)) : start + limit;
-  const data = matches.slice(start, end);
-  return {
-    data,
-    before: start > 0 ? (data.at(0)?.id ?? null) : null,
-    after: end < matches.length ? (data.at(-1)?.id ?? null) : null,
-  };
+/** Which intents a search asks for, its cursor aside. */
+export function createSearchFilter(
+  { statuses, startDate, endDate }: SearchRequest,
+  { canceledInSearch }: Settings,
+): (intent: PaymentIntent) => boolean {
+  const startMs = startDate ? Date.parse(startDate) : Number.NEGATIVE_INFINITY;
+  const endMs = endDate ? Date.parse(endDate) : Number.POSITIVE_INFINITY;
+  return ({ status, createdAt }) =>
+    (!statuses?.length || statuses.includes(status)) &&
+    (status !== 'Canceled' || canceledInSearch === 'shown') &&
+    createdAt.getTime() >= startMs &&
+    createdAt.getTime() <= endMs;
 }
+
+/** A cursor goes one way (specification, `Cursor`). */
+export function findCursorFault(cursor: Cursor): Problem | null {
+  if (!cursor.before || !cursor.after) return null;
+  return { status: 400, errors: { Cursor: ['Give either before or after, not both.'] } };
+}
+
+export const unknownCursor: Problem = {
+  status: 400,
+  errors: { Cursor: ['The cursor is none that a search has answered with.'] },
+};

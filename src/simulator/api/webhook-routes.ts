@@ -2,7 +2,7 @@ import { type Response, Router } from 'express';
 import { z } from 'zod';
 import { subscriptionRequestSchema } from '../../dojo/schemas.ts';
 import type { Parts } from '../parts.ts';
-import { accountId } from '../state/delivery.ts';
+import { accountId } from '../state/event-body.ts';
 import { formatInstant } from '../state/instant.ts';
 import {
   offeredEvents,

@@ -3,6 +3,7 @@ import { addressSchema } from '../api/create-request.ts';
 import type { Ids } from '../ids.ts';
 import type { Clock } from './clock.ts';
 import { instantSchema } from './instant.ts';
+import { type Cursor, createSequence, type Page } from './sequence.ts';
 import type { StateFile } from './state-file.ts';
 
 const savedCardSchema = z
@@ -49,8 +50,8 @@ export type CustomerSecret = Customer['secrets'][number];
 const secretLastsMs = 15 * 60_000;
 
 export type CustomerStore = {
-  /** Newest first. */
-  list(): Customer[];
+  /** One page, newest first; null for a cursor that names no customer. */
+  page(cursor: Cursor): Page<Customer> | null;
   find(id: string): Customer | null;
   create(details: CustomerDetails): Customer;
   /** Null where there is no such customer. */
@@ -74,22 +75,18 @@ export function createCustomerStore({
   clock: Clock;
   ids: Ids;
 }): CustomerStore {
-  const customers = new Map(
-    z
-      .array(customerSchema)
-      .parse(file.load('customer'))
-      .map((customer) => [customer.id, customer]),
-  );
-  const find = (id: string) => customers.get(id) ?? null;
+  const customers = createSequence<Customer>();
+  for (const customer of z.array(customerSchema).parse(file.load('customer'))) customers.put(customer);
+  const { find } = customers;
 
   function put(customer: Customer): Customer {
-    customers.set(customer.id, customer);
+    customers.put(customer);
     file.keep('customer', customer.id, () => z.encode(customerSchema, customer));
     return customer;
   }
 
   return {
-    list: () => [...customers.values()].reverse(),
+    page: (cursor) => customers.page(cursor, () => true),
     find,
     create: (details) =>
       put({
@@ -109,7 +106,7 @@ export function createCustomerStore({
     },
     remove(id) {
       file.drop('customer', id);
-      return customers.delete(id);
+      return customers.remove(id);
     },
     createSecret(id) {
       const customer = find(id);

@@ -3,6 +3,7 @@ import type { Settings } from '../settings.ts';
 import type { Clock } from './clock.ts';
 import { findDeadline } from './deadlines.ts';
 import { type PaymentIntent, paymentIntentSchema } from './payment-intent.ts';
+import { type Cursor, createSequence, type Page } from './sequence.ts';
 import type { StateFile } from './state-file.ts';
 import type { Transition } from './transitions.ts';
 
@@ -18,6 +19,8 @@ export type PaymentIntentStore = {
   count(): number;
   /** Newest first, the way a list is read. */
   list(options?: { limit?: number }): PaymentIntent[];
+  /** One page of those that match, newest first; null for a cursor that names no intent. */
+  page(cursor: Cursor, matches: (intent: PaymentIntent) => boolean): Page<PaymentIntent> | null;
   /** Applies a pure transition at once, so that of two that compete the second sees what the first did. */
   update(id: string, transition: (intent: PaymentIntent) => Transition): Transition | { kind: 'unknown' };
   /** Sets every timer again: a setting decides what some of them are. */
@@ -33,14 +36,14 @@ export function createPaymentIntentStore(options: {
   onChange: OnIntentChange;
 }): PaymentIntentStore {
   const { file, clock, settings } = options;
-  const intents = new Map<string, PaymentIntent>();
+  const intents = createSequence<PaymentIntent>();
   const timers = new Map<string, () => void>();
   const byRefund = new Map<string, string>();
   const byIdempotencyKey = new Map<string, string>();
   for (const intent of z.array(paymentIntentSchema).parse(file.load('intent'))) remember(intent);
 
   function remember(intent: PaymentIntent): void {
-    intents.set(intent.id, intent);
+    intents.put(intent);
     for (const refund of intent.refunds) {
       byRefund.set(refund.id, intent.id);
       byIdempotencyKey.set(refund.idempotencyKey, intent.id);
@@ -50,8 +53,11 @@ export function createPaymentIntentStore(options: {
 
   function put(intent: PaymentIntent, before: PaymentIntent | null): void {
     remember(intent);
-    file.keep('intent', intent.id, () => z.encode(paymentIntentSchema, intent));
-    options.onChange(intent, before);
+    // The webhook that tells of a change outlives a crash with it, or neither does.
+    file.together(() => {
+      file.keep('intent', intent.id, () => z.encode(paymentIntentSchema, intent));
+      options.onChange(intent, before);
+    });
   }
 
   function setTimer(intent: PaymentIntent): void {
@@ -66,27 +72,24 @@ export function createPaymentIntentStore(options: {
     timers.set(intent.id, clock.setTimer(act, deadline.at.getTime() - clock.now().getTime()));
   }
 
-  function find(id: string): PaymentIntent | null {
-    return intents.get(id) ?? null;
-  }
-
   function update(id: string, transition: (intent: PaymentIntent) => Transition) {
-    const intent = find(id);
+    const intent = intents.find(id);
     if (intent === null) return { kind: 'unknown' } as const;
     const outcome = transition(intent);
     if (outcome.kind === 'done' && outcome.intent !== intent) put(outcome.intent, intent);
     return outcome;
   }
 
-  const findThrough = (index: ReadonlyMap<string, string>, key: string) => find(index.get(key) ?? '');
+  const findThrough = (index: ReadonlyMap<string, string>, key: string) => intents.find(index.get(key) ?? '');
 
   return {
     add: (intent) => put(intent, null),
-    find,
+    find: intents.find,
     findByRefund: (refundId) => findThrough(byRefund, refundId),
     findByIdempotencyKey: (key) => findThrough(byIdempotencyKey, key),
-    count: () => intents.size,
-    list: ({ limit = Number.POSITIVE_INFINITY } = {}) => [...intents.values()].reverse().slice(0, limit),
+    count: intents.count,
+    list: ({ limit } = {}) => intents.list(limit),
+    page: intents.page,
     update,
     resetTimers() {
       for (const intent of intents.values()) setTimer(intent);

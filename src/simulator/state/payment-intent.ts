@@ -13,6 +13,8 @@ const attemptSchema = z
     formKey: z.string().nullable(),
     /** The saved card that paid; null for one that was typed. */
     paymentMethodId: z.string().nullable(),
+    /** Whether the card is to be kept for the customer as soon as it has paid. */
+    savesCard: z.boolean().optional(),
     card: z
       .object({
         /** `52000000****1005`: no whole card number is kept, and no security code. */
@@ -162,6 +164,11 @@ export function capturedAmount(intent: PaymentIntent): number {
 /** What is still held on the card. */
 export function reservedAmount(intent: PaymentIntent): number {
   return moved(intent, 'reserved') - moved(intent, 'captured') - moved(intent, 'released');
+}
+
+/** Null where it is unknown or answered. Its id comes from an address, which may name what every object has. */
+export function findChallenge({ challenges }: PaymentIntent, challengeId: string): Attempt | null {
+  return Object.hasOwn(challenges, challengeId) ? (challenges[challengeId] ?? null) : null;
 }
 
 export function isPayable(intent: PaymentIntent): boolean {

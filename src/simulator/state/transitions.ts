@@ -7,6 +7,7 @@ import {
   type Collected,
   capturedAmount,
   dayMs,
+  findChallenge,
   isPayable,
   type Movement,
   type PaymentIntent,
@@ -22,6 +23,9 @@ export type RefusalReason =
   | 'not-cancelable'
   | 'canceled-already'
   | 'not-changeable'
+  | 'amount-is-fixed'
+  | 'tips-not-allowed'
+  | 'other-currency'
   | 'not-capturable'
   | 'not-refundable'
   | 'not-reversible'
@@ -33,17 +37,23 @@ export type RefusalReason =
 /** What a transition makes of an intent. A refusal changes nothing. */
 export type Transition = { kind: 'done'; intent: PaymentIntent } | { kind: 'refused'; reason: RefusalReason };
 
-/** The one way from unpaid to paid; whoever comes second is refused, unless a setting has it otherwise. */
-export function pay(intent: PaymentIntent, attempt: Attempt, settings: Settings): Transition {
+/** Whether a form that was sent now takes money: once, unless a setting lets a second tab take it again. */
+export function takesPayment(intent: PaymentIntent, settings: Settings): boolean {
   const isSecond =
     settings.secondTab === 'charged' && intent.status === 'Captured' && intent.captureMode === 'Auto';
-  if (!isPayable(intent) && !isSecond) return refused('not-payable');
+  return isPayable(intent) || isSecond;
+}
+
+/** The one way from unpaid to paid; whoever comes second is refused, unless a setting has it otherwise. */
+export function pay(intent: PaymentIntent, attempt: Attempt, settings: Settings): Transition {
+  if (!takesPayment(intent, settings)) return refused('not-payable');
   const isAuto = intent.captureMode === 'Auto';
   const status = isAuto ? 'Captured' : 'Authorized';
   return changed(intent, attempt.at, {
     status,
     payment: attempt,
-    challenges: {},
+    // Another tab may still answer its own, where it may pay again.
+    challenges: settings.secondTab === 'charged' ? intent.challenges : {},
     events: [...intent.events, { type: status, at: attempt.at, attempt }],
     movements: [
       ...intent.movements,
@@ -60,8 +70,12 @@ export function decline(intent: PaymentIntent, attempt: Attempt): Transition {
   });
 }
 
-export function challenge(intent: PaymentIntent, attempt: Attempt, challengeId: string): Transition {
-  if (!isPayable(intent)) return refused('not-payable');
+export function challenge(
+  intent: PaymentIntent,
+  attempt: Attempt,
+  { challengeId, settings }: { challengeId: string; settings: Settings },
+): Transition {
+  if (!takesPayment(intent, settings)) return refused('not-payable');
   return changed(intent, attempt.at, {
     challenges: { ...intent.challenges, [challengeId]: attempt },
     events: [
@@ -76,9 +90,10 @@ export function answerChallenge(
   answer: { challengeId: string; approved: boolean; now: Date },
   settings: Settings,
 ): Transition {
-  const { [answer.challengeId]: attempt, ...challenges } = intent.challenges;
-  if (!isPayable(intent)) return refused('not-payable');
-  if (attempt === undefined) return refused('unknown-challenge');
+  const { [answer.challengeId]: _answered, ...challenges } = intent.challenges;
+  const attempt = findChallenge(intent, answer.challengeId);
+  if (!takesPayment(intent, settings)) return refused('not-payable');
+  if (attempt === null) return refused('unknown-challenge');
   const settled = { ...attempt, at: answer.now, formKey: answer.challengeId };
   const unchallenged = { ...intent, challenges };
   return answer.approved ? pay(unchallenged, settled, settings) : decline(unchallenged, settled);
@@ -96,13 +111,18 @@ export function cancel(intent: PaymentIntent, now: Date): Transition {
   return changed(intent, now, { status: 'Canceled', challenges: {} });
 }
 
-/** Another amount, while nothing is paid. Lines that are not given stay. */
+/**
+ * Another amount in the same currency, while nothing is paid. Lines that are not given stay. A new client session begins,
+ * since the one before was for another amount (docs.dojo.tech, change amount).
+ */
 export function changeAmount(
   intent: PaymentIntent,
-  change: Pick<CreateRequest, 'amount' | 'itemLines' | 'taxLines'>,
+  change: Pick<CreateRequest, 'amount' | 'itemLines' | 'taxLines'> & { clientSecret: string },
   now: Date,
 ): Transition {
+  if (!intent.request.config?.payment?.customAmountAllowed) return refused('amount-is-fixed');
   if (!isPayable(intent)) return refused('not-changeable');
+  if (change.amount.currencyCode !== intent.total.currencyCode) return refused('other-currency');
   const request = {
     ...intent.request,
     amount: change.amount,
@@ -110,13 +130,17 @@ export function changeAmount(
     taxLines: change.taxLines ?? intent.request.taxLines,
   };
   const requestedAmount = intent.requestedAmount ?? intent.request.amount;
-  return changed(intent, now, { request, requestedAmount, total: totalOf(request) });
+  // Whoever is at the bank just now agrees to the amount before.
+  const changedIntent = { ...intent, request, requestedAmount, total: totalOf(request), challenges: {} };
+  return startClientSession(changedIntent, change.clientSecret, now);
 }
 
 export function changeTips(intent: PaymentIntent, tipsAmount: Money, now: Date): Transition {
+  if (!intent.request.config?.payment?.tipsAllowed) return refused('tips-not-allowed');
   if (!isPayable(intent)) return refused('not-changeable');
+  if (tipsAmount.currencyCode !== intent.total.currencyCode) return refused('other-currency');
   const request = { ...intent.request, tipsAmount };
-  return changed(intent, now, { request, total: totalOf(request) });
+  return changed(intent, now, { request, total: totalOf(request), challenges: {} });
 }
 
 /** A new one makes the one before it worthless. */
@@ -126,12 +150,16 @@ export function startClientSession(intent: PaymentIntent, secret: string, now: D
   return changed(intent, now, { clientSession: { secret, expireAt } });
 }
 
-/** Partial captures are allowed up to the total; the first one makes the intent Captured. */
+/**
+ * Partial captures are allowed up to the total; the first one makes the intent Captured. A tip comes on top of the amount,
+ * as it does in an intent, and both together are taken from what is reserved: no card is charged more than it agreed to.
+ */
 export function capture(intent: PaymentIntent, taken: Capture, settings: Settings): Transition {
   const capturable = intent.captureMode === 'Manual' && ['Authorized', 'Captured'].includes(intent.status);
   if (!capturable || intent.payment === null || reservedAmount(intent) === 0)
     return refused('not-capturable');
-  const left = reservedAmount(intent) - taken.amount;
+  const amount = taken.amount + (taken.tipsAmount ?? 0);
+  const left = reservedAmount(intent) - amount;
   if (left < 0) return refused('amount-too-large');
   const isLast = settings.capturedRemainder === 'released' && left > 0;
   return changed(intent, taken.at, {
@@ -140,7 +168,7 @@ export function capture(intent: PaymentIntent, taken: Capture, settings: Setting
     events: [...intent.events, { type: 'Captured', at: taken.at, attempt: intent.payment }],
     movements: [
       ...intent.movements,
-      movement('captured', taken.at, taken.amount, intent.payment),
+      movement('captured', taken.at, amount, intent.payment),
       ...(isLast ? [movement('released', taken.at, left, intent.payment)] : []),
     ],
   });
