@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseCatalogue } from '../../src/shop/catalogue.ts';
+import { type FaultRequest, faultSchema } from '../../src/simulator/faults.ts';
 import { findBarriers, openBrowser } from '../support/browser.ts';
 import { rows } from '../support/database.ts';
 import { type Market, openMarket } from '../support/market.ts';
@@ -18,13 +19,22 @@ const cards = {
   declined: { number: '4456 5300 0000 1013', code: '341' },
 };
 
+/** Everything that may happen to webhooks without anybody's fault, and a Dojo that takes its time. */
+const storm: FaultRequest[] = [
+  { kind: 'duplicate' },
+  { kind: 'reorder', chance: 0.5, delayMs: 200 },
+  { kind: 'delay', chance: 0.5, delayMs: 300 },
+  { kind: 'unknown-event' },
+  { kind: 'extra-fields' },
+  { kind: 'wrong-secret', chance: 0.5 },
+  { kind: 'corrupt-byte', chance: 0.5 },
+  { kind: 'before-reply' },
+  { kind: 'latency', delayMs: 50 },
+];
+
 let market: Market;
 let browser: Browser;
 
-beforeEach(async () => {
-  market = await openMarket({ catalogue });
-  browser = await openBrowser();
-});
 afterEach(async () => {
   await browser.close();
   await market.close();
@@ -66,7 +76,16 @@ async function open(options: BrowserContextOptions = {}): Promise<Page> {
   return context.newPage();
 }
 
-describe('a shopper', () => {
+describe.each([
+  { weather: 'fair weather', faults: [] },
+  { weather: 'a storm', faults: storm },
+])('in $weather a shopper', ({ faults }) => {
+  beforeEach(async () => {
+    market = await openMarket({ catalogue });
+    for (const fault of faults) market.simulator.faults.add(faultSchema.parse(fault));
+    browser = await openBrowser();
+  });
+
   test('pays, comes back to a page that thanks, and the store says paid because a webhook said so', async () => {
     const page = await open();
     await goToPayment(page, 'purchase');

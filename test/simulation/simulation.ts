@@ -9,6 +9,7 @@ import type { Order } from '../../src/shop/order.ts';
 import { type Delivery, type Exchange, openExchange } from '../support/exchange.ts';
 import { Crash, type Fault, withFault } from './faults.ts';
 import { findFaults } from './findings.ts';
+import { type Weather, weather } from './weather.ts';
 
 const minute = 60_000;
 const hour = 60 * minute;
@@ -108,16 +109,18 @@ export type Seen = {
 export async function simulate(options: { seed: number; runs: number; onRun?: () => void }): Promise<void> {
   const story = fc.array(action, { minLength: 4, maxLength: 30 });
   await fc.assert(
-    fc.asyncProperty(story, async (actions) => {
-      await play(actions);
+    fc.asyncProperty(story, weather, async (actions, faults) => {
+      await play(actions, faults);
       options.onRun?.();
     }),
     { seed: options.seed, numRuns: options.runs, endOnFailure: false },
   );
 }
 
-async function play(actions: readonly Action[]): Promise<void> {
-  const exchange = await openExchange({ databasePath: ':memory:' });
+async function play(actions: readonly Action[], { seed, faults }: Weather): Promise<void> {
+  const exchange = await openExchange({ databasePath: ':memory:', dojo: { timeoutMs: 500 } });
+  exchange.simulator.faults.reset(seed);
+  for (const each of faults) exchange.simulator.faults.add(each);
   const seen: Seen = { links: new Map(), shipped: [] };
   try {
     for (const [step, each] of actions.entries()) {
@@ -128,6 +131,7 @@ async function play(actions: readonly Action[]): Promise<void> {
         if (!(error instanceof Crash) && !(error instanceof DojoError)) throw error;
       }
     }
+    exchange.simulator.faults.reset(seed);
     await settle(exchange);
     const faults = await findFaults(exchange, seen);
     if (faults.length > 0) throw new Error(faults.join('\n'));

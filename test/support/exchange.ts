@@ -4,9 +4,15 @@ import type { CheckoutDeps } from '../../src/checkout/deps.ts';
 import { type PlacedOrder, placeOrder } from '../../src/checkout/place-order.ts';
 import { recordWebhook } from '../../src/checkout/record-webhook.ts';
 import { createDojoClient } from '../../src/dojo/client.ts';
-import { createWebhookSecret, statusUpdatedEvent } from '../../src/dojo/webhook.ts';
+import {
+  createWebhookSecret,
+  findSigningSecret,
+  statusUpdatedEvent,
+  type WebhookSecret,
+} from '../../src/dojo/webhook.ts';
 import { createSimulator, type Simulator } from '../../src/simulator/create-simulator.ts';
 import { createClock } from '../../src/simulator/state/clock.ts';
+import type { Delivery as Sent } from '../../src/simulator/state/delivery.ts';
 import { type OpenShop, openShop, type ShopOptions } from './shop.ts';
 
 export type Delivery = { readonly body: Uint8Array; readonly signature: string };
@@ -45,8 +51,12 @@ export async function openExchange(options: ShopOptions = {}): Promise<Exchange>
   const { now } = clock;
   const pass = (by: number) => clock.advance(by);
   const post: Delivery[] = [];
-  const letterbox = await openLetterbox(post);
-  const simulator = await createSimulator({ clock, retryDelaysMs: [] });
+  let webhookSecrets: WebhookSecret[] = [];
+  const letterbox = await openLetterbox(
+    post,
+    ({ body, signature }) => findSigningSecret(body, signature, webhookSecrets) !== null,
+  );
+  const simulator = await createSimulator({ clock, retryDelaysMs: Array(20).fill(60_000) });
   const portal = createDojoClient({
     apiUrl: simulator.url,
     apiKey: portalKey,
@@ -55,13 +65,15 @@ export async function openExchange(options: ShopOptions = {}): Promise<Exchange>
     connections: 2,
   });
   const { secrets } = await portal.createSubscription({ url: letterbox.url, events: [statusUpdatedEvent] });
+  webhookSecrets = secrets.map((secret) => createWebhookSecret(secret.value));
+  const isOnItsWay = ({ state, dueAt }: Sent) => state === 'pending' && (dueAt === null || dueAt <= now());
   const shop = await openShop({
     ...options,
-    dojo: { apiUrl: simulator.url },
+    dojo: { now: () => now().getTime(), ...options.dojo, apiUrl: simulator.url },
     deps: { now, sleep: async (by) => pass(by), ...options.deps },
     settings: {
       checkoutOrigin: simulator.publicUrl,
-      webhookSecrets: secrets.map((secret) => createWebhookSecret(secret.value)),
+      webhookSecrets,
       ...options.settings,
     },
   });
@@ -73,7 +85,7 @@ export async function openExchange(options: ShopOptions = {}): Promise<Exchange>
     pass,
     post,
     async posted() {
-      while (simulator.deliveries().some((delivery) => delivery.state === 'pending')) await letterbox.next();
+      while (simulator.deliveries().some(isOnItsWay)) await letterbox.next();
     },
     async hand({ body, signature }, deps = shop.deps) {
       const { kind } = await recordWebhook(deps, { body, signature });
@@ -110,12 +122,15 @@ export async function openExchange(options: ShopOptions = {}): Promise<Exchange>
   return exchange;
 }
 
-async function openLetterbox(post: Delivery[]) {
+/** Takes what is signed as it should be; the rest is refused, as the shop would, and comes again. */
+async function openLetterbox(post: Delivery[], isGood: (delivery: Delivery) => boolean) {
   const waiting: (() => void)[] = [];
   const server = createServer(async (req, res) => {
     const chunks: Buffer[] = [];
     for await (const chunk of req) chunks.push(chunk);
-    post.push({ body: Buffer.concat(chunks), signature: String(req.headers['dojo-signature']) });
+    const delivery = { body: Buffer.concat(chunks), signature: String(req.headers['dojo-signature']) };
+    if (isGood(delivery)) post.push(delivery);
+    else res.statusCode = 401;
     res.end();
     for (const resolve of waiting.splice(0)) resolve();
   });

@@ -31,7 +31,7 @@ export async function openMarket(options: ShopOptions = {}): Promise<Market> {
   const secret = await subscribe(simulator.url, `${url}/webhooks/dojo`);
   const shop = await openShop({
     ...options,
-    dojo: { apiUrl: simulator.url },
+    dojo: { ...options.dojo, apiUrl: simulator.url },
     settings: {
       publicUrl: url,
       checkoutOrigin: simulator.publicUrl,

@@ -1,0 +1,140 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { sweepOrders } from '../../src/checkout/sweep-orders.ts';
+import { parseCatalogue } from '../../src/shop/catalogue.ts';
+import { type FaultRequest, faultSchema } from '../../src/simulator/faults.ts';
+import { openBrowser } from '../support/browser.ts';
+import { rows } from '../support/database.ts';
+import { type Market, openMarket } from '../support/market.ts';
+
+const catalogue = parseCatalogue(
+  readFileSync(new URL('../../src/shop/sample-catalogue.json', import.meta.url), 'utf8'),
+);
+const [product] = [...catalogue.products.values()];
+
+let browser: Browser;
+let market: Market;
+beforeAll(async () => {
+  browser = await openBrowser();
+});
+afterAll(() => browser.close());
+afterEach(() => market.close());
+
+/** A shop whose patience with Dojo is short, so that a Dojo that never answers is given up soon. */
+async function open(fault: FaultRequest): Promise<Page> {
+  market = await openMarket({ catalogue, dojo: { timeoutMs: 1_000 } });
+  market.simulator.faults.add(faultSchema.parse(fault));
+  const context = await browser.newContext();
+  return context.newPage();
+}
+
+/** Clicks Checkout until the payment page comes, as a shopper does who reads that it did not work, and when to try again. */
+async function goToPayment(page: Page): Promise<void> {
+  await page.goto(market.url);
+  await page.getByRole('button', { name: `Add ${product?.name} to basket`, exact: true }).click();
+  for (let tries = 0; tries < 3 && !page.url().includes('/checkout/pi_'); tries += 1) {
+    await page.goto(`${market.url}/basket`);
+    const answer = page.waitForResponse((response) => response.request().method() === 'POST');
+    await page.getByRole('button', { name: /^Checkout £/ }).click();
+    await sleep(Number((await answer).headers()['retry-after'] ?? 0) * 1000);
+    await page.waitForLoadState();
+  }
+  expect(page.url()).toContain('/checkout/pi_sandbox_');
+}
+
+async function pay(page: Page): Promise<void> {
+  await page.getByLabel('Card number').fill('5200 0000 0000 1005');
+  await page.getByLabel('Expiry date').fill('12/29');
+  await page.getByLabel('Security code').fill('020');
+  await page.getByLabel('Name on card').fill('Ada Lovelace');
+  await page.getByRole('button', { name: /^Pay £/ }).click();
+}
+
+const thanks = (page: Page) => page.getByRole('heading', { level: 1, name: /Thank you/ });
+
+/** The sweep as it runs when that much time has passed. */
+async function sweepIn(ms: number): Promise<void> {
+  const { deps } = market.shop;
+  await sweepOrders(
+    { ...deps, now: () => new Date(Date.now() + ms), sleep: async () => undefined },
+    `after ${ms}`,
+  );
+}
+
+/** Whatever went wrong: one order, paid once, sent once, and nothing left at Dojo that could still be paid. */
+function expectOnePaidOrder(): void {
+  const [order, ...others] = rows(market.shop, 'SELECT status, holds, total FROM orders');
+  expect(others).toEqual([]);
+  expect(order).toMatchObject({ status: 'paid', holds: '' });
+  expect(rows(market.shop, 'SELECT order_id FROM fulfilments')).toHaveLength(1);
+  expect(market.simulator.ledger()).toMatchObject([{ charged: order?.total, refunded: 0, reserved: 0 }]);
+  const open = market.simulator.paymentIntents().filter(({ status }) => status === 'Created');
+  expect(open).toEqual([]);
+}
+
+describe('an order is paid once, whatever happens to Dojo’s answer', () => {
+  test.each<FaultRequest>([
+    { kind: 'status', status: 500, times: 1 },
+    { kind: 'status', status: 500, takesEffect: true, times: 1 },
+    { kind: 'status', status: 503, times: 2 },
+    { kind: 'pascal-case-error', status: 400, times: 1 },
+    { kind: 'rate-limit', retryAfterSeconds: 1, times: 1 },
+    { kind: 'hang', times: 1 },
+    { kind: 'hang', takesEffect: false, times: 1 },
+    { kind: 'reset', times: 1 },
+    { kind: 'reset', takesEffect: false, times: 1 },
+    { kind: 'drip', delayMs: 200, times: 1 },
+    { kind: 'malformed-json', times: 1 },
+    { kind: 'oversized-json', times: 1 },
+    { kind: 'wrong-amount', times: 1 },
+    { kind: 'wrong-reference', times: 1 },
+    { kind: 'evil-link', times: 1 },
+  ])('%j', async (fault) => {
+    const page = await open({ ...fault, operation: 'create-payment-intent' });
+    await goToPayment(page);
+    await pay(page);
+    await thanks(page).waitFor();
+    await sweepIn(10 * 60_000);
+    expectOnePaidOrder();
+  });
+});
+
+describe('an order is paid though its webhook has gone astray', () => {
+  test.each<FaultRequest>([{ kind: 'drop' }, { kind: 'wrong-secret' }, { kind: 'corrupt-byte' }])(
+    '$kind: the page says that the payment is being confirmed, and thanks after the sweep',
+    async (fault) => {
+      const page = await open(fault);
+      await goToPayment(page);
+      await pay(page);
+      await page.getByText('We are confirming your payment. You need not pay again.').waitFor();
+      expect(rows(market.shop, 'SELECT status FROM orders')).toEqual([{ status: 'awaiting_payment' }]);
+      await sweepIn(10 * 60_000);
+      await page.reload();
+      await thanks(page).waitFor();
+      expectOnePaidOrder();
+    },
+  );
+});
+
+test.each<FaultRequest>([
+  { kind: 'status', status: 503 },
+  { kind: 'hang' },
+  { kind: 'reset' },
+  { kind: 'malformed-json' },
+  { kind: 'drip', delayMs: 300 },
+])(
+  'while Dojo answers a return with %j the page says that nobody knows yet, never that it failed',
+  async (fault) => {
+    const page = await open({ ...fault, operation: 'get-payment-intent' });
+    market.holdWebhooks(true);
+    await goToPayment(page);
+    await pay(page);
+    await page.getByText('We do not know the outcome yet').first().waitFor();
+    expect(await page.getByText(/failed/i).count()).toBe(0);
+    market.holdWebhooks(false);
+    await thanks(page).waitFor();
+    expectOnePaidOrder();
+  },
+);
