@@ -287,7 +287,6 @@ describe.each(['light', 'dark'] as const)('in a %s scheme', (colorScheme) => {
     await page.getByRole('heading', { level: 1, name: state.heading, exact: true }).waitFor();
     expect(await findBarriers(page)).toEqual([]);
     expect(await findSmallTargets(page)).toEqual([]);
-    await takePictures(page, `${state.name}-${colorScheme}`);
   });
 });
 
@@ -366,14 +365,4 @@ test('the page loads nothing but itself and its style sheet', async () => {
 async function findSmallTargets(page: Page): Promise<string[]> {
   const { violations } = await page.evaluate<AxeResults>('axe.run({ runOnly: ["target-size"] })');
   return violations.flatMap(({ nodes }) => nodes.map(({ html }) => html));
-}
-
-/** To be looked at: `PAGE_PICTURES=<folder>`. */
-async function takePictures(page: Page, name: string): Promise<void> {
-  const folder = process.env.PAGE_PICTURES;
-  if (folder === undefined) return;
-  const file = `${folder}/${name.replaceAll(/\W+/g, '-')}`;
-  await page.screenshot({ path: `${file}.png`, fullPage: true });
-  await page.setViewportSize({ width: 320, height: 640 });
-  await page.screenshot({ path: `${file}-320.png`, fullPage: true });
 }
