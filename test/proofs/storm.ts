@@ -43,6 +43,8 @@ export type StormReport = {
 };
 
 const connections = 64;
+const atOnce = 1_000;
+
 export async function storm({ deliveries, seed }: StormOptions): Promise<StormReport> {
   const random = createRandom(seed);
   const folder = mkdtempSync(join(tmpdir(), 'storm-'));
@@ -125,38 +127,43 @@ async function prepareOrders(
   // A day ahead: the sweep has no reason to ask about them while the storm lasts.
   const begin = Date.now() + 86_400_000;
   try {
-    return await Promise.all(
-      planned.map(async ({ intentId, strayIntentId }, index) => {
-        const now = new Date(begin + index);
-        const lease = new Date(now.getTime() + 15_000);
-        const id = createOrderId(now, random.below(4_096));
-        await store.placeOrder({
-          id,
-          reference: referenceOf(id),
-          token: createToken(id, `storm-${index}`.padEnd(24, 'x')),
-          checkoutKey: `storm-${index}`,
-          shopperId: 'shopper-of-the-storm',
-          basket,
-          createdAt: now,
-        });
-        if (strayIntentId !== null) {
-          const stray = await store.beginAttempt(id, now, lease);
-          if (stray.kind !== 'begun') throw new Error(`No attempt could be begun: ${stray.kind}`);
-          const end = { state: 'mismatched', paymentIntentId: strayIntentId, nextLookAt: null } as const;
-          await store.endAttempt(id, stray.number, end, now);
-        }
-        const begun = await store.beginAttempt(id, now, lease);
-        if (begun.kind !== 'begun') throw new Error(`No attempt could be begun: ${begun.kind}`);
-        const intent = {
-          id: intentId,
-          paymentLink: `https://pay.dojo.test/checkout/${intentId}`,
-          expireAt: null,
-        };
-        const attached = await store.attachIntent(id, begun.number, intent, now);
-        if (attached.kind !== 'attached') throw new Error(`No intent could be attached: ${attached.kind}`);
-        return attached.order;
-      }),
-    );
+    const prepare = async ({ intentId, strayIntentId }: PlannedOrder, index: number): Promise<Order> => {
+      const now = new Date(begin + index);
+      const lease = new Date(now.getTime() + 15_000);
+      const id = createOrderId(now, random.below(4_096));
+      await store.placeOrder({
+        id,
+        reference: referenceOf(id),
+        token: createToken(id, `storm-${index}`.padEnd(24, 'x')),
+        checkoutKey: `storm-${index}`,
+        shopperId: 'shopper-of-the-storm',
+        basket,
+        createdAt: now,
+      });
+      if (strayIntentId !== null) {
+        const stray = await store.beginAttempt(id, now, lease);
+        if (stray.kind !== 'begun') throw new Error(`No attempt could be begun: ${stray.kind}`);
+        const end = { state: 'mismatched', paymentIntentId: strayIntentId, nextLookAt: null } as const;
+        await store.endAttempt(id, stray.number, end, now);
+      }
+      const begun = await store.beginAttempt(id, now, lease);
+      if (begun.kind !== 'begun') throw new Error(`No attempt could be begun: ${begun.kind}`);
+      const intent = {
+        id: intentId,
+        paymentLink: `https://pay.dojo.test/checkout/${intentId}`,
+        expireAt: null,
+      };
+      const attached = await store.attachIntent(id, begun.number, intent, now);
+      if (attached.kind !== 'attached') throw new Error(`No intent could be attached: ${attached.kind}`);
+      return attached.order;
+    };
+    const prepared: Order[] = [];
+    // No more at once than the store lets wait.
+    for (let first = 0; first < planned.length; first += atOnce) {
+      const some = planned.slice(first, first + atOnce);
+      prepared.push(...(await Promise.all(some.map((order, index) => prepare(order, first + index)))));
+    }
+    return prepared;
   } finally {
     await store.close();
   }
