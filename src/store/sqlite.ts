@@ -4,7 +4,7 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlit
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Settled } from './group-commit.ts';
 import { StoreError } from './order-store.ts';
-import type { SqlDatabase, SqlTransaction } from './sql.ts';
+import type { SqlDatabase, SqlDialect, SqlTransaction, SqlValue } from './sql.ts';
 
 /** How long a transaction waits for another process that writes to the same file. */
 export const busyLimitMs = 3_000;
@@ -122,6 +122,7 @@ export function openSqliteReader(path: string): SqlDatabase {
 function createTransaction(connection: DatabaseSync): SqlTransaction {
   const statements = new Map<string, StatementSync>();
   return {
+    dialect,
     async all(sql, params = []) {
       let statement = statements.get(sql);
       if (statement === undefined) {
@@ -129,12 +130,26 @@ function createTransaction(connection: DatabaseSync): SqlTransaction {
         statement = connection.prepare(sql.replace(/\$(\d+)/g, '?$1'));
         statements.set(sql, statement);
       }
-      return statement.all(...(params as readonly SQLInputValue[]));
+      return statement.all(...params.map(inputOf));
     },
     async exec(sql) {
       connection.exec(sql);
     },
+    // Only processes of this machine open the file, and they have one clock.
+    commonTime: (now) => Promise.resolve(now),
   };
+}
+
+const dialect: SqlDialect = {
+  name: 'sqlite',
+  forUpdate: '',
+  skipLocked: '',
+  isOneOf: (param) => `IN (SELECT value FROM json_each(${param}))`,
+  schema: (text) => text,
+};
+
+function inputOf(value: SqlValue): SQLInputValue {
+  return Array.isArray(value) ? JSON.stringify(value) : (value as SQLInputValue);
 }
 
 function connect(path: string): DatabaseSync {
