@@ -105,19 +105,25 @@ export type Seen = {
 };
 
 /** Many seeded runs; rejects with the seed and the shortest story that breaks a rule of money. */
-export async function simulate(options: { seed: number; runs: number; onRun?: () => void }): Promise<void> {
+export async function simulate(options: {
+  seed: number;
+  runs: number;
+  onRun?: () => void;
+  /** Gives the address of an empty database for each story; SQLite in memory where there is none. */
+  createDatabase?: () => Promise<string>;
+}): Promise<void> {
   const story = fc.array(action, { minLength: 4, maxLength: 30 });
   await fc.assert(
     fc.asyncProperty(story, async (actions) => {
-      await play(actions);
+      await play(actions, await options.createDatabase?.());
       options.onRun?.();
     }),
     { seed: options.seed, numRuns: options.runs, endOnFailure: false },
   );
 }
 
-async function play(actions: readonly Action[]): Promise<void> {
-  const exchange = await openExchange({ databasePath: ':memory:' });
+async function play(actions: readonly Action[], databaseUrl = 'sqlite::memory:'): Promise<void> {
+  const exchange = await openExchange({ databaseUrl });
   const seen: Seen = { links: new Map(), shipped: [] };
   try {
     for (const [step, each] of actions.entries()) {
