@@ -9,6 +9,7 @@ import { checkout } from './suites/checkout.ts';
 import { growth } from './suites/growth.ts';
 import { intake } from './suites/intake.ts';
 import { latency } from './suites/latency.ts';
+import { postgres } from './suites/postgres.ts';
 import { simulator } from './suites/simulator.ts';
 import { start } from './suites/start.ts';
 
@@ -17,6 +18,7 @@ import { start } from './suites/start.ts';
 
 const suites: Readonly<Record<string, (bench: Bench) => Promise<Report>>> = {
   intake,
+  postgres,
   latency,
   checkout,
   growth,

@@ -26,7 +26,8 @@ export type Bulk = {
 type Row = Record<string, unknown>;
 
 const tables = { orders: 'id', attempts: 'order_id', events: 'order_id', fulfilments: 'order_id' } as const;
-type Template = { [table in keyof typeof tables]: Row[] };
+const tableNames = Object.keys(tables) as (keyof typeof tables)[];
+type Template = { -readonly [table in keyof typeof tables]: Row[] };
 
 const batch = 5_000;
 const fiveYearsMs = 5 * 365 * 86_400_000;
@@ -56,7 +57,7 @@ export async function fillStore(
         const template = isPaid ? templates.paid : templates.awaiting;
         return copyOf(template, { place, intentId, at: Math.floor(begin + place * spacingMs) });
       });
-      for (const table of Object.keys(tables) as (keyof Template)[])
+      for (const table of tableNames)
         await bulk.insert(
           table,
           copies.flatMap((copy) => copy[table]),
@@ -161,11 +162,10 @@ async function placeTemplate(store: OrderStore, intentId: string): Promise<numbe
 }
 
 async function readTemplate(bulk: Bulk, orderId: number): Promise<Template> {
-  const [orders, attempts, events, fulfilments] = await Promise.all(
-    Object.entries(tables).map(([table, key]) => bulk.rows(table, key, orderId)),
-  );
-  if (!orders?.length || !attempts?.length || !events || !fulfilments) throw new Error('No template order.');
-  return { orders, attempts, events, fulfilments };
+  const template: Template = { orders: [], attempts: [], events: [], fulfilments: [] };
+  for (const table of tableNames) template[table] = await bulk.rows(table, tables[table], orderId);
+  if (template.attempts.length === 0) throw new Error('A template order has no attempt.');
+  return template;
 }
 
 /** For `fillStore`: a SQLite file that need not survive anything yet. */

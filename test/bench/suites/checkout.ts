@@ -1,10 +1,11 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { assertDurable, assertPlaced } from '../audit.ts';
 import type { LoadResult } from '../load.ts';
 import { assertSuccess, type Load, startLoad } from '../load-client.ts';
 import { startServer } from '../processes.ts';
 import type { Plan } from '../requests.ts';
-import { assertDurable, assertPlaced, firstCookie, startShop } from '../shop.ts';
+import { firstCookie, startShop } from '../shop.ts';
 import { figure, median } from '../stats.ts';
 import { type Aim, atLeast, atMost, type Bench, type Report } from '../suite.ts';
 

@@ -3,9 +3,9 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { openStore } from '../../../src/store/open-store.ts';
 import type { OrderStore, ReceivedEvent } from '../../../src/store/order-store.ts';
+import { readTokens } from '../audit.ts';
 import { fillStore, openSqliteBulk } from '../fill.ts';
 import { intentIdOf } from '../names.ts';
-import { readTokens } from '../shop.ts';
 import { figure, median } from '../stats.ts';
 import { type Aim, atMost, type Bench, type Report } from '../suite.ts';
 

@@ -1,11 +1,12 @@
 import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Acknowledged, assertDurable, assertKept, durabilityFile } from '../audit.ts';
 import { fillStore, openSqliteBulk } from '../fill.ts';
 import type { LoadResult } from '../load.ts';
 import { assertSuccess, type Load, startLoad } from '../load-client.ts';
 import { type ServerProcess, startServer } from '../processes.ts';
 import type { Plan } from '../requests.ts';
-import { assertDurable, assertKept, durabilityFile, type ShopOptions, startShop } from '../shop.ts';
+import { type ShopOptions, startShop } from '../shop.ts';
 import { figure, median } from '../stats.ts';
 import { type Aim, atLeast, atMost, type Bench, type Report } from '../suite.ts';
 
@@ -17,7 +18,7 @@ export type Contestant = {
   readonly kind: 'hello' | 'dojo-webhook' | 'stripe-webhook' | 'adyen-webhook';
   start(folder: string): Promise<ServerProcess>;
   /** Throws where an acknowledged event is not kept, or the disk was not waited for. */
-  audit?(folder: string, run: string, sent: number): Promise<void> | void;
+  audit?(folder: string, acknowledged: Acknowledged): Promise<void> | void;
 };
 
 export type Turn = {
@@ -56,9 +57,9 @@ function contestantsOn(filled: string, bench: Bench): Record<Names, Contestant> 
     return startShop({ folder, databaseUrl: `sqlite:${database(folder)}`, ...options });
   };
   const audit =
-    (journal: 'wal' | 'delete', synchronous: number) => (folder: string, run: string, sent: number) => {
+    (journal: 'wal' | 'delete', synchronous: number) => (folder: string, acknowledged: Acknowledged) => {
       assertDurable(folder, journal, synchronous);
-      assertKept(database(folder), run, sent);
+      assertKept(database(folder), acknowledged);
     };
   const execArgv = bench.profiles === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${bench.profiles}`];
   return {
@@ -142,7 +143,7 @@ async function takeTurn(
   const wanted = Math.ceil(Math.max(warm.perSecond, 500) * bench.seconds * headroom);
   const [result, cpu] = await flood(bench.seconds, warm.sent, wanted);
   await server.stop();
-  await contestant.audit?.(folder, run, warm.sent + result.sent);
+  await contestant.audit?.(folder, { run, from: 0, count: warm.sent + result.sent });
   const { perSecond, p50Ms, p99Ms } = result;
   return { perSecond, p50Ms, p99Ms, cpuMicros: cpu / result.sent };
 }

@@ -1,12 +1,13 @@
 import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { assertDurable, assertKept, readTokens } from '../audit.ts';
 import { fillStore, openSqliteBulk } from '../fill.ts';
 import type { Job, LoadResult } from '../load.ts';
 import { assertSuccess, type Load, startLoad } from '../load-client.ts';
 import { type ServerProcess, startServer } from '../processes.ts';
 import type { Plan } from '../requests.ts';
-import { assertDurable, assertKept, firstCookie, readTokens, startShop } from '../shop.ts';
+import { firstCookie, startShop } from '../shop.ts';
 import { figure, median } from '../stats.ts';
 import { atMost, type Bench, type Report } from '../suite.ts';
 
@@ -108,7 +109,7 @@ async function takeTurn(
   await shop.stop();
   await dojo.stop();
   assertDurable(folder, 'wal');
-  assertKept(databasePath, run, sent);
+  assertKept(databasePath, { run, from: 0, count: sent });
   return { alone, besidePages, besideHanging, idlePage, floodedPage };
 }
 
