@@ -47,8 +47,9 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
     types,
     onConnect: keepWhatIsAcknowledged,
   });
-  // A connection that breaks while nobody uses it is replaced when somebody needs it.
+  // A connection that breaks is replaced when somebody needs one. Whoever uses it learns of it by the next statement.
   pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
   const clock = options.clock ?? 'database';
 
   async function connect(): Promise<pg.PoolClient> {
