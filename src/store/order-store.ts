@@ -219,4 +219,10 @@ export type QuarantinedDelivery = {
 /** The database could not do it now; nothing was changed. */
 export class StoreError extends Error {
   override readonly name = 'StoreError';
+  /** The database could not be reached, which may be over in a moment; the address need not be at fault. */
+  readonly isUnreachable: boolean;
+  constructor(message: string, options: ErrorOptions & { readonly isUnreachable?: boolean } = {}) {
+    super(message, options);
+    this.isUnreachable = options.isUnreachable ?? false;
+  }
 }

@@ -54,7 +54,9 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
 
   async function connect(): Promise<pg.PoolClient> {
     if (pool.waitingCount >= maxWaiting) throw new StoreError(`${maxWaiting} transactions wait already`);
-    return pool.connect().catch(failed);
+    return pool
+      .connect()
+      .catch((error: unknown) => (error instanceof StoreError ? Promise.reject(error) : failed(error)));
   }
 
   async function transact<T>(begin: string, work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
@@ -73,6 +75,13 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
     } finally {
       client.release(isBroken);
     }
+  }
+
+  try {
+    (await connect()).release();
+  } catch (error) {
+    await pool.end();
+    throw error;
   }
 
   return {
@@ -102,7 +111,9 @@ export function sqlStateOf(error: unknown): string | null {
 
 function failed(error: unknown): never {
   const message = error instanceof Error ? error.message : String(error);
-  throw new StoreError(`The database refused: ${message}`, { cause: error });
+  // Class 57: it is starting or stopping. Any other code is an answer; without one there was none.
+  const isUnreachable = !(error instanceof pg.DatabaseError) || error.code?.startsWith('57') === true;
+  throw new StoreError(`The database refused: ${message}`, { cause: error, isUnreachable });
 }
 
 /** Whether the connection can be used again: the server still talks, and has undone what was begun. */
@@ -197,7 +208,7 @@ async function keepWhatIsAcknowledged(client: pg.ClientBase): Promise<void> {
     `SELECT current_setting('fsync', true) AS fsync, current_setting('synchronous_commit', true) AS mode`,
   );
   const { fsync, mode } = rows[0] as { fsync: string | null; mode: string | null };
-  if (fsync === 'off') throw new Error('fsync is off, so that a power cut would lose what was acknowledged');
+  if (fsync === 'off') throw new StoreError('fsync is off: a power cut would lose what was acknowledged');
   if (mode === 'off') await client.query('SET synchronous_commit = on');
 }
 
