@@ -9,9 +9,7 @@ const migrationsFolder = new URL('./migrations/', import.meta.url);
  * `.postgres.sql` is for that database alone.
  */
 export async function migrate(tx: SqlTransaction): Promise<void> {
-  const files = readdirSync(migrationsFolder)
-    .filter((name) => /^\d{4}-[^.]+\.sql$/.test(name) || name.endsWith(`.${tx.dialect.name}.sql`))
-    .sort();
+  const files = migrationsFor(tx);
   await tx.exec('CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY)');
   const applied = new Set(
     (await tx.all('SELECT name FROM migrations')).map((row) => (row as { name: string }).name),
@@ -26,4 +24,18 @@ export async function migrate(tx: SqlTransaction): Promise<void> {
     await tx.exec(tx.dialect.schema(readFileSync(new URL(name, migrationsFolder), 'utf8')));
     await tx.all('INSERT INTO migrations (name) VALUES ($1)', [name]);
   }
+}
+
+/** Rejects with `StoreError` where a database is of another version than this shop; for whoever only reads it. */
+export async function assertMigrated(tx: SqlTransaction): Promise<void> {
+  const applied = (await tx.all('SELECT name FROM migrations ORDER BY name')) as { name: string }[];
+  if (applied.map(({ name }) => name).join() !== migrationsFor(tx).join()) {
+    throw new StoreError('The database is of another version of the shop; start this one on it once.');
+  }
+}
+
+function migrationsFor(tx: SqlTransaction): string[] {
+  return readdirSync(migrationsFolder)
+    .filter((name) => /^\d{4}-[^.]+\.sql$/.test(name) || name.endsWith(`.${tx.dialect.name}.sql`))
+    .sort();
 }

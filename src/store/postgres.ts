@@ -10,6 +10,8 @@ export type PostgresOptions = {
    * `caller` takes the times that it is given, for tests that own the clock.
    */
   readonly clock?: 'database' | 'caller';
+  /** No limit to how long a statement may take, for work that nobody waits for in a browser. */
+  readonly isPatient?: boolean;
 };
 
 /** How many transactions of one process run at once; the others wait their turn. */
@@ -21,6 +23,12 @@ const connectLimitMs = 3_000;
 const statementLimitMs = 5_000;
 const lockLimitMs = 4_000;
 const answerLimitMs = 8_000;
+const limits = {
+  statement_timeout: statementLimitMs,
+  lock_timeout: lockLimitMs,
+  idle_in_transaction_session_timeout: answerLimitMs,
+  query_timeout: answerLimitMs,
+};
 const maxTries = 6;
 
 /**
@@ -38,10 +46,7 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
     max: connections,
     connectionTimeoutMillis: connectLimitMs,
     idleTimeoutMillis: 30_000,
-    statement_timeout: statementLimitMs,
-    lock_timeout: lockLimitMs,
-    idle_in_transaction_session_timeout: answerLimitMs,
-    query_timeout: answerLimitMs,
+    ...(options.isPatient === true ? {} : limits),
     keepAlive: true,
     pipeline: true,
     types,
@@ -129,9 +134,12 @@ async function rolledBack(client: pg.PoolClient, error: unknown): Promise<boolea
 
 const names = new Map<string, string>();
 
-/** The server keeps the plan of a statement with a name. One that reads `*` would fail when a column is added. */
+/**
+ * The server keeps the plan of a statement with a name. One that reads `*` would fail when a column is added, and one that
+ * is very long was made for a single use.
+ */
 function nameOf(sql: string): string | null {
-  if (sql.includes('SELECT *')) return null;
+  if (sql.includes('SELECT *') || sql.length > 2_000) return null;
   let name = names.get(sql);
   if (name === undefined) {
     name = `shop_${names.size + 1}`;

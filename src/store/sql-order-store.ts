@@ -15,6 +15,7 @@ import {
   saveFacts,
 } from './sql-facts.ts';
 import { createSqlFulfilments, createSqlRefunds } from './sql-money-back.ts';
+import { createSqlPrune } from './sql-prune.ts';
 import { createSqlSweep } from './sql-sweep.ts';
 
 /** The order store in SQL, every statement once, in words that both databases read alike. */
@@ -23,6 +24,7 @@ export function createSqlOrderStore(database: SqlDatabase): OrderStore {
     ...createSqlSweep(database),
     ...createSqlRefunds(database),
     ...createSqlFulfilments(database),
+    ...createSqlPrune(database),
 
     placeOrder: (order) =>
       database.write(async (tx) => {

@@ -25,6 +25,7 @@ const kinds = {
   endNotification: 'write',
   acquireLease: 'write',
   checkWritable: 'write',
+  pruneEvents: 'write',
   checkReplay: 'read',
   findOrderByReference: 'read',
   findOrderByToken: 'read',

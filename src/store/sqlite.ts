@@ -31,7 +31,7 @@ export type SqliteWriter = {
  * or for another process. Throws `StoreError` where the file cannot be opened or would not keep what it acknowledges.
  */
 export function openSqliteWriter(path: string): SqliteWriter {
-  const connection = connect(path);
+  const connection = connect(path, { readOnly: false });
   const tx = createTransaction(connection);
 
   async function runEach(works: readonly (() => Promise<unknown>)[]): Promise<Settled<unknown>[]> {
@@ -77,9 +77,9 @@ export function openSqliteWriter(path: string): SqliteWriter {
   };
 }
 
-/** Opens a connection for transactions that only read, one after another, which wait for no writer. Throws `StoreError`. */
+/** Opens a file for transactions that only read, one after another, and wait for no writer. Throws `StoreError`. */
 export function openSqliteReader(path: string): SqlDatabase {
-  const connection = connect(path);
+  const connection = connect(path, { readOnly: true });
   const tx = createTransaction(connection);
   let queue: Promise<unknown> = Promise.resolve();
 
@@ -152,11 +152,11 @@ function inputOf(value: SqlValue): SQLInputValue {
   return Array.isArray(value) ? JSON.stringify(value) : (value as SQLInputValue);
 }
 
-function connect(path: string): DatabaseSync {
+function connect(path: string, { readOnly }: { readonly readOnly: boolean }): DatabaseSync {
   try {
-    if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true });
+    if (path !== ':memory:' && !readOnly) mkdirSync(dirname(path), { recursive: true });
     // Nothing else runs yet, so waiting for another process that opens the same file holds nobody up.
-    const connection = new DatabaseSync(path, { timeout: busyLimitMs });
+    const connection = new DatabaseSync(path, { timeout: busyLimitMs, readOnly });
     // The log is written back between transactions; this is for whoever writes without pause.
     connection.exec(
       `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = ${longLogPages}`,

@@ -82,6 +82,16 @@ async function attach(order: Order, intentId: string): Promise<Order> {
   return attached.order;
 }
 
+async function prune(before: Date): Promise<number> {
+  let dropped = 0;
+  for (let after: number | null = 0; after !== null; ) {
+    const page: { events: number; last: number | null } = await store.pruneEvents(after, before);
+    dropped += page.events;
+    after = page.last;
+  }
+  return dropped;
+}
+
 // The same contract whatever the database.
 describe.each([
   ['a SQLite file', () => openStore(fileUrl())],
@@ -270,6 +280,44 @@ describe.each([
     const due = await store.claimFulfilments('packer', later(1), later(60), 100);
     expect(new Set(due.map(({ id }) => id)).size).toBe(50);
     expect(await store.claimFulfilments('other packer', later(2), later(60), 100)).toEqual([]);
+  });
+
+  test('drops raw events of orders that are long finished, and derives the same without them', async () => {
+    const [paid, held, canceled, shipped] = [await place(), await place(), await place(), await place()];
+    for (const order of [paid, held, canceled, shipped]) await attach(order, `pi_${order.id}`);
+    await store.recordEvents(
+      [paid, held, canceled, shipped].flatMap(({ id }) => [event(`pi_${id}`, 'Created')]),
+    );
+    await store.recordEvents([
+      event(`pi_${paid.id}`, 'Captured'),
+      event(`pi_${held.id}`, 'Refunded'),
+      event(`pi_${canceled.id}`, 'Canceled'),
+      event(`pi_${shipped.id}`, 'Authorized'),
+      event(`pi_${shipped.id}`, 'Captured'),
+    ]);
+    // Dojo was asked about each, and there is nothing left to ask.
+    for (const { token } of [paid, held, canceled, shipped]) {
+      const order = await store.findOrderByToken(token);
+      await store.planLook(order?.id ?? 0, { at: null, seen: order?.nextLookAt ?? null });
+    }
+    await store.claimFulfilments('packer', later(1), later(60), 10);
+    expect(await store.completeFulfilment(shipped.id, 'packer', later(2))).toBe(true);
+    const before = await Promise.all(
+      [paid, held, canceled, shipped].map(({ token }) => store.findOrderByToken(token)),
+    );
+    const day = 86_400;
+    expect(await prune(now)).toBe(0);
+    // Two events of the canceled one and three of the shipped one; the others have something left to do.
+    expect(await prune(later(day))).toBe(5);
+    expect(await prune(later(day))).toBe(0);
+    expect(await store.checkReplay()).toEqual({ orders: 4, different: [] });
+    expect(
+      await Promise.all([paid, held, canceled, shipped].map(({ token }) => store.findOrderByToken(token))),
+    ).toEqual(before);
+    // Money that comes after all is heard like any other.
+    await store.recordEvents([event(`pi_${canceled.id}`, 'Captured')]);
+    expect((await store.findOrderByToken(canceled.token))?.holds).toEqual(['captured_after_cancel']);
+    expect((await store.checkReplay()).different).toEqual([]);
   });
 
   test('finds nothing by a token with the right id and the wrong secret', async () => {
