@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { measureDisk } from './disk.ts';
@@ -67,6 +67,7 @@ async function main(): Promise<number> {
 
 async function run(bench: Bench, names: readonly string[]): Promise<number> {
   const disks = [measureDisk(bench.folder)];
+  const others = loadavg()[0] ?? 0;
   const aims: Aim[] = [];
   const figures: Record<string, unknown> = {};
   for (const name of names) {
@@ -78,9 +79,10 @@ async function run(bench: Bench, names: readonly string[]): Promise<number> {
     disks.push(measureDisk(bench.folder));
   }
   const syncs = disks.map(({ syncMicros }) => figure(syncMicros)).join(', ');
+  process.stdout.write(`\nWhat else the machine did before (load of a minute): ${figure(others)}\n`);
   process.stdout.write(`\nOne bare fdatasync, before and after each suite: ${syncs} µs\n`);
   process.stdout.write(`\n${formatTable(['aim', 'wanted', 'got', ''], aims.map(aimRow))}`);
-  process.stdout.write(`\n${JSON.stringify({ node: process.version, disks, aims, figures })}\n`);
+  process.stdout.write(`\n${JSON.stringify({ node: process.version, others, disks, aims, figures })}\n`);
   return 0;
 }
 

@@ -74,6 +74,11 @@ export async function assertPostgresKept(url: string, acknowledged: Acknowledged
   );
 }
 
+export async function readPostgresTokens(url: string, count: number): Promise<string[]> {
+  const rows = await rowsOf(url, 'SELECT token FROM orders ORDER BY random() LIMIT $1', [count]);
+  return rows.map(({ token }) => String(token));
+}
+
 async function rowsOf(url: string, sql: string, values: unknown[] = []): Promise<Record<string, unknown>[]> {
   const client = await connect(url);
   try {

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { openStore } from '../../../src/store/open-store.ts';
 import type { OrderStore, ReceivedEvent } from '../../../src/store/order-store.ts';
 import { readTokens } from '../audit.ts';
-import { fillStore, openSqliteBulk } from '../fill.ts';
+import { fillStore, openSqliteBulk, type Past } from '../fill.ts';
 import { intentIdOf } from '../names.ts';
+import { readPostgresTokens, startBenchPostgres } from '../postgres.ts';
 import { figure, median } from '../stats.ts';
 import { type Aim, atMost, type Bench, type Report } from '../suite.ts';
 
@@ -14,7 +15,6 @@ import { type Aim, atMost, type Bench, type Report } from '../suite.ts';
 
 type Act = 'webhook' | 'webhookInGroup' | 'orderPage';
 type Shelf = {
-  readonly size: number;
   readonly store: OrderStore;
   readonly tokens: readonly string[];
   used: number;
@@ -28,26 +28,48 @@ const titles: Readonly<Record<Act, string>> = {
 };
 const inGroup = 64;
 
+/** Makes a database with this past; where it is, and the tokens of some of its orders. */
+type Fill = (past: Past) => Promise<{ url: string; tokens: readonly string[] }>;
+
+const tokenCount = 2_000;
+
 export async function growth(bench: Bench): Promise<Report> {
+  const folder = join(bench.folder, 'growth');
+  mkdirSync(folder);
+  const sqlite = await grow(bench, 'SQLite', async (past) => {
+    const path = join(folder, `${past.paid}.db`);
+    await fillStore(`sqlite:${path}`, past, openSqliteBulk);
+    return { url: `sqlite:${path}`, tokens: readTokens(path, tokenCount) };
+  });
+  rmSync(folder, { recursive: true });
+  const server = await startBenchPostgres();
+  try {
+    const postgres = await grow(bench, 'PostgreSQL', async (past) => {
+      const url = await server.fill(past);
+      return { url, tokens: await readPostgresTokens(url, tokenCount) };
+    });
+    return {
+      tables: [...sqlite.tables, ...postgres.tables],
+      aims: [...sqlite.aims, ...postgres.aims],
+      figures: { sqlite: sqlite.figures, postgres: postgres.figures },
+    };
+  } finally {
+    await server.stop();
+  }
+}
+
+async function grow(bench: Bench, database: string, fill: Fill): Promise<Report> {
   const sizes = bench.isQuick ? [100, 1_000] : [1e3, 1e5, 1e6, ...(bench.hasTenMillion ? [1e7] : [])];
   const counts = bench.isQuick ? { alone: 20, groups: 2 } : { alone: 300, groups: 30 };
   // A first round warms up.
   const rounds = bench.rounds + 1;
   const awaiting = rounds * (counts.alone + counts.groups * inGroup);
-  const folder = join(bench.folder, 'growth');
-  mkdirSync(folder);
   const shelves: Shelf[] = [];
   const turns: Micros[][] = [];
   try {
     for (const size of sizes) {
-      const path = join(folder, `${size}.db`);
-      await fillStore(`sqlite:${path}`, { paid: size, awaiting }, openSqliteBulk);
-      shelves.push({
-        size,
-        store: await openStore(`sqlite:${path}`),
-        tokens: readTokens(path, 2_000),
-        used: 0,
-      });
+      const { url, tokens } = await fill({ paid: size, awaiting });
+      shelves.push({ store: await openStore(url), tokens, used: 0 });
     }
     for (let round = 0; round < rounds; round += 1) {
       const turn: Micros[] = [];
@@ -57,7 +79,7 @@ export async function growth(bench: Bench): Promise<Report> {
   } finally {
     for (const { store } of shelves) await store.close();
   }
-  return reportOf(sizes, turns);
+  return reportOf(database, sizes, turns);
 }
 
 async function measure(shelf: Shelf, counts: { alone: number; groups: number }): Promise<Micros> {
@@ -111,7 +133,7 @@ function newEvents(shelf: Shelf, count: number): ReceivedEvent[] {
   });
 }
 
-function reportOf(sizes: readonly number[], turns: readonly (readonly Micros[])[]): Report {
+function reportOf(database: string, sizes: readonly number[], turns: readonly (readonly Micros[])[]): Report {
   const acts = Object.keys(titles) as Act[];
   const microsAt = (act: Act, place: number) => median(turns.map((turn) => turn[place]?.[act] ?? Number.NaN));
   const growthAt = (act: Act, place: number) =>
@@ -121,7 +143,7 @@ function reportOf(sizes: readonly number[], turns: readonly (readonly Micros[])[
       ? []
       : acts.map((act) =>
           atMost(
-            `${titles[act]}: ${figure(size)} orders against ${figure(sizes[0] ?? 0)}`,
+            `${database}, ${titles[act]}: ${figure(size)} orders against ${figure(sizes[0] ?? 0)}`,
             growthAt(act, place),
             size > 1e6 ? 1.5 : 1.3,
           ),
@@ -130,7 +152,7 @@ function reportOf(sizes: readonly number[], turns: readonly (readonly Micros[])[
   return {
     tables: [
       {
-        title: 'Growth: µs on SQLite',
+        title: `Growth: µs on ${database}`,
         head: ['orders', ...acts.map((act) => titles[act])],
         rows: sizes.map((size, place) => [figure(size), ...acts.map((act) => figure(microsAt(act, place)))]),
       },
