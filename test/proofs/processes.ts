@@ -70,6 +70,7 @@ export async function processes(options: ProcessesOptions): Promise<ProcessesRep
   let failed = 0;
   let sentAgain = 0;
   let requestsCut = 0;
+  let isKillDue = false;
   let open = Promise.resolve();
 
   const alive = (): Shop => {
@@ -83,11 +84,19 @@ export async function processes(options: ProcessesOptions): Promise<ProcessesRep
     const shop = alive();
     const sentAt = performance.now();
     try {
-      const response = await request(shop.origin + path, {
+      const sent = request(shop.origin + path, {
         method: 'POST',
         headers: { 'content-type': 'application/json', ...headers },
         body,
       });
+      if (isKillDue) {
+        // With this request, and whatever else it has in its hands.
+        isKillDue = false;
+        shop.isAlive = false;
+        sent.catch(() => undefined);
+        await shop.process.kill();
+      }
+      const response = await sent;
       const text = await response.body.text();
       latencies.push(performance.now() - sentAt);
       answers[response.statusCode] = (answers[response.statusCode] ?? 0) + 1;
@@ -166,10 +175,7 @@ export async function processes(options: ProcessesOptions): Promise<ProcessesRep
     faultsAt.set(Math.floor(options.purchases / 3), () => crashDatabase(postgres));
   if (faults) {
     faultsAt.set(Math.floor((options.purchases * 2) / 3), async () => {
-      const [victim] = shops;
-      if (victim === undefined) return;
-      victim.isAlive = false;
-      await victim.process.kill();
+      isKillDue = true;
     });
   }
 
