@@ -16,6 +16,7 @@ import { atMost, type Bench, type Report } from '../suite.ts';
 type Turn = {
   readonly alone: LoadResult;
   readonly besidePages: LoadResult;
+  readonly besideList: LoadResult;
   readonly besideHanging: LoadResult;
   readonly idlePage: LoadResult;
   readonly floodedPage: LoadResult;
@@ -99,6 +100,11 @@ async function takeTurn(
   });
   assertSuccess(floodedPage, 'pages');
 
+  const file = 'test/bench/servers/list-reader.ts';
+  const reader = await startServer({ file, folder, env: { DATABASE_PATH: databasePath } });
+  const besideList = await webhooks(bench.seconds);
+  await reader.stop();
+
   const checkouts: Plan = { kind: 'checkout', run, from: 0, count: 10_000, cookie };
   await side.prepare(jobOn(shop, checkouts, { connections: hangingCheckouts, seconds: bench.seconds }));
   const hanging = side.run();
@@ -110,7 +116,7 @@ async function takeTurn(
   await dojo.stop();
   assertDurable(folder, 'wal');
   assertKept(databasePath, { run, from: 0, count: sent });
-  return { alone, besidePages, besideHanging, idlePage, floodedPage };
+  return { alone, besidePages, besideList, besideHanging, idlePage, floodedPage };
 }
 
 function jobOn(server: ServerProcess, plan: Plan, load: { connections: number; seconds: number }): Job {
@@ -135,6 +141,7 @@ function reportOf(turns: readonly Turn[]): Report {
         rows: [
           row('webhooks alone', 'alone'),
           row('webhooks beside one reader of order pages', 'besidePages'),
+          row('webhooks while another process reads the list of all orders', 'besideList'),
           row(
             `webhooks while ${hangingCheckouts} checkouts wait for a Dojo that never answers`,
             'besideHanging',
@@ -145,6 +152,7 @@ function reportOf(turns: readonly Turn[]): Report {
       },
     ],
     aims: [
+      atMost('webhook p99 while the list is read, against alone', ratio('besideList', 'alone', 'p99Ms'), 2),
       atMost(
         'webhook p99 while Dojo hangs, against alone (no change)',
         ratio('besideHanging', 'alone', 'p99Ms'),
