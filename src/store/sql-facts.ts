@@ -35,9 +35,13 @@ const attemptRowsSchema = z.array(attemptRowSchema);
 
 /** For an order that must be there, because something refers to it. */
 export async function getOrder(tx: SqlTransaction, id: number): Promise<Order> {
-  const order = await findOrder(tx, 'id', id);
-  if (order === null) throw new Error(`Order ${id} is not in the store.`);
-  return order;
+  // Sent together: over a network each statement that waits for another costs its way there and back.
+  const [orders, attempts] = await Promise.all([
+    tx.all(`SELECT * FROM orders WHERE id = $1`, [id]),
+    tx.all(`SELECT * FROM attempts WHERE order_id = $1 ORDER BY number`, [id]),
+  ]);
+  if (orders[0] === undefined) throw new Error(`Order ${id} is not in the store.`);
+  return { ...orderRowSchema.parse(orders[0]), attempts: attemptRowsSchema.parse(attempts) };
 }
 
 /**
@@ -123,8 +127,8 @@ const statusRowsSchema = z.array(z.object({ payment_status: z.string().nullable(
 export async function loadFacts(tx: SqlTransaction, ids: readonly number[]): Promise<OrderFacts[]> {
   const [id] = ids;
   const [is, wanted] = ids.length === 1 && id !== undefined ? ['= $1', id] : [tx.dialect.isOneOf('$1'), ids];
-  const orders = orderFactsSchema.parse(
-    await tx.all(
+  const [orderRows, attemptRows] = await Promise.all([
+    tx.all(
       `SELECT id, reference, total, status, holds, refunded_amount, updated_at, next_look_at,
          (SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM refunds
           WHERE refunds.order_id = orders.id AND kind = 'refund' AND state <> 'refused') AS refunded_by_us,
@@ -135,15 +139,15 @@ export async function loadFacts(tx: SqlTransaction, ids: readonly number[]): Pro
        FROM orders WHERE id ${is}`,
       [wanted],
     ),
-  );
-  const attempts = attemptFactsSchema.parse(
-    await tx.all(
+    tx.all(
       `SELECT order_id, number, state, payment_intent_id, authorized, captured, canceled, reversed, refunded,
          refunded_amount, expired, unwanted, mismatched
        FROM attempts WHERE order_id ${is} ORDER BY order_id, number`,
       [wanted],
     ),
-  );
+  ]);
+  const orders = orderFactsSchema.parse(orderRows);
+  const attempts = attemptFactsSchema.parse(attemptRows);
   const ofOrder = Map.groupBy(attempts, (attempt) => attempt.orderId);
   return orders.map((order) => ({ ...order, attempts: ofOrder.get(order.id) ?? [] }));
 }

@@ -34,19 +34,25 @@ export function openSqliteWriter(path: string): SqliteWriter {
   const connection = connect(path, { readOnly: false });
   const tx = createTransaction(connection);
 
+  const [save, undo, release] = [
+    connection.prepare('SAVEPOINT item'),
+    connection.prepare('ROLLBACK TO item'),
+    connection.prepare('RELEASE item'),
+  ];
+
   async function runEach(works: readonly (() => Promise<unknown>)[]): Promise<Settled<unknown>[]> {
     const outcomes: Settled<unknown>[] = [];
     for (const work of works) {
-      connection.exec('SAVEPOINT item');
+      save.run();
       try {
         outcomes.push({ status: 'fulfilled', value: await work() });
       } catch (reason) {
         // A full disk, for one, ends the whole transaction.
         if (!connection.isTransaction) throw reason;
-        connection.exec('ROLLBACK TO item');
+        undo.run();
         outcomes.push({ status: 'rejected', reason: storeErrorOf(reason) });
       }
-      connection.exec('RELEASE item');
+      release.run();
     }
     return outcomes;
   }
