@@ -93,7 +93,8 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
     async write(work) {
       for (let tries = 1; ; tries += 1) {
         try {
-          return await transact('BEGIN', work);
+          // What waits for a lock must see what the holder did, whatever a database is set to.
+          return await transact('BEGIN ISOLATION LEVEL READ COMMITTED', work);
         } catch (error) {
           if (tries === maxTries || !wasInTheWay.has(sqlStateOf(error) ?? '')) throw error;
         }
