@@ -76,7 +76,10 @@ const environmentSchema = z.object({
   DOJO_CONNECTIONS: wholeNumber(1, 1_000).default(64),
   DATABASE_URL: z
     .string()
-    .regex(/^sqlite:.+$/, 'must be sqlite:PATH or sqlite::memory:')
+    .refine(
+      (text) => /^sqlite:.+$/.test(text) || parsePostgresUrl(text) !== null,
+      'must be sqlite:PATH, sqlite::memory: or postgres://user:password@host/database',
+    )
     .default('sqlite:data/orders.db'),
   /** Unset: the sample that comes with the shop. */
   CATALOGUE_FILE: z.string().optional(),
@@ -204,11 +207,30 @@ function productionFaults(env: Environment, runtime: { readonly sqliteVersion: s
       `DATABASE_URL: this Node brings SQLite ${runtime.sqliteVersion}, which may corrupt the file; use a Node with ${oldestSqlite} or newer`,
     ],
     [
+      travelsOpenly(env.DATABASE_URL ?? ''),
+      'DATABASE_URL: orders would travel where others can read and change them; add ?sslmode=verify-full',
+    ],
+    [
       env.NODE_TLS_REJECT_UNAUTHORIZED === '0',
       'NODE_TLS_REJECT_UNAUTHORIZED: 0 lets anybody pose as Dojo; unset it',
     ],
   ];
   return rules.filter(([isFault]) => isFault).map(([, fault]) => fault);
+}
+
+function parsePostgresUrl(text: string): URL | null {
+  return /^postgres(ql)?:\/\//.test(text) ? URL.parse(text) : null;
+}
+
+/** True where the way to a PostgreSQL server leaves this machine without a certificate that is checked. */
+function travelsOpenly(databaseUrl: string): boolean {
+  const url = parsePostgresUrl(databaseUrl);
+  if (url === null) return false;
+  // As the library reads it, which takes the host of either place, and more than one mode.
+  const hosts = [url.hostname, ...url.searchParams.getAll('host')].filter(Boolean);
+  const isLocal = hosts.every((host) => /^(localhost|127\.[\d.]+|\[?::1\]?|\/.*)$/.test(host));
+  const modes = url.searchParams.getAll('sslmode');
+  return !isLocal && (modes.length === 0 || modes.some((mode) => mode !== 'verify-full'));
 }
 
 /** What it takes to call Dojo, for commands that need nothing else of a shop. Throws `ConfigError`. */

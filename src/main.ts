@@ -19,8 +19,10 @@ const notifyEveryMs = 5_000;
 try {
   await main();
 } catch (error) {
-  if (!(error instanceof ConfigError)) throw error;
-  exit(exitConfig, error.faults);
+  if (error instanceof ConfigError) exit(exitConfig, error.faults);
+  // A database that is not there just now: a process manager may try again.
+  if (error instanceof Error && error.name === 'StoreError') exit(1, [`DATABASE_URL: ${error.message}`]);
+  throw error;
 }
 
 async function main(): Promise<void> {

@@ -8,7 +8,7 @@ import { type Catalogue, CatalogueError, parseCatalogue } from './shop/catalogue
 import { openStore } from './store/open-store.ts';
 import { type OrderStore, StoreError } from './store/order-store.ts';
 
-/** Opens what a configuration names: catalogue, order store, Dojo. Rejects with `ConfigError` where one cannot be used. */
+/** Opens what a configuration names: catalogue, order store, Dojo. Rejects with `ConfigError` where one cannot be used, and with `StoreError` where the database is not there just now. */
 export async function openDeps(
   config: Config,
   log: Logger,
@@ -55,7 +55,8 @@ async function openConfiguredStore(config: Config): Promise<OrderStore> {
   try {
     return await openStore(config.DATABASE_URL);
   } catch (error) {
-    if (error instanceof StoreError) throw new ConfigError([`DATABASE_URL: ${error.message}`]);
+    if (error instanceof StoreError && !error.isUnreachable)
+      throw new ConfigError([`DATABASE_URL: ${error.message}`]);
     throw error;
   }
 }

@@ -117,7 +117,10 @@ const faults: [string, string[]][] = [
   ['DOJO_ALLOW_SANDBOX', ['yes', '1', 'TRUE']],
   ['DOJO_TIMEOUT_MS', ['0', '99', '9001', '4.5', '5s']],
   ['DOJO_CONNECTIONS', ['0', '1001', 'many']],
-  ['DATABASE_URL', ['orders.db', 'sqlite:', 'mysql://localhost/shop']],
+  [
+    'DATABASE_URL',
+    ['orders.db', 'sqlite:', 'mysql://localhost/shop', 'postgres:', 'postgres://shop:p@ss:word@'],
+  ],
   ['SESSION_SECRET', ['short', 'x'.repeat(31)]],
   ['PAYMENT_METHODS', [',', ' , ']],
   ['CAPTURE_MODE', ['auto', 'Later']],
@@ -221,6 +224,20 @@ describe('production refuses to start', () => {
       { DATABASE_URL: 'sqlite:file:orders?mode=memory' },
       /name a file/,
     ],
+    ...[
+      'postgres://shop:x@db.internal/shop',
+      'postgres://shop:x@db.internal/shop?sslmode=disable',
+      'postgres://shop:x@db.internal/shop?sslmode=require',
+      'postgres://shop:x@db.internal/shop?sslmode=no-verify',
+      'postgres://shop:x@db.internal/shop?sslmode=verify-full&sslmode=disable',
+      'postgresql://shop:x@localhost/shop?host=db.internal',
+      'postgres://shop:x@127.evil.example/shop',
+    ].map((url): (typeof rows)[number] => [
+      `with orders that travel openly to ${url}`,
+      'DATABASE_URL',
+      { DATABASE_URL: url },
+      /sslmode=verify-full$/,
+    ]),
     [
       'with certificates unchecked',
       'NODE_TLS_REJECT_UNAUTHORIZED',
@@ -242,6 +259,18 @@ describe('production refuses to start', () => {
     expect(faultsOf(production, version)).toEqual([
       expect.stringMatching(/^DATABASE_URL: .*3\.51\.3 or newer$/),
     ]);
+  });
+
+  test.each([
+    'postgres://shop:x@db.internal/shop?sslmode=verify-full',
+    'postgresql://shop:x@db.internal:6432/shop?sslrootcert=/etc/ca.pem&sslmode=verify-full',
+    'postgres://shop:x@localhost/shop',
+    'postgres://shop:x@127.0.0.1:5433/shop',
+    'postgres://shop:x@[::1]/shop',
+    'postgres:///shop?host=/run/postgresql',
+  ])('but not with orders at %s, whatever SQLite there is', (url) => {
+    const config = parseConfig({ ...production, DATABASE_URL: url }, { sqliteVersion: '3.40.0' });
+    expect(config.DATABASE_URL).toBe(url);
   });
 
   test.each(['3.51.3', '3.51.10', '3.53.0', '4.0.0'])('but not on SQLite %s', (version) => {

@@ -68,6 +68,15 @@ describe('the shop as a process', () => {
     expect(database.output()).toMatch(/^DATABASE_URL: /);
   });
 
+  test('says in one line that its database is not there, and exits with 1, so that it is started again', async () => {
+    const shop = startShop({ DATABASE_URL: 'postgres://shop:hunter2@127.0.0.1:1/shop' });
+    expect(await shop.exited).toBe(1);
+    expect(shop.output().trim().split('\n')).toEqual([
+      expect.stringMatching(/^DATABASE_URL: .*ECONNREFUSED/),
+    ]);
+    expect(shop.output()).not.toContain('hunter2');
+  });
+
   test('says in one line that its port is in use', async () => {
     const other = createServer().listen(port, '127.0.0.1');
     const shop = startShop();

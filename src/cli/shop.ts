@@ -8,6 +8,7 @@ import { openDeps } from '../open-deps.ts';
 import { StoreError } from '../store/order-store.ts';
 import { CommandError } from './command-error.ts';
 import { orderCommands, replay, sweep } from './orders.ts';
+import { copyStore, pruneStore } from './store.ts';
 import { listWebhooks, subscribeWebhooks } from './webhooks.ts';
 
 const usage = `Commands for the merchant:
@@ -24,6 +25,9 @@ const usage = `Commands for the merchant:
       --amount 12.50 --reason "A chip in the glaze"
   npm run shop -- sweep                                ask Dojo about every order that is due for it
   npm run shop -- replay --check                       derive every order again from what was heard, and compare
+
+  npm run shop -- store copy --to postgres://…         copy everything from the SQLite file to a PostgreSQL server
+  npm run shop -- store prune --older-than 90d         drop raw webhooks of orders that are finished for so long
 `;
 
 const withDojo: Readonly<Record<string, (dojo: DojoClient, args: readonly string[]) => Promise<string>>> = {
@@ -34,27 +38,38 @@ const withShop: Readonly<Record<string, (deps: CheckoutDeps, args: readonly stri
   ...Object.fromEntries(Object.entries(orderCommands).map(([verb, command]) => [`orders ${verb}`, command])),
   sweep,
   replay,
+  'store prune': pruneStore,
 };
+/** Opens the store by itself, since it must not change it. */
+const copyName = 'store copy';
 
 await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<void> {
   readDotenv({ quiet: true });
   const name = [args.slice(0, 2).join(' '), args[0] ?? ''].find(
-    (words) => Object.hasOwn(withDojo, words) || Object.hasOwn(withShop, words),
+    (words) => words === copyName || Object.hasOwn(withDojo, words) || Object.hasOwn(withShop, words),
   );
   if (name === undefined) return finish(64, usage);
   const rest = args.slice(name.split(' ').length);
   try {
-    process.stdout.write(
-      await (Object.hasOwn(withDojo, name) ? runWithDojo(name, rest) : runWithShop(name, rest)),
-    );
+    process.stdout.write(await run(name, rest));
   } catch (error) {
     if (error instanceof ConfigError) return finish(78, `${error.message}\n`);
     const isExpected = [DojoError, CommandError, StoreError].some((kind) => error instanceof kind);
     if (isExpected && error instanceof Error) return finish(1, `${error.message}\n`);
     throw error;
   }
+}
+
+function run(name: string, args: readonly string[]): Promise<string> {
+  if (name === copyName) {
+    const { DATABASE_URL } = parseConfig(process.env, { sqliteVersion: process.versions.sqlite ?? '0' });
+    return copyStore(DATABASE_URL, args, (line) =>
+      process.stderr.write(process.stderr.isTTY ? `\r${line} ` : `${line}\n`),
+    );
+  }
+  return Object.hasOwn(withDojo, name) ? runWithDojo(name, args) : runWithShop(name, args);
 }
 
 async function runWithDojo(name: string, args: readonly string[]): Promise<string> {

@@ -1,11 +1,15 @@
 import { z } from 'zod';
 import { attemptStates } from '../shop/order.ts';
-import { holds, orderStatuses } from '../shop/order-status.ts';
+import { holds, type IntentFacts, orderStatuses } from '../shop/order-status.ts';
 
 /** Rows as both databases give them, made into the shop's own types. */
 
-const time = z.int().transform((ms) => new Date(ms));
+export const time = z.int().transform((ms) => new Date(ms));
 const flag = z.literal([0, 1]).transform((value) => value === 1);
+export const holdsSchema = z
+  .string()
+  .transform((text) => holdListSchema.parse(text.split(',').filter(Boolean)));
+const holdListSchema = z.array(z.enum(holds));
 const basketSchema = z.object({
   lines: z.array(
     z.object({
@@ -36,7 +40,7 @@ export const orderRowSchema = z
     basket: z.string().transform((text) => basketSchema.parse(JSON.parse(text))),
     created_at: time,
     status: z.enum(orderStatuses),
-    holds: z.string().transform((text) => z.array(z.enum(holds)).parse(text.split(',').filter(Boolean))),
+    holds: holdsSchema,
     updated_at: time,
     looks: z.int(),
     next_look_at: time.nullable(),
@@ -50,6 +54,35 @@ export const orderRowSchema = z
     nextLookAt: next_look_at,
   }));
 
+/** The facts of an attempt, as columns. */
+export const factsShape = {
+  authorized: flag,
+  captured: flag,
+  canceled: flag,
+  reversed: flag,
+  refunded: flag,
+  refunded_amount: z.int(),
+  expired: flag,
+  unwanted: flag,
+  mismatched: flag,
+};
+
+export function factsOfRow({ refunded_amount, ...row }: FactsRow): IntentFacts {
+  return {
+    authorized: row.authorized,
+    captured: row.captured,
+    canceled: row.canceled,
+    reversed: row.reversed,
+    refunded: row.refunded,
+    refundedAmount: refunded_amount,
+    expired: row.expired,
+    unwanted: row.unwanted,
+    mismatched: row.mismatched,
+  };
+}
+
+type FactsRow = z.output<z.ZodObject<typeof factsShape>>;
+
 export const attemptRowSchema = z
   .object({
     number: z.int(),
@@ -60,15 +93,7 @@ export const attemptRowSchema = z
     payment_intent_id: z.string().nullable(),
     payment_link: z.string().nullable(),
     expire_at: time.nullable(),
-    authorized: flag,
-    captured: flag,
-    canceled: flag,
-    reversed: flag,
-    refunded: flag,
-    refunded_amount: z.int(),
-    expired: flag,
-    unwanted: flag,
-    mismatched: flag,
+    ...factsShape,
   })
   .transform((row) => ({
     number: row.number,
@@ -80,15 +105,5 @@ export const attemptRowSchema = z
     paymentLink: row.payment_link,
     expireAt: row.expire_at,
     hasIntent: row.state === 'attached',
-    facts: {
-      authorized: row.authorized,
-      captured: row.captured,
-      canceled: row.canceled,
-      reversed: row.reversed,
-      refunded: row.refunded,
-      refundedAmount: row.refunded_amount,
-      expired: row.expired,
-      unwanted: row.unwanted,
-      mismatched: row.mismatched,
-    },
+    facts: factsOfRow(row),
   }));

@@ -99,6 +99,12 @@ export type OrderStore = {
   /** Derives every order from the kept events, readings and acts again; the references of those that differ. */
   checkReplay(): Promise<{ orders: number; different: string[] }>;
 
+  /**
+   * Drops the raw events of finished orders that changed last before then; what they told stays as readings, so that
+   * replay derives the same. One page of orders behind the id `after` a call: `last` is null where there are no more.
+   */
+  pruneEvents(after: number, before: Date): Promise<{ events: number; last: number | null }>;
+
   findOrderByReference(reference: string): Promise<Order | null>;
   findOrderByToken(token: string): Promise<Order | null>;
   findOrderByCheckoutKey(checkoutKey: string): Promise<Order | null>;
@@ -219,4 +225,10 @@ export type QuarantinedDelivery = {
 /** The database could not do it now; nothing was changed. */
 export class StoreError extends Error {
   override readonly name = 'StoreError';
+  /** The database could not be reached, which may be over in a moment; the address need not be at fault. */
+  readonly isUnreachable: boolean;
+  constructor(message: string, options: ErrorOptions & { readonly isUnreachable?: boolean } = {}) {
+    super(message, options);
+    this.isUnreachable = options.isUnreachable ?? false;
+  }
 }

@@ -1,21 +1,23 @@
 import { z } from 'zod';
 import type { Order } from '../shop/order.ts';
 import {
-  deriveHolds,
-  deriveStatus,
   factsFromStatus,
-  type Hold,
   type IntentFacts,
   isDueForFulfilment,
   mergeFacts,
   noFacts,
-  type ShopActs,
+  orderStatuses,
 } from '../shop/order-status.ts';
-import { attemptRowSchema, orderRowSchema } from './order-rows.ts';
+import {
+  askSoon,
+  deriveColumns,
+  deriveOrder,
+  type OrderFacts,
+  sameColumns,
+  sameFacts,
+} from './order-facts.ts';
+import { attemptRowSchema, factsOfRow, factsShape, holdsSchema, orderRowSchema, time } from './order-rows.ts';
 import type { SqlTransaction } from './sql.ts';
-
-/** A webhook tells a status and no amount; a look at Dojo this long after it tells the rest. */
-const verifyAfterMs = 30_000;
 
 export async function findOrder(
   tx: SqlTransaction,
@@ -26,14 +28,40 @@ export async function findOrder(
   if (row === undefined) return null;
   const order = orderRowSchema.parse(row);
   const attempts = await tx.all(`SELECT * FROM attempts WHERE order_id = $1 ORDER BY number`, [order.id]);
-  return { ...order, attempts: z.array(attemptRowSchema).parse(attempts) };
+  return { ...order, attempts: attemptRowsSchema.parse(attempts) };
 }
+
+const attemptRowsSchema = z.array(attemptRowSchema);
 
 /** For an order that must be there, because something refers to it. */
 export async function getOrder(tx: SqlTransaction, id: number): Promise<Order> {
-  const order = await findOrder(tx, 'id', id);
-  if (order === null) throw new Error(`Order ${id} is not in the store.`);
-  return order;
+  // Sent together: over a network each statement that waits for another costs its way there and back.
+  const [orders, attempts] = await Promise.all([
+    tx.all(`SELECT * FROM orders WHERE id = $1`, [id]),
+    tx.all(`SELECT * FROM attempts WHERE order_id = $1 ORDER BY number`, [id]),
+  ]);
+  if (orders[0] === undefined) throw new Error(`Order ${id} is not in the store.`);
+  return { ...orderRowSchema.parse(orders[0]), attempts: attemptRowsSchema.parse(attempts) };
+}
+
+/**
+ * Holds an order as it is until the transaction ends. Whoever changes an order or its attempts, or derives it, does this
+ * first: facts that another process merges meanwhile would be missing from what is derived here.
+ */
+export async function lockOrder(tx: SqlTransaction, id: number): Promise<void> {
+  if (tx.dialect.forUpdate === '') return;
+  await tx.all(`SELECT id FROM orders WHERE id = $1 ${tx.dialect.forUpdate}`, [id]);
+}
+
+/**
+ * Holds what is known of an intent: an attempt that gets it and an event that speaks of it, at the same moment in two
+ * processes, would each not see the other. Always before an order is locked, so that no two wait for each other.
+ */
+export async function lockIntent(tx: SqlTransaction, paymentIntentId: string): Promise<void> {
+  if (tx.dialect.forUpdate === '') return;
+  await tx.all(`INSERT INTO intents (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET id = excluded.id`, [
+    paymentIntentId,
+  ]);
 }
 
 export async function findAttempt(
@@ -43,8 +71,10 @@ export async function findAttempt(
   const rows = await tx.all(`SELECT order_id, number FROM attempts WHERE payment_intent_id = $1`, [
     paymentIntentId,
   ]);
-  return z.array(z.object({ order_id: z.int(), number: z.int() })).parse(rows)[0] ?? null;
+  return attemptKeysSchema.parse(rows)[0] ?? null;
 }
+
+const attemptKeysSchema = z.array(z.object({ order_id: z.int(), number: z.int() }));
 
 export async function mergeFactsInto(
   tx: SqlTransaction,
@@ -55,7 +85,7 @@ export async function mergeFactsInto(
   await tx.all(mergeFactsSql, [orderId, attempt, ...factColumns.map(([name]) => Number(facts[name]))]);
 }
 
-const factColumns = [
+export const factColumns = [
   ['authorized', 'authorized'],
   ['captured', 'captured'],
   ['canceled', 'canceled'],
@@ -86,123 +116,191 @@ export async function applyWaitingEvents(
     `UPDATE events SET order_id = $1 WHERE payment_intent_id = $2 AND order_id IS NULL RETURNING payment_status`,
     [orderId, paymentIntentId],
   );
-  for (const { payment_status } of z.array(statusRowSchema).parse(waiting)) {
+  for (const { payment_status } of statusRowsSchema.parse(waiting)) {
     if (payment_status !== null) await mergeFactsInto(tx, orderId, attempt, factsFromStatus(payment_status));
   }
 }
 
-const statusRowSchema = z.object({ payment_status: z.string().nullable() });
+const statusRowsSchema = z.array(z.object({ payment_status: z.string().nullable() }));
 
-export type Derived = { reference: string; status: Order['status']; holds: readonly Hold[] };
+/** Orders with what they are derived from, in no order; ids that no order has are missing. */
+export async function loadFacts(tx: SqlTransaction, ids: readonly number[]): Promise<OrderFacts[]> {
+  const [id] = ids;
+  const [is, wanted] = ids.length === 1 && id !== undefined ? ['= $1', id] : [tx.dialect.isOneOf('$1'), ids];
+  const [orderRows, attemptRows] = await Promise.all([
+    tx.all(
+      `SELECT id, reference, total, status, holds, refunded_amount, updated_at, next_look_at,
+         (SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM refunds
+          WHERE refunds.order_id = orders.id AND kind = 'refund' AND state <> 'refused') AS refunded_by_us,
+         (SELECT COUNT(*) FROM refunds
+          WHERE refunds.order_id = orders.id AND kind = 'reversal' AND state <> 'refused') AS reversals,
+         (SELECT COUNT(*) FROM fulfilments WHERE fulfilments.order_id = orders.id) AS due,
+         (SELECT COUNT(*) FROM fulfilments WHERE fulfilments.order_id = orders.id AND done_at IS NOT NULL) AS fulfilled
+       FROM orders WHERE id ${is}`,
+      [wanted],
+    ),
+    tx.all(
+      `SELECT order_id, number, state, payment_intent_id, authorized, captured, canceled, reversed, refunded,
+         refunded_amount, expired, unwanted, mismatched
+       FROM attempts WHERE order_id ${is} ORDER BY order_id, number`,
+      [wanted],
+    ),
+  ]);
+  const orders = orderFactsSchema.parse(orderRows);
+  const attempts = attemptFactsSchema.parse(attemptRows);
+  const ofOrder = Map.groupBy(attempts, (attempt) => attempt.orderId);
+  return orders.map((order) => ({ ...order, attempts: ofOrder.get(order.id) ?? [] }));
+}
+
+async function getFacts(tx: SqlTransaction, id: number): Promise<OrderFacts> {
+  const [order] = await loadFacts(tx, [id]);
+  if (order === undefined) throw new Error(`Order ${id} is not in the store.`);
+  return order;
+}
+
+const orderFactsSchema = z.array(
+  z
+    .object({
+      id: z.int(),
+      reference: z.string(),
+      total: z.int(),
+      status: z.enum(orderStatuses),
+      holds: holdsSchema,
+      refunded_amount: z.int(),
+      updated_at: time,
+      next_look_at: time.nullable(),
+      refunded_by_us: z.int(),
+      reversals: z.int(),
+      due: z.int(),
+      fulfilled: z.int(),
+    })
+    .transform((row) => ({
+      id: row.id,
+      reference: row.reference,
+      total: row.total,
+      status: row.status,
+      holds: row.holds,
+      refundedAmount: row.refunded_amount,
+      updatedAt: row.updated_at,
+      nextLookAt: row.next_look_at,
+      acts: {
+        refundedByUs: row.refunded_by_us,
+        isReversedByUs: row.reversals > 0,
+        isFulfilled: row.fulfilled > 0,
+      },
+      isDue: row.due > 0,
+    })),
+);
+
+const attemptFactsSchema = z.array(
+  z
+    .object({
+      order_id: z.int(),
+      number: z.int(),
+      state: z.string(),
+      payment_intent_id: z.string().nullable(),
+      ...factsShape,
+    })
+    .transform((row) => ({
+      orderId: row.order_id,
+      number: row.number,
+      paymentIntentId: row.payment_intent_id,
+      hasIntent: row.state === 'attached',
+      facts: factsOfRow(row),
+    })),
+);
 
 /** Brings the derived columns of an order up to its facts, and adds its fulfilment where that makes one due. */
-export async function derive(tx: SqlTransaction, orderId: number, now: Date): Promise<Derived> {
-  const order = await getOrder(tx, orderId);
-  const derived = deriveColumns(order, await findActs(tx, orderId));
-  await tx.all(
-    `UPDATE orders SET status = $2, holds = $3, refunded_amount = $4, updated_at = $5
-     WHERE id = $1 AND (status <> $2 OR holds <> $3 OR refunded_amount <> $4)`,
-    [orderId, derived.status, derived.holds.join(','), derived.refundedAmount, now.getTime()],
-  );
-  if (isDueForFulfilment(derived.status, derived.holds)) {
+export async function derive(tx: SqlTransaction, orderId: number, now: Date): Promise<void> {
+  const order = await getFacts(tx, orderId);
+  await saveFacts(tx, order, deriveOrder(order, now));
+}
+
+/** The same after something that no event tells the amount of: Dojo is asked soon. */
+export async function deriveAndAskSoon(tx: SqlTransaction, orderId: number, now: Date): Promise<void> {
+  const order = await getFacts(tx, orderId);
+  await saveFacts(tx, order, askSoon(deriveOrder(order, now), now));
+}
+
+/** Stores what has become of an order that this transaction has locked. */
+export async function saveFacts(tx: SqlTransaction, before: OrderFacts, after: OrderFacts): Promise<void> {
+  for (const [index, attempt] of after.attempts.entries()) {
+    const known = before.attempts[index]?.facts ?? noFacts;
+    if (!sameFacts(known, attempt.facts)) await mergeFactsInto(tx, after.id, attempt.number, attempt.facts);
+  }
+  const { status, holds, refundedAmount, updatedAt, nextLookAt } = after;
+  if (!sameColumns(before, after) || before.nextLookAt !== nextLookAt) {
     await tx.all(
-      `INSERT INTO fulfilments (order_id, due_at, next_notify_at) VALUES ($1, $2, $2) ON CONFLICT (order_id) DO NOTHING`,
-      [orderId, now.getTime()],
+      `UPDATE orders SET status = $2, holds = $3, refunded_amount = $4, updated_at = $5, next_look_at = $6 WHERE id = $1`,
+      [after.id, status, holds.join(), refundedAmount, updatedAt.getTime(), nextLookAt?.getTime() ?? null],
     );
   }
-  return { reference: order.reference, status: derived.status, holds: derived.holds };
+  if (after.isDue && !before.isDue) {
+    await tx.all(
+      `INSERT INTO fulfilments (order_id, due_at, next_notify_at) VALUES ($1, $2, $2) ON CONFLICT (order_id) DO NOTHING`,
+      [after.id, updatedAt.getTime()],
+    );
+  }
 }
-
-/** Has the sweep ask Dojo about an order soon. */
-export async function planVerification(tx: SqlTransaction, orderId: number, now: Date): Promise<void> {
-  await tx.all(
-    `UPDATE orders SET next_look_at = $2 WHERE id = $1 AND (next_look_at IS NULL OR next_look_at > $2)`,
-    [orderId, now.getTime() + verifyAfterMs],
-  );
-}
-
-function deriveColumns(order: Order, acts: ShopActs) {
-  const { attempts, basket } = order;
-  return {
-    status: deriveStatus(attempts, basket.total),
-    holds: deriveHolds(attempts, basket.total, acts),
-    refundedAmount: attempts.reduce((sum, attempt) => sum + attempt.facts.refundedAmount, 0),
-  };
-}
-
-async function findActs(tx: SqlTransaction, orderId: number): Promise<ShopActs> {
-  const [row] = await tx.all(
-    `SELECT
-       (SELECT COALESCE(SUM(amount), 0) FROM refunds WHERE order_id = $1 AND kind = 'refund' AND state <> 'refused') AS refunded,
-       (SELECT COUNT(*) FROM refunds WHERE order_id = $1 AND kind = 'reversal' AND state <> 'refused') AS reversals,
-       (SELECT COUNT(*) FROM fulfilments WHERE order_id = $1 AND done_at IS NOT NULL) AS fulfilled`,
-    [orderId],
-  );
-  const { refunded, reversals, fulfilled } = actsRowSchema.parse(row);
-  return { refundedByUs: refunded, isReversedByUs: reversals > 0, isFulfilled: fulfilled > 0 };
-}
-
-const actsRowSchema = z.object({ refunded: z.int(), reversals: z.int(), fulfilled: z.int() });
 
 /**
  * Derives an order from the kept events and readings alone, and compares with what the database says:
  * the facts of every attempt and the derived columns.
  */
 export async function isReplayedAlike(tx: SqlTransaction, orderId: number): Promise<boolean> {
-  const order = await getOrder(tx, orderId);
-  const events = z
-    .array(z.object({ payment_intent_id: z.string(), payment_status: z.string() }))
-    .parse(
-      await tx.all(
-        `SELECT payment_intent_id, payment_status FROM events WHERE order_id = $1 AND payment_status IS NOT NULL`,
-        [orderId],
-      ),
-    );
-  const readings = z
-    .array(readingRowSchema)
-    .parse(await tx.all(`SELECT * FROM readings WHERE order_id = $1`, [orderId]));
+  const order = await getFacts(tx, orderId);
+  const events = heardRowsSchema.parse(
+    await tx.all(
+      `SELECT payment_intent_id, payment_status FROM events WHERE order_id = $1 AND payment_status IS NOT NULL`,
+      [orderId],
+    ),
+  );
+  const readings = readingRowsSchema.parse(
+    await tx.all(`SELECT * FROM readings WHERE order_id = $1`, [orderId]),
+  );
+  const states = attemptStatesSchema.parse(
+    await tx.all(`SELECT state FROM attempts WHERE order_id = $1 ORDER BY number`, [orderId]),
+  );
 
-  const attempts = order.attempts.map((attempt) => {
+  const attempts = order.attempts.map((attempt, index) => {
     const heard = [
       ...events
         .filter((event) => event.payment_intent_id === attempt.paymentIntentId)
         .map((event) => factsFromStatus(event.payment_status)),
       ...readings.filter((reading) => reading.attempt === attempt.number).map((reading) => reading.facts),
-      { ...noFacts, mismatched: attempt.state === 'mismatched' },
+      { ...noFacts, mismatched: states[index]?.state === 'mismatched' },
     ];
     return { ...attempt, facts: heard.reduce(mergeFacts, noFacts) };
   });
-  const replayed = deriveColumns({ ...order, attempts }, await findActs(tx, orderId));
-  const stored = await tx.all(`SELECT refunded_amount FROM orders WHERE id = $1`, [orderId]);
-  const kept = {
-    status: order.status,
-    holds: order.holds,
-    refundedAmount: z.object({ refunded_amount: z.int() }).parse(stored[0]).refunded_amount,
-  };
-  const due = await tx.all(`SELECT order_id FROM fulfilments WHERE order_id = $1`, [orderId]);
-  const isDueKept = due.length > 0 || !isDueForFulfilment(replayed.status, replayed.holds);
-  const text = (facts: readonly { facts: IntentFacts }[]) =>
-    JSON.stringify(facts.map((entry) => entry.facts));
-  const isSame = JSON.stringify(replayed) === JSON.stringify(kept);
-  return isSame && isDueKept && text(attempts) === text(order.attempts);
+  const replayed = deriveColumns({ ...order, attempts });
+  const isDueKept = order.isDue || !isDueForFulfilment(replayed.status, replayed.holds);
+  const hasSameFacts = attempts.every(({ facts }, index) =>
+    sameFacts(facts, order.attempts[index]?.facts ?? noFacts),
+  );
+  return sameColumns(replayed, order) && isDueKept && hasSameFacts;
 }
 
-const readingRowSchema = z
-  .object({
-    attempt: z.int(),
-    status: z.string().nullable(),
-    refunded_amount: z.int(),
-    expired: z.int(),
-    unwanted: z.int(),
-    mismatched: z.int(),
-  })
-  .transform(({ attempt, status, ...row }) => ({
-    attempt,
-    facts: mergeFacts(status === null ? noFacts : factsFromStatus(status), {
-      ...noFacts,
-      refundedAmount: row.refunded_amount,
-      expired: row.expired === 1,
-      unwanted: row.unwanted === 1,
-      mismatched: row.mismatched === 1,
-    }),
-  }));
+const heardRowsSchema = z.array(z.object({ payment_intent_id: z.string(), payment_status: z.string() }));
+const attemptStatesSchema = z.array(z.object({ state: z.string() }));
+
+const readingRowsSchema = z.array(
+  z
+    .object({
+      attempt: z.int(),
+      status: z.string().nullable(),
+      refunded_amount: z.int(),
+      expired: z.int(),
+      unwanted: z.int(),
+      mismatched: z.int(),
+    })
+    .transform(({ attempt, status, ...row }) => ({
+      attempt,
+      facts: mergeFacts(status === null ? noFacts : factsFromStatus(status), {
+        ...noFacts,
+        refundedAmount: row.refunded_amount,
+        expired: row.expired === 1,
+        unwanted: row.unwanted === 1,
+        mismatched: row.mismatched === 1,
+      }),
+    })),
+);

@@ -1,18 +1,21 @@
 import { isPayable, parseToken } from '../shop/order.ts';
-import { factsFromStatus } from '../shop/order-status.ts';
 import { nextLook } from '../shop/sweep-schedule.ts';
+import { answerOf, hear } from './order-facts.ts';
 import type { OrderStore, ReceivedEvent, RecordedEvent } from './order-store.ts';
-import type { SqlDatabase, SqlTransaction } from './sql.ts';
+import { inCommonTime, type SqlDatabase, type SqlTransaction } from './sql.ts';
 import {
   applyWaitingEvents,
   derive,
   findAttempt,
   findOrder,
   getOrder,
-  mergeFactsInto,
-  planVerification,
+  loadFacts,
+  lockIntent,
+  lockOrder,
+  saveFacts,
 } from './sql-facts.ts';
 import { createSqlFulfilments, createSqlRefunds } from './sql-money-back.ts';
+import { createSqlPrune } from './sql-prune.ts';
 import { createSqlSweep } from './sql-sweep.ts';
 
 /** The order store in SQL, every statement once, in words that both databases read alike. */
@@ -21,6 +24,7 @@ export function createSqlOrderStore(database: SqlDatabase): OrderStore {
     ...createSqlSweep(database),
     ...createSqlRefunds(database),
     ...createSqlFulfilments(database),
+    ...createSqlPrune(database),
 
     placeOrder: (order) =>
       database.write(async (tx) => {
@@ -47,10 +51,12 @@ export function createSqlOrderStore(database: SqlDatabase): OrderStore {
 
     beginAttempt: (orderId, now, leaseUntil) =>
       database.write(async (tx) => {
+        await lockOrder(tx, orderId);
+        const { now: commonNow, until } = await inCommonTime(tx, now, leaseUntil);
         await tx.all(
           `UPDATE attempts SET state = 'ambiguous', next_look_at = $2
            WHERE order_id = $1 AND state = 'sending' AND lease_until <= $2`,
-          [orderId, now.getTime()],
+          [orderId, commonNow],
         );
         const order = await getOrder(tx, orderId);
         if (!isPayable(order)) return { kind: 'settled', order };
@@ -64,13 +70,15 @@ export function createSqlOrderStore(database: SqlDatabase): OrderStore {
           `INSERT INTO attempts (order_id, number, state, lease_until, next_look_at, created_at)
            VALUES ($1, $2, 'sending', $3, $3, $4)
            ON CONFLICT (order_id, number) DO UPDATE SET state = 'sending', lease_until = $3, next_look_at = $3, created_at = $4, looks = 0`,
-          [orderId, number, leaseUntil.getTime(), now.getTime()],
+          [orderId, number, until, now.getTime()],
         );
         return { kind: 'begun', number };
       }),
 
     attachIntent: (orderId, attempt, intent, now) =>
       database.write(async (tx) => {
+        await lockIntent(tx, intent.id);
+        await lockOrder(tx, orderId);
         if ((await findAttempt(tx, intent.id)) !== null) return { kind: 'taken' };
         const attached = await tx.all(
           `UPDATE attempts SET state = 'attached', payment_intent_id = $3, payment_link = $4, expire_at = $5, next_look_at = NULL
@@ -89,6 +97,8 @@ export function createSqlOrderStore(database: SqlDatabase): OrderStore {
 
     endAttempt: (orderId, attempt, { state, paymentIntentId, nextLookAt }, now) =>
       database.write(async (tx) => {
+        if (paymentIntentId !== null) await lockIntent(tx, paymentIntentId);
+        await lockOrder(tx, orderId);
         // The id of another attempt stays with that one.
         const isTaken = paymentIntentId !== null && (await findAttempt(tx, paymentIntentId)) !== null;
         const ended = await tx.all(
@@ -136,8 +146,11 @@ export function createSqlOrderStore(database: SqlDatabase): OrderStore {
     findOrderByCheckoutKey: (checkoutKey) =>
       database.read((tx) => findOrder(tx, 'checkout_key', checkoutKey)),
 
-    // Taking the write lock is what a webhook would do first.
-    checkWritable: () => database.write(async () => undefined),
+    // SQLite refuses to begin a transaction that could not write; PostgreSQL refuses to lock rows of one.
+    checkWritable: () =>
+      database.write(async (tx) => {
+        await tx.all(`SELECT name FROM migrations LIMIT 1 ${tx.dialect.forUpdate}`);
+      }),
 
     close: () => database.close(),
   };
@@ -165,16 +178,15 @@ async function recordEvent(tx: SqlTransaction, event: ReceivedEvent): Promise<Re
     ],
   );
   if (kept.length === 0) return { kind: 'duplicate' };
-  if (attempt === null || paymentStatus === null) return { kind: 'kept' };
-  await mergeFactsInto(tx, attempt.order_id, attempt.number, factsFromStatus(paymentStatus));
-  const derived = await derive(tx, attempt.order_id, event.receivedAt);
-  // A second Captured may be a partial refund, and no event tells an amount: Dojo is asked soon.
-  if (paymentStatus === 'Captured' || paymentStatus === 'Refunded') {
-    await planVerification(tx, attempt.order_id, event.receivedAt);
-  }
-  return { kind: 'applied', order: derived };
+  if (attempt === null || paymentStatus === null) return answerOf(event, null);
+  const [order] = await loadFacts(tx, [attempt.order_id]);
+  if (order === undefined) throw new Error(`Order ${attempt.order_id} is not in the store.`);
+  const heard = hear(order, attempt.number, event);
+  await saveFacts(tx, order, heard);
+  return answerOf(event, heard);
 }
 
-function dayOf(date: Date | null): number {
+/** Days since 1970, as events are keyed. */
+export function dayOf(date: Date | null): number {
   return date === null ? 0 : Math.floor(date.getTime() / 86_400_000);
 }

@@ -1,8 +1,17 @@
 import { z } from 'zod';
+import type { Order } from '../shop/order.ts';
 import { factsFromStatus, type IntentFacts, mergeFacts, noFacts } from '../shop/order-status.ts';
-import type { LookPlan, OrderStore, Reading } from './order-store.ts';
-import type { SqlDatabase, SqlTransaction } from './sql.ts';
-import { applyWaitingEvents, derive, getOrder, isReplayedAlike, mergeFactsInto } from './sql-facts.ts';
+import type { LookPlan, OrderStore, Reading, Stray } from './order-store.ts';
+import { inCommonTime, type SqlDatabase, type SqlTransaction } from './sql.ts';
+import {
+  applyWaitingEvents,
+  derive,
+  getOrder,
+  isReplayedAlike,
+  lockIntent,
+  lockOrder,
+  mergeFactsInto,
+} from './sql-facts.ts';
 
 type SweepStore = Pick<
   OrderStore,
@@ -24,6 +33,7 @@ export function createSqlSweep(database: SqlDatabase): SweepStore {
     recordReading: (reading, plan) =>
       database.write(async (tx) => {
         const { orderId, readAt } = reading;
+        await lockOrder(tx, orderId);
         await keepReading(tx, reading);
         await derive(tx, orderId, readAt);
         await plannedLook(tx, orderId, plan);
@@ -40,39 +50,54 @@ export function createSqlSweep(database: SqlDatabase): SweepStore {
 
     claimLooks: (now, until, limit) =>
       database.write(async (tx) => {
-        const rows = await tx.all(
-          `UPDATE orders SET looks = looks + 1, next_look_at = $2 WHERE id IN
-             (SELECT id FROM orders WHERE next_look_at <= $1 ORDER BY next_look_at LIMIT $3)
-           RETURNING id`,
-          [now.getTime(), until.getTime(), limit],
+        const common = await inCommonTime(tx, now, until);
+        const due = idsSchema.parse(
+          await tx.all(
+            `SELECT id FROM orders WHERE next_look_at <= $1 ORDER BY next_look_at LIMIT $2 ${tx.dialect.skipLocked}`,
+            [common.now, limit],
+          ),
         );
-        const ids = z.array(z.object({ id: z.int() })).parse(rows);
-        return Promise.all(ids.map(({ id }) => getOrder(tx, id)));
+        const claimed: Order[] = [];
+        for (const { id } of due) {
+          await tx.all(`UPDATE orders SET looks = looks + 1, next_look_at = $2 WHERE id = $1`, [
+            id,
+            common.until,
+          ]);
+          claimed.push(await getOrder(tx, id));
+        }
+        return claimed;
       }),
 
     claimStrays: (now, until, limit) =>
       database.write(async (tx) => {
-        const rows = await tx.all(
-          `UPDATE attempts SET looks = looks + 1, next_look_at = $2,
-             state = CASE WHEN state = 'sending' THEN 'ambiguous' ELSE state END
-           WHERE (order_id, number) IN
-             (SELECT order_id, number FROM attempts WHERE next_look_at <= $1 ORDER BY next_look_at LIMIT $3)
-           RETURNING order_id, number`,
-          [now.getTime(), until.getTime(), limit],
+        const common = await inCommonTime(tx, now, until);
+        const due = attemptKeysSchema.parse(
+          await tx.all(
+            `SELECT order_id, number FROM attempts WHERE next_look_at <= $1 ORDER BY next_look_at LIMIT $2
+             ${tx.dialect.skipLocked}`,
+            [common.now, limit],
+          ),
         );
-        const keys = z.array(z.object({ order_id: z.int(), number: z.int() })).parse(rows);
-        return Promise.all(
-          keys.map(async ({ order_id, number }) => {
-            const order = await getOrder(tx, order_id);
-            const attempt = order.attempts.find((entry) => entry.number === number);
-            if (attempt === undefined) throw new Error(`Order ${order_id} has no attempt ${number}.`);
-            return { order, attempt };
-          }),
-        );
+        const claimed: Stray[] = [];
+        for (const { order_id, number } of due) {
+          await tx.all(
+            `UPDATE attempts SET looks = looks + 1, next_look_at = $3,
+               state = CASE WHEN state = 'sending' THEN 'ambiguous' ELSE state END
+             WHERE order_id = $1 AND number = $2`,
+            [order_id, number, common.until],
+          );
+          const order = await getOrder(tx, order_id);
+          const attempt = order.attempts.find((entry) => entry.number === number);
+          if (attempt === undefined) throw new Error(`Order ${order_id} has no attempt ${number}.`);
+          claimed.push({ order, attempt });
+        }
+        return claimed;
       }),
 
     endStrayLook: ({ order, attempt }, { state, paymentIntentId, nextLookAt, reading }, now) =>
       database.write(async (tx) => {
+        if (paymentIntentId !== null) await lockIntent(tx, paymentIntentId);
+        await lockOrder(tx, order.id);
         await tx.all(
           `UPDATE attempts SET state = $3, payment_intent_id = $4, next_look_at = $5 WHERE order_id = $1 AND number = $2`,
           [order.id, attempt.number, state, paymentIntentId, nextLookAt?.getTime() ?? null],
@@ -85,11 +110,12 @@ export function createSqlSweep(database: SqlDatabase): SweepStore {
 
     acquireLease: (name, holder, now, until) =>
       database.write(async (tx) => {
+        const common = await inCommonTime(tx, now, until);
         const rows = await tx.all(
           `INSERT INTO leases (name, holder, until) VALUES ($1, $2, $4)
            ON CONFLICT (name) DO UPDATE SET holder = $2, until = $4 WHERE leases.until <= $3 OR leases.holder = $2
            RETURNING name`,
-          [name, holder, now.getTime(), until.getTime()],
+          [name, holder, common.now, common.until],
         );
         return rows.length > 0;
       }),
@@ -99,16 +125,14 @@ export function createSqlSweep(database: SqlDatabase): SweepStore {
       let orders = 0;
       for (let after = 0; ; ) {
         const page = await database.read(async (tx) => {
-          const rows = z
-            .array(z.object({ id: z.int(), reference: z.string() }))
-            .parse(
-              await tx.all(`SELECT id, reference FROM orders WHERE id > $1 ORDER BY id LIMIT 500`, [after]),
-            );
-          for (const { id, reference } of rows) {
-            if (!(await isReplayedAlike(tx, id))) different.push(reference);
-          }
-          return rows;
+          const rows = referencesSchema.parse(
+            await tx.all(`SELECT id, reference FROM orders WHERE id > $1 ORDER BY id LIMIT 500`, [after]),
+          );
+          const replayed: { id: number; reference: string; isAlike: boolean }[] = [];
+          for (const row of rows) replayed.push({ ...row, isAlike: await isReplayedAlike(tx, row.id) });
+          return replayed;
         });
+        different.push(...page.filter(({ isAlike }) => !isAlike).map(({ reference }) => reference));
         const last = page.at(-1);
         if (last === undefined) return { orders, different };
         orders += page.length;
@@ -117,6 +141,10 @@ export function createSqlSweep(database: SqlDatabase): SweepStore {
     },
   };
 }
+
+const idsSchema = z.array(z.object({ id: z.int() }));
+const attemptKeysSchema = z.array(z.object({ order_id: z.int(), number: z.int() }));
+const referencesSchema = z.array(z.object({ id: z.int(), reference: z.string() }));
 
 /** Only what teaches something is kept: an order is read several times in its life. */
 async function keepReading(tx: SqlTransaction, reading: Reading): Promise<void> {

@@ -2,75 +2,122 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Settled } from './group-commit.ts';
 import { StoreError } from './order-store.ts';
-import type { SqlDatabase, SqlTransaction } from './sql.ts';
+import type { SqlDatabase, SqlDialect, SqlTransaction, SqlValue } from './sql.ts';
 
 /** How long a transaction waits for another process that writes to the same file. */
-const busyLimitMs = 3_000;
+export const busyLimitMs = 3_000;
+/** 80 MB: so long a log is written back even if other writers have to wait for it. */
+const longLogPages = 20_000;
+
+export type SqliteWriter = {
+  readonly tx: SqlTransaction;
+  /**
+   * Runs works one after another in one transaction. One that throws is undone alone; what it threw is its outcome.
+   * Rejects with `StoreError`, for all of them, where the transaction could not begin within the time or be committed.
+   */
+  commit(
+    works: readonly (() => Promise<unknown>)[],
+    patienceMs: number,
+  ): Promise<readonly Settled<unknown>[]>;
+  /** Writes the log back into the file, so that it does not grow for ever. Called between transactions. */
+  checkpoint(): void;
+  close(): void;
+};
 
 /**
- * Opens a SQLite file, or `:memory:`. Transactions that write run one after another on one connection; those that read
- * a file have a connection of their own, so that no page waits for a writer.
- * Throws `StoreError` where the file cannot be opened or would not keep what it acknowledges.
+ * Opens the connection that writes to a SQLite file, or to `:memory:`. It stops the thread while it waits for the disk
+ * or for another process. Throws `StoreError` where the file cannot be opened or would not keep what it acknowledges.
  */
-export function openSqlite(path: string): SqlDatabase {
-  const writer = createRunner(connect(path));
-  const reader = path === ':memory:' ? writer : createRunner(connect(path));
+export function openSqliteWriter(path: string): SqliteWriter {
+  const connection = connect(path, { readOnly: false });
+  const tx = createTransaction(connection);
+
+  const [save, undo, release] = [
+    connection.prepare('SAVEPOINT item'),
+    connection.prepare('ROLLBACK TO item'),
+    connection.prepare('RELEASE item'),
+  ];
+
+  async function runEach(works: readonly (() => Promise<unknown>)[]): Promise<Settled<unknown>[]> {
+    const outcomes: Settled<unknown>[] = [];
+    for (const work of works) {
+      save.run();
+      try {
+        outcomes.push({ status: 'fulfilled', value: await work() });
+      } catch (reason) {
+        // A full disk, for one, ends the whole transaction.
+        if (!connection.isTransaction) throw reason;
+        undo.run();
+        outcomes.push({ status: 'rejected', reason: storeErrorOf(reason) });
+      }
+      release.run();
+    }
+    return outcomes;
+  }
+
   return {
-    // IMMEDIATE: a transaction that reads first and writes later would fail beside a second writer.
-    write: (work) => writer.run('BEGIN IMMEDIATE', work),
-    read: (work) => reader.run('BEGIN', work),
-    async close() {
-      if (reader !== writer) await reader.close();
-      await writer.close();
+    tx,
+    async commit(works, patienceMs) {
+      try {
+        beginPatiently(connection, patienceMs);
+        const outcomes = await runEach(works);
+        connection.exec('COMMIT');
+        return outcomes;
+      } catch (error) {
+        if (connection.isTransaction) connection.exec('ROLLBACK');
+        throw storeErrorOf(error);
+      }
     },
+    checkpoint() {
+      try {
+        const [done] = connection.prepare('PRAGMA wal_checkpoint(PASSIVE)').all();
+        if (Number(done?.log) > longLogPages) connection.exec('PRAGMA wal_checkpoint(RESTART)');
+      } catch (error) {
+        // What could not be written back is in the log still, and the next one tries again.
+        if (!isSqliteError(error)) throw error;
+      }
+    },
+    close: () => connection.close(),
   };
 }
 
-/** One transaction after another on one connection. */
-function createRunner(connection: DatabaseSync) {
-  const statements = new Map<string, StatementSync>();
+/** Opens a file for transactions that only read, one after another, and wait for no writer. Throws `StoreError`. */
+export function openSqliteReader(path: string): SqlDatabase {
+  const connection = connect(path, { readOnly: true });
+  const tx = createTransaction(connection);
   let queue: Promise<unknown> = Promise.resolve();
 
-  const tx: SqlTransaction = {
-    async all(sql, params = []) {
-      let statement = statements.get(sql);
-      if (statement === undefined) {
-        // SQLite takes $1 for a name and ?1 for a position; PostgreSQL reads $1 only.
-        statement = connection.prepare(sql.replace(/\$(\d+)/g, '?$1'));
-        statements.set(sql, statement);
-      }
-      return statement.all(...(params as readonly SQLInputValue[]));
-    },
-    async exec(sql) {
-      connection.exec(sql);
-    },
-  };
-
-  async function runAlone<T>(
-    begin: string,
-    deadline: number,
-    work: (tx: SqlTransaction) => Promise<T>,
-  ): Promise<T> {
-    await beginPatiently(connection, begin, deadline);
+  async function readOnce<T>(work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
+    connection.exec('BEGIN');
     try {
-      const result = await work(tx);
-      connection.exec('COMMIT');
-      return result;
-    } catch (error) {
+      return await work(tx);
+    } finally {
       if (connection.isTransaction) connection.exec('ROLLBACK');
-      throw error;
+    }
+  }
+
+  /** A reader meets a lock only while another process repairs the log after a crash, or closes the file. */
+  async function readPatiently<T>(work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
+    const deadline = performance.now() + busyLimitMs;
+    for (;;) {
+      try {
+        return await readOnce(work);
+      } catch (error) {
+        if (!isBusy(error) || performance.now() > deadline) throw storeErrorOf(error);
+      }
+      await sleep(5);
     }
   }
 
   return {
-    run<T>(begin: string, work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
-      // Counted from here: those that wait in the queue of a locked database do not wait in turn.
-      const deadline = performance.now() + busyLimitMs;
-      const result = queue.then(() => runAlone(begin, deadline, work)).catch(asStoreError);
+    read(work) {
+      const result = queue.then(() => readPatiently(work));
       queue = result.catch(() => undefined);
       return result;
     },
+    write: () => Promise.reject(new Error('This connection only reads.')),
     async close() {
       await queue;
       connection.close();
@@ -78,17 +125,53 @@ function createRunner(connection: DatabaseSync) {
   };
 }
 
-function connect(path: string): DatabaseSync {
+function createTransaction(connection: DatabaseSync): SqlTransaction {
+  const statements = new Map<string, StatementSync>();
+  return {
+    dialect,
+    async all(sql, params = []) {
+      let statement = statements.get(sql);
+      if (statement === undefined) {
+        // SQLite takes $1 for a name and ?1 for a position; PostgreSQL reads $1 only.
+        statement = connection.prepare(sql.replace(/\$(\d+)/g, '?$1'));
+        statements.set(sql, statement);
+      }
+      return statement.all(...params.map(inputOf));
+    },
+    async exec(sql) {
+      connection.exec(sql);
+    },
+    // Only processes of this machine open the file, and they have one clock.
+    commonTime: (now) => Promise.resolve(now),
+  };
+}
+
+const dialect: SqlDialect = {
+  name: 'sqlite',
+  forUpdate: '',
+  skipLocked: '',
+  isOneOf: (param) => `IN (SELECT value FROM json_each(${param}))`,
+  schema: (text) => text,
+};
+
+function inputOf(value: SqlValue): SQLInputValue {
+  return Array.isArray(value) ? JSON.stringify(value) : (value as SQLInputValue);
+}
+
+function connect(path: string, { readOnly }: { readonly readOnly: boolean }): DatabaseSync {
   try {
-    if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true });
+    if (path !== ':memory:' && !readOnly) mkdirSync(dirname(path), { recursive: true });
     // Nothing else runs yet, so waiting for another process that opens the same file holds nobody up.
-    const connection = new DatabaseSync(path, { timeout: busyLimitMs });
-    connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000');
+    const connection = new DatabaseSync(path, { timeout: busyLimitMs, readOnly });
+    // The log is written back between transactions; this is for whoever writes without pause.
+    connection.exec(
+      `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = ${longLogPages}`,
+    );
     assertDurable(connection, path);
     connection.exec('PRAGMA busy_timeout = 0');
     return connection;
   } catch (error) {
-    return asStoreError(error, `The database file ${path} cannot be opened`);
+    throw storeErrorOf(error, `The database file ${path} cannot be opened`);
   }
 }
 
@@ -101,27 +184,35 @@ function assertDurable(connection: DatabaseSync, path: string): void {
   }
 }
 
-/** SQLite's own waiting would stop the event loop, so we wait between tries instead. */
-async function beginPatiently(connection: DatabaseSync, begin: string, deadline: number): Promise<void> {
-  for (let waitMs = 2; ; waitMs = Math.min(waitMs * 2, 50)) {
+const never = new Int32Array(new SharedArrayBuffer(4));
+
+/**
+ * IMMEDIATE: a transaction that reads first and writes later would fail beside a second writer. SQLite's own waiting
+ * sleeps longer each time, and so may lose to a busy neighbour again and again; this asks every other millisecond.
+ */
+function beginPatiently(connection: DatabaseSync, patienceMs: number): void {
+  const deadline = performance.now() + patienceMs;
+  for (;;) {
     try {
-      connection.exec(begin);
+      connection.exec('BEGIN IMMEDIATE');
       return;
     } catch (error) {
       if (!isBusy(error) || performance.now() > deadline) throw error;
     }
-    await sleep(waitMs);
+    Atomics.wait(never, 0, 0, 2);
   }
+}
+
+function isSqliteError(error: unknown): error is Error & { readonly errcode: unknown } {
+  return error instanceof Error && 'errcode' in error;
 }
 
 function isBusy(error: unknown): boolean {
   // The low byte is the primary code: 5 is SQLITE_BUSY (sqlite.org/rescode.html).
-  return error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === 5;
+  return isSqliteError(error) && (Number(error.errcode) & 0xff) === 5;
 }
 
-function asStoreError(error: unknown, what = 'The database refused'): never {
-  if (error instanceof Error && 'errcode' in error) {
-    throw new StoreError(`${what}: ${error.message}`, { cause: error });
-  }
-  throw error;
+/** What SQLite refused, as the contract has it; anything else is a fault of ours, and stays what it is. */
+function storeErrorOf(error: unknown, what = 'The database refused'): unknown {
+  return isSqliteError(error) ? new StoreError(`${what}: ${error.message}`, { cause: error }) : error;
 }

@@ -295,6 +295,40 @@ describe('the endpoint itself', () => {
     expect(await statusOf(shop, token)).toBe('paid');
   });
 
+  test('answers 503 at once when more wait than can be stored soon, and keeps all that it had taken', async () => {
+    const other = new DatabaseSync(shop.databasePath);
+    other.exec('BEGIN IMMEDIATE');
+    const secret = 'whs_00000000';
+    const keep = (index: number) => {
+      const bytes = Buffer.from(`delivery ${index}`);
+      const reason = 'not-understood';
+      return shop.deps.store.quarantine({
+        body: bytes,
+        digest: bytes,
+        secret,
+        reason,
+        receivedAt: new Date(),
+      });
+    };
+    const waiting = Array.from({ length: 1_000 }, (_, index) => keep(index));
+    // The first of them are on their way, and wait for the file; the rest of the room is filled behind them.
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    waiting.push(...Array.from({ length: 5_000 }, (_, index) => keep(1_000 + index)));
+    const settled = Promise.allSettled(waiting);
+    const startedAt = performance.now();
+    const response = await deliver(shop, body);
+    expect(response.status).toBe(503);
+    expect(response.headers['retry-after']).toBe('5');
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    other.close();
+    const taken = (await settled).filter(({ status }) => status === 'fulfilled');
+    expect(taken.length).toBeGreaterThanOrEqual(5_000);
+    expect(taken.length).toBeLessThan(waiting.length);
+    expect(rows(shop, 'SELECT count(*) AS count FROM quarantine')).toEqual([{ count: taken.length }]);
+    await deliver(shop, body).expect(200);
+  });
+
   test('writes one line a delivery, with every name that leads to it and no secret', async () => {
     const { reference } = await placeMug(shop);
     await deliver(shop, body).expect(200);

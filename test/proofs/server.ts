@@ -11,16 +11,21 @@ export type ServerProcess = {
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   /** The last of what it wrote. */
   output(): string;
+  /** For how long its event loop was held up so far, in milliseconds. */
+  loopDelay(): Promise<LoopDelay>;
   /** SIGKILL: the process does not get to do another thing. */
   kill(): Promise<void>;
   /** SIGTERM, as a process manager does it. Rejects where the shop does not close in order. */
   stop(): Promise<void>;
 };
 
+export type LoopDelay = { readonly p999: number; readonly longest: number };
+
 export type ServerOptions = {
   readonly port: number;
   /** Where it is started. */
   readonly folder: string;
+  /** A SQLite file; `env` may name another database. */
   readonly databasePath: string;
   readonly env?: Record<string, string>;
   /** A copy of the project; this one where there is none. */
@@ -30,11 +35,13 @@ export type ServerOptions = {
 // A shop that outlives the proof would be in the way of the next one.
 const endWithParent = `data:text/javascript,process.on('disconnect',()=>process.exit(1));process.channel.unref()`;
 
+const loopDelay = new URL('./loop-delay.ts', import.meta.url).href;
+
 /** `src/main.ts` as a process of its own, with nothing of this environment but PATH. */
 export function startServer(options: ServerOptions): ServerProcess {
   const child = fork(join(options.project ?? projectFolder, 'src/main.ts'), [], {
     cwd: options.folder,
-    execArgv: ['--import', endWithParent],
+    execArgv: ['--import', endWithParent, '--import', loopDelay],
     env: {
       PATH: process.env.PATH,
       PORT: String(options.port),
@@ -70,6 +77,14 @@ export function startServer(options: ServerOptions): ServerProcess {
     ready,
     exited,
     output: () => output,
+    loopDelay() {
+      const answered = new Promise<LoopDelay>((resolve, reject) => {
+        child.once('message', (delay) => resolve(delay as LoopDelay));
+        void exited.then(() => reject(new Error(`The shop ended before it told its delay:\n${output}`)));
+      });
+      child.send('loop-delay');
+      return answered;
+    },
     async kill() {
       child.kill('SIGKILL');
       await exited;

@@ -1,4 +1,4 @@
-import { DatabaseSync } from 'node:sqlite';
+import { z } from 'zod';
 import type { Order } from '../../src/shop/order.ts';
 import {
   deriveHolds,
@@ -8,21 +8,41 @@ import {
   mergeFacts,
   noActs,
 } from '../../src/shop/order-status.ts';
+import { openDatabase } from '../support/open-database.ts';
 import type { Event } from './storm-plan.ts';
 
-/** Compares the file with the pure functions applied to what was sent. */
-export function auditStorm(path: string, orders: readonly Order[], events: readonly Event[]) {
-  const database = new DatabaseSync(path, { readOnly: true });
+const eventRows = z.array(z.object({ event_id: z.string(), body: z.instanceof(Uint8Array) }));
+const orderRows = z.array(
+  z.object({ checkout_key: z.string(), status: z.string(), holds: z.string(), fulfilments: z.int() }),
+);
+
+/**
+ * In the order in which the shop applied them: SQLite numbers its rows, and PostgreSQL its transactions, of which one
+ * process has one after another for its events.
+ */
+const asApplied = {
+  sqlite: 'rowid',
+  postgres: 'CAST(CAST(xmin AS TEXT) AS BIGINT), ctid',
+};
+
+/** Compares the database with the pure functions applied to what was sent. */
+export async function auditStorm(databaseUrl: string, orders: readonly Order[], events: readonly Event[]) {
+  const database = await openDatabase(databaseUrl);
   const wrong: string[] = [];
   const statuses: Record<string, number> = {};
   let held = 0;
   let fulfilments = 0;
   try {
-    // Rows are numbered as they were added, which is the order in which the shop applied them.
-    const kept = database
-      .prepare('SELECT event_id, body FROM events ORDER BY rowid')
-      .all()
-      .map((row) => ({ id: String(row.event_id), body: Buffer.from(row.body as Uint8Array).toString() }));
+    const found = await database.read(async (tx) => ({
+      events: eventRows.parse(
+        await tx.all(`SELECT event_id, body FROM events ORDER BY ${asApplied[tx.dialect.name]}`),
+      ),
+      orders: orderRows.parse(
+        await tx.all(`SELECT checkout_key, status, holds,
+          (SELECT COUNT(*) FROM fulfilments WHERE order_id = orders.id) AS fulfilments FROM orders`),
+      ),
+    }));
+    const kept = found.events.map((row) => ({ id: row.event_id, body: Buffer.from(row.body).toString() }));
     wrong.push(...compareKept(kept, events));
 
     const byId = new Map(events.map((event) => [event.id, event]));
@@ -36,15 +56,7 @@ export function auditStorm(path: string, orders: readonly Order[], events: reado
     }
     const place = new Map(kept.map(({ id }, index) => [id, index]));
 
-    const rows = new Map(
-      database
-        .prepare(
-          `SELECT checkout_key, status, holds,
-             (SELECT count(*) FROM fulfilments WHERE order_id = id) AS fulfilments FROM orders`,
-        )
-        .all()
-        .map((row) => [row.checkout_key, row]),
-    );
+    const rows = new Map(found.orders.map((row) => [row.checkout_key, row]));
     for (const order of orders) {
       const ofOrder = order.attempts
         .flatMap(({ paymentIntentId }) => byIntent.get(paymentIntentId ?? '') ?? [])
@@ -52,22 +64,22 @@ export function auditStorm(path: string, orders: readonly Order[], events: reado
       wrong.push(...findOvertaken(ofOrder));
       const wanted = tradeOf(order, ofOrder);
       const row = rows.get(order.checkoutKey);
-      const found = { status: row?.status, holds: row?.holds, fulfilments: row?.fulfilments };
-      if (JSON.stringify(found) !== JSON.stringify(wanted)) {
+      const is = { status: row?.status, holds: row?.holds, fulfilments: row?.fulfilments };
+      if (JSON.stringify(is) !== JSON.stringify(wanted)) {
         const story = ofOrder.map(({ paymentStatus }) => paymentStatus).join(', ');
         wrong.push(
-          `${order.reference} after ${story}: ${JSON.stringify(found)} instead of ${JSON.stringify(wanted)}`,
+          `${order.reference} after ${story}: ${JSON.stringify(is)} instead of ${JSON.stringify(wanted)}`,
         );
       }
       statuses[wanted.status] = (statuses[wanted.status] ?? 0) + 1;
       if (wanted.holds !== '') held += 1;
       fulfilments += wanted.fulfilments;
     }
-    const counted = Number(database.prepare('SELECT count(*) AS count FROM fulfilments').get()?.count);
+    const counted = found.orders.reduce((sum, row) => sum + row.fulfilments, 0);
     if (counted !== fulfilments) wrong.push(`${counted} fulfilments instead of ${fulfilments}`);
     return { wrong, counts: { statuses, held, fulfilments } };
   } finally {
-    database.close();
+    await database.close();
   }
 }
 

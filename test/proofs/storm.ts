@@ -6,6 +6,7 @@ import { Pool } from 'undici';
 import type { PricedBasket } from '../../src/shop/basket.ts';
 import { createOrderId, createToken, type Order, referenceOf } from '../../src/shop/order.ts';
 import { openStore } from '../../src/store/open-store.ts';
+import { startPostgres } from '../support/postgres.ts';
 import { freePort } from '../support/program.ts';
 import { createRandom, type Random } from '../support/random.ts';
 import { sign } from '../support/webhook.ts';
@@ -17,7 +18,11 @@ import { type Delivery, type PlannedOrder, planStorm } from './storm-plan.ts';
 // Everything that Dojo, a bad line and a forger can send, at once, over many connections. What the shop makes of it is
 // compared with the pure functions of the trade, applied to what was sent.
 
-export type StormOptions = { readonly deliveries: number; readonly seed: number };
+export type StormOptions = {
+  readonly deliveries: number;
+  readonly seed: number;
+  readonly postgres?: boolean;
+};
 
 export type StormReport = {
   readonly orders: number;
@@ -43,10 +48,14 @@ export type StormReport = {
 };
 
 const connections = 64;
-export async function storm({ deliveries, seed }: StormOptions): Promise<StormReport> {
+const atOnce = 1_000;
+
+export async function storm({ deliveries, seed, ...options }: StormOptions): Promise<StormReport> {
   const random = createRandom(seed);
   const folder = mkdtempSync(join(tmpdir(), 'storm-'));
   const databasePath = join(folder, 'orders.db');
+  const postgres = options.postgres === true ? await startPostgres() : null;
+  const databaseUrl = (await postgres?.createDatabase()) ?? `sqlite:${databasePath}`;
   const dojo = await startPretendDojo(seed);
   const port = await freePort();
   const pool = new Pool(`http://127.0.0.1:${port}`, { connections });
@@ -54,10 +63,11 @@ export async function storm({ deliveries, seed }: StormOptions): Promise<StormRe
   try {
     const plan = planStorm(deliveries, random);
     const preparingAt = performance.now();
-    const prepared = await prepareOrders(databasePath, plan.orders, random);
+    const prepared = await prepareOrders(databaseUrl, plan.orders, random);
     const preparedInSeconds = seconds(preparingAt);
 
-    server.running = startServer({ port, folder, databasePath, env: { DOJO_API_URL: dojo.url } });
+    const env = { DOJO_API_URL: dojo.url, DATABASE_URL: databaseUrl };
+    server.running = startServer({ port, folder, databasePath, env });
     await server.running.ready;
     const stormingAt = performance.now();
     const sent = await deliver(pool, plan.deliveries);
@@ -65,7 +75,7 @@ export async function storm({ deliveries, seed }: StormOptions): Promise<StormRe
     await pool.close();
     await server.running.stop();
 
-    const audited = auditStorm(databasePath, prepared, plan.events);
+    const audited = await auditStorm(databaseUrl, prepared, plan.events);
     const latencies = sent.latencies.sort((a, b) => a - b);
     const quantile = (share: number): number =>
       Math.round(latencies[Math.floor((latencies.length - 1) * share)] ?? 0);
@@ -91,6 +101,7 @@ export async function storm({ deliveries, seed }: StormOptions): Promise<StormRe
     await server.running?.kill();
     await pool.destroy();
     await dojo.close();
+    await postgres?.stop();
     rmSync(folder, { recursive: true, force: true });
   }
 }
@@ -117,46 +128,51 @@ const basket: PricedBasket = {
 
 /** Orders that await their payment, put there through the store's own contract. */
 async function prepareOrders(
-  databasePath: string,
+  databaseUrl: string,
   planned: readonly PlannedOrder[],
   random: Random,
 ): Promise<Order[]> {
-  const store = await openStore(`sqlite:${databasePath}`);
+  const store = await openStore(databaseUrl);
   // A day ahead: the sweep has no reason to ask about them while the storm lasts.
   const begin = Date.now() + 86_400_000;
   try {
-    return await Promise.all(
-      planned.map(async ({ intentId, strayIntentId }, index) => {
-        const now = new Date(begin + index);
-        const lease = new Date(now.getTime() + 15_000);
-        const id = createOrderId(now, random.below(4_096));
-        await store.placeOrder({
-          id,
-          reference: referenceOf(id),
-          token: createToken(id, `storm-${index}`.padEnd(24, 'x')),
-          checkoutKey: `storm-${index}`,
-          shopperId: 'shopper-of-the-storm',
-          basket,
-          createdAt: now,
-        });
-        if (strayIntentId !== null) {
-          const stray = await store.beginAttempt(id, now, lease);
-          if (stray.kind !== 'begun') throw new Error(`No attempt could be begun: ${stray.kind}`);
-          const end = { state: 'mismatched', paymentIntentId: strayIntentId, nextLookAt: null } as const;
-          await store.endAttempt(id, stray.number, end, now);
-        }
-        const begun = await store.beginAttempt(id, now, lease);
-        if (begun.kind !== 'begun') throw new Error(`No attempt could be begun: ${begun.kind}`);
-        const intent = {
-          id: intentId,
-          paymentLink: `https://pay.dojo.test/checkout/${intentId}`,
-          expireAt: null,
-        };
-        const attached = await store.attachIntent(id, begun.number, intent, now);
-        if (attached.kind !== 'attached') throw new Error(`No intent could be attached: ${attached.kind}`);
-        return attached.order;
-      }),
-    );
+    const prepare = async ({ intentId, strayIntentId }: PlannedOrder, index: number): Promise<Order> => {
+      const now = new Date(begin + index);
+      const lease = new Date(now.getTime() + 15_000);
+      const id = createOrderId(now, random.below(4_096));
+      await store.placeOrder({
+        id,
+        reference: referenceOf(id),
+        token: createToken(id, `storm-${index}`.padEnd(24, 'x')),
+        checkoutKey: `storm-${index}`,
+        shopperId: 'shopper-of-the-storm',
+        basket,
+        createdAt: now,
+      });
+      if (strayIntentId !== null) {
+        const stray = await store.beginAttempt(id, now, lease);
+        if (stray.kind !== 'begun') throw new Error(`No attempt could be begun: ${stray.kind}`);
+        const end = { state: 'mismatched', paymentIntentId: strayIntentId, nextLookAt: null } as const;
+        await store.endAttempt(id, stray.number, end, now);
+      }
+      const begun = await store.beginAttempt(id, now, lease);
+      if (begun.kind !== 'begun') throw new Error(`No attempt could be begun: ${begun.kind}`);
+      const intent = {
+        id: intentId,
+        paymentLink: `https://pay.dojo.test/checkout/${intentId}`,
+        expireAt: null,
+      };
+      const attached = await store.attachIntent(id, begun.number, intent, now);
+      if (attached.kind !== 'attached') throw new Error(`No intent could be attached: ${attached.kind}`);
+      return attached.order;
+    };
+    const prepared: Order[] = [];
+    // No more at once than the store lets wait.
+    for (let first = 0; first < planned.length; first += atOnce) {
+      const some = planned.slice(first, first + atOnce);
+      prepared.push(...(await Promise.all(some.map((order, index) => prepare(order, first + index)))));
+    }
+    return prepared;
   } finally {
     await store.close();
   }
@@ -211,10 +227,11 @@ if (import.meta.main) {
     options: {
       deliveries: { type: 'string', default: '100000' },
       seed: { type: 'string', default: '7' },
+      postgres: { type: 'boolean', default: false },
     },
   });
   const seed = Number(values.seed);
-  const report = await storm({ deliveries: Number(values.deliveries), seed });
+  const report = await storm({ deliveries: Number(values.deliveries), seed, postgres: values.postgres });
   process.stdout.write(`${JSON.stringify({ seed, ...report, wrong: report.wrong.slice(0, 20) }, null, 2)}\n`);
   process.exitCode = report.wrong.length === 0 ? 0 : 1;
 }

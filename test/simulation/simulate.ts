@@ -1,16 +1,19 @@
 import { parseArgs } from 'node:util';
+import { startPostgres } from '../support/postgres.ts';
 import { simulate } from './simulation.ts';
 
-/** `npm run simulate -- --seed 7 --runs 10000` */
+/** `npm run simulate -- --seed 7 --runs 10000`; with `--postgres` on a PostgreSQL server of its own. */
 const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
     runs: { type: 'string', default: '1000' },
+    postgres: { type: 'boolean', default: false },
   },
 });
 const seed = Number(values.seed);
 const runs = Number(values.runs);
 
+const postgres = values.postgres ? await startPostgres() : null;
 const startedAt = performance.now();
 let done = 0;
 process.stdout.write(`Seed ${seed}, ${runs} runs.\n`);
@@ -18,6 +21,7 @@ try {
   await simulate({
     seed,
     runs,
+    ...(postgres !== null && { createDatabase: postgres.createDatabase }),
     onRun() {
       done += 1;
       if (done % 500 === 0) process.stdout.write(`${done} runs, ${seconds()} s\n`);
@@ -26,8 +30,12 @@ try {
   process.stdout.write(`All ${runs} runs kept every rule of money (${seconds()} s).\n`);
 } catch (error) {
   process.stdout.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.stdout.write(`The same again: npm run simulate -- --seed ${seed} --runs ${runs}\n`);
+  process.stdout.write(
+    `The same again: npm run simulate -- --seed ${seed} --runs ${runs}${postgres === null ? '' : ' --postgres'}\n`,
+  );
   process.exitCode = 1;
+} finally {
+  await postgres?.stop();
 }
 
 function seconds(): number {

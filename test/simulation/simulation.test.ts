@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { startPostgres } from '../support/postgres.ts';
 import { simulate } from './simulation.ts';
 
 test('two hundred stories of shoppers, faults and crashes break no rule of money', async () => {
@@ -11,4 +12,13 @@ test('two hundred stories of shoppers, faults and crashes break no rule of money
     },
   });
   expect(stories).toBe(200);
+}, 120_000);
+
+test('nor do they on PostgreSQL', async () => {
+  const postgres = await startPostgres();
+  try {
+    await simulate({ seed: 20_261_122, runs: 15, createDatabase: postgres.createDatabase });
+  } finally {
+    await postgres.stop();
+  }
 }, 120_000);

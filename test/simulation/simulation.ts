@@ -106,19 +106,29 @@ export type Seen = {
 };
 
 /** Many seeded runs; rejects with the seed and the shortest story that breaks a rule of money. */
-export async function simulate(options: { seed: number; runs: number; onRun?: () => void }): Promise<void> {
+export async function simulate(options: {
+  seed: number;
+  runs: number;
+  onRun?: () => void;
+  /** Gives the address of an empty database for each story; SQLite in memory where there is none. */
+  createDatabase?: () => Promise<string>;
+}): Promise<void> {
   const story = fc.array(action, { minLength: 4, maxLength: 30 });
   await fc.assert(
     fc.asyncProperty(story, weather, async (actions, faults) => {
-      await play(actions, faults);
+      await play(actions, faults, await options.createDatabase?.());
       options.onRun?.();
     }),
     { seed: options.seed, numRuns: options.runs, endOnFailure: false },
   );
 }
 
-async function play(actions: readonly Action[], { seed, faults }: Weather): Promise<void> {
-  const exchange = await openExchange({ databasePath: ':memory:', dojo: { timeoutMs: 500 } });
+async function play(
+  actions: readonly Action[],
+  { seed, faults }: Weather,
+  databaseUrl = 'sqlite::memory:',
+): Promise<void> {
+  const exchange = await openExchange({ databaseUrl, dojo: { timeoutMs: 500 } });
   exchange.simulator.faults.reset(seed);
   for (const each of faults) exchange.simulator.faults.add(each);
   const seen: Seen = { links: new Map(), shipped: [] };

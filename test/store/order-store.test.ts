@@ -1,19 +1,27 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { priceBasket } from '../../src/shop/basket.ts';
 import { createOrderId, createToken, type Order, referenceOf } from '../../src/shop/order.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import type { NewOrder, OrderStore, ReceivedEvent } from '../../src/store/order-store.ts';
 import { StoreError } from '../../src/store/order-store.ts';
 import { testCatalogue } from '../support/catalogue.ts';
+import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 
 const now = new Date('2026-11-22T10:00:00Z');
 const later = (seconds: number) => new Date(now.getTime() + seconds * 1000);
 let folder: string;
 let store: OrderStore;
+let postgres: PostgresServer;
+
+beforeAll(async () => {
+  postgres = await startPostgres();
+});
+afterAll(() => postgres.stop());
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'store-'));
@@ -53,7 +61,7 @@ function event(paymentIntentId: string, paymentStatus: string | null): ReceivedE
     paymentIntentId,
     paymentStatus,
     body: Buffer.from(`event ${events}`),
-    digest: Buffer.alloc(32, events),
+    digest: createHash('sha256').update(`event ${events}`).digest(),
     secret: 'whs_00000000',
     receivedAt: now,
   };
@@ -74,10 +82,21 @@ async function attach(order: Order, intentId: string): Promise<Order> {
   return attached.order;
 }
 
-// The same contract whatever the database; PostgreSQL joins this table.
+async function prune(before: Date): Promise<number> {
+  let dropped = 0;
+  for (let after: number | null = 0; after !== null; ) {
+    const page: { events: number; last: number | null } = await store.pruneEvents(after, before);
+    dropped += page.events;
+    after = page.last;
+  }
+  return dropped;
+}
+
+// The same contract whatever the database.
 describe.each([
   ['a SQLite file', () => openStore(fileUrl())],
   ['SQLite in memory', () => openStore('sqlite::memory:')],
+  ['PostgreSQL', async () => openStore(await postgres.createDatabase(), { clock: 'caller' })],
 ])('the order store on %s', (_name, open) => {
   beforeEach(async () => {
     store = await open();
@@ -207,6 +226,100 @@ describe.each([
     expect(await store.findOrderByToken(order.token)).toEqual(before);
   });
 
+  test('keeps all or nothing of what is recorded together', async () => {
+    const order = await place();
+    await attach(order, 'pi_1');
+    const broken = { ...event('pi_1', 'Captured'), event: null as unknown as string };
+    await expect(store.recordEvents([event('pi_1', 'Captured'), broken])).rejects.toThrow(StoreError);
+    expect((await store.findOrderByToken(order.token))?.status).toBe('awaiting_payment');
+  });
+
+  test('refuses what breaks a rule of the database, and keeps what came in the same moment', async () => {
+    const orders = await Promise.all([place(), place(), place()]);
+    for (const [index, order] of orders.entries()) await attach(order, `pi_${index}`);
+    const broken = { ...event('pi_0', 'Captured'), event: null as unknown as string };
+    const calls = [
+      [event('pi_0', 'Captured')],
+      [broken],
+      [event('pi_1', 'Captured')],
+      [event('pi_1', 'Refunded'), broken],
+      [event('pi_2', 'Captured')],
+    ];
+    const recorded = await Promise.allSettled(calls.map((call) => store.recordEvents(call)));
+    expect(recorded.map((outcome) => outcome.status)).toEqual([
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+    ]);
+    for (const { token } of orders) expect((await store.findOrderByToken(token))?.status).toBe('paid');
+    expect(await store.checkReplay()).toEqual({ orders: 3, different: [] });
+  });
+
+  test('keeps an event whose texts have a character that databases may not take', async () => {
+    const order = await place();
+    await attach(order, 'pi_1');
+    const odd = { ...event('pi_\u0000', 'Captured'), eventId: 'evt_\u0000_\ud800' };
+    expect(await store.recordEvents([odd, event('pi_1', 'Captured')])).toMatchObject([
+      { kind: 'kept' },
+      { kind: 'applied' },
+    ]);
+    expect(await store.recordEvents([odd])).toEqual([{ kind: 'duplicate' }]);
+  });
+
+  test('answers and keeps a thousand changes that come at once', async () => {
+    const orders = await Promise.all(Array.from({ length: 50 }, () => place()));
+    await Promise.all(orders.map((order) => attach(order, `pi_${order.id}`)));
+    const heard = orders.flatMap(({ id }) =>
+      ['Created', 'Authorized', 'Captured'].map((status) => event(`pi_${id}`, status)),
+    );
+    await Promise.all([...heard, ...heard].map((each) => store.recordEvents([each])));
+    for (const { token } of orders) expect((await store.findOrderByToken(token))?.status).toBe('paid');
+    expect(await store.checkReplay()).toEqual({ orders: 50, different: [] });
+    const due = await store.claimFulfilments('packer', later(1), later(60), 100);
+    expect(new Set(due.map(({ id }) => id)).size).toBe(50);
+    expect(await store.claimFulfilments('other packer', later(2), later(60), 100)).toEqual([]);
+  });
+
+  test('drops raw events of orders that are long finished, and derives the same without them', async () => {
+    const [paid, held, canceled, shipped] = [await place(), await place(), await place(), await place()];
+    for (const order of [paid, held, canceled, shipped]) await attach(order, `pi_${order.id}`);
+    await store.recordEvents(
+      [paid, held, canceled, shipped].flatMap(({ id }) => [event(`pi_${id}`, 'Created')]),
+    );
+    await store.recordEvents([
+      event(`pi_${paid.id}`, 'Captured'),
+      event(`pi_${held.id}`, 'Refunded'),
+      event(`pi_${canceled.id}`, 'Canceled'),
+      event(`pi_${shipped.id}`, 'Authorized'),
+      event(`pi_${shipped.id}`, 'Captured'),
+    ]);
+    // Dojo was asked about each, and there is nothing left to ask.
+    for (const { token } of [paid, held, canceled, shipped]) {
+      const order = await store.findOrderByToken(token);
+      await store.planLook(order?.id ?? 0, { at: null, seen: order?.nextLookAt ?? null });
+    }
+    await store.claimFulfilments('packer', later(1), later(60), 10);
+    expect(await store.completeFulfilment(shipped.id, 'packer', later(2))).toBe(true);
+    const before = await Promise.all(
+      [paid, held, canceled, shipped].map(({ token }) => store.findOrderByToken(token)),
+    );
+    const day = 86_400;
+    expect(await prune(now)).toBe(0);
+    // Two events of the canceled one and three of the shipped one; the others have something left to do.
+    expect(await prune(later(day))).toBe(5);
+    expect(await prune(later(day))).toBe(0);
+    expect(await store.checkReplay()).toEqual({ orders: 4, different: [] });
+    expect(
+      await Promise.all([paid, held, canceled, shipped].map(({ token }) => store.findOrderByToken(token))),
+    ).toEqual(before);
+    // Money that comes after all is heard like any other.
+    await store.recordEvents([event(`pi_${canceled.id}`, 'Captured')]);
+    expect((await store.findOrderByToken(canceled.token))?.holds).toEqual(['captured_after_cancel']);
+    expect((await store.checkReplay()).different).toEqual([]);
+  });
+
   test('finds nothing by a token with the right id and the wrong secret', async () => {
     const order = await place();
     expect(await store.findOrderByToken(createToken(order.id, 'T'.repeat(24)))).toBeNull();
@@ -245,15 +358,6 @@ describe('the order store on a SQLite file', () => {
     await expect(store.checkWritable()).rejects.toThrow(StoreError);
     other.close();
     await expect(store.checkWritable()).resolves.toBeUndefined();
-  });
-
-  test('keeps all or nothing of what is recorded together', async () => {
-    store = await openStore(fileUrl());
-    const order = await place();
-    await attach(order, 'pi_1');
-    const broken = { ...event('pi_1', 'Captured'), event: null as unknown as string };
-    await expect(store.recordEvents([event('pi_1', 'Captured'), broken])).rejects.toThrow(StoreError);
-    expect((await store.findOrderByToken(order.token))?.status).toBe('awaiting_payment');
   });
 
   test('that a newer shop has made is refused', async () => {

@@ -4,6 +4,7 @@ import { createOrderId, createToken, referenceOf } from '../../src/shop/order.ts
 import { openStore } from '../../src/store/open-store.ts';
 import type { OrderStore } from '../../src/store/order-store.ts';
 import { testCatalogue } from '../support/catalogue.ts';
+import { startPostgres } from '../support/postgres.ts';
 import { createRandom } from '../support/random.ts';
 
 /** What can be heard about an intent. The table of statuses is written out again below, from the rules. */
@@ -28,25 +29,40 @@ function expectedStatus(set: ReadonlySet<Heard>): string {
   return set.has('Canceled') ? 'canceled' : 'awaiting_payment';
 }
 
-const sequences = 10_000;
 const now = new Date('2026-11-22T10:00:00Z');
 const priced = priceBasket(testCatalogue, [{ sku: 'mug', quantity: 1 }]);
 if (priced.kind !== 'priced') throw new Error('The basket of the tests has a price.');
 const { basket } = priced;
 
 test('ten thousand sequences through the store end in the status of their set', async () => {
-  const store = await openStore('sqlite::memory:');
-  const random = createRandom(20_261_122);
-  for (let index = 0; index < sequences; index += 1) {
-    const token = await orderWithIntent(store, index);
-    const sequence = Array.from({ length: random.below(7) }, () => random.pick(heard));
-    for (const [step, message] of sequence.entries()) await hear(store, index, step, message);
-    const order = await store.findOrderByToken(token);
-    expect(order?.status, sequence.join(' > ')).toBe(expectedStatus(new Set(sequence)));
+  await hearSequences(await openStore('sqlite::memory:'), 10_000, 8);
+}, 120_000);
+
+test('so they do on PostgreSQL, eight at a time', async () => {
+  const postgres = await startPostgres();
+  try {
+    await hearSequences(await openStore(await postgres.createDatabase(), { clock: 'caller' }), 300, 8);
+  } finally {
+    await postgres.stop();
   }
+}, 120_000);
+
+async function hearSequences(store: OrderStore, sequences: number, atOnce: number): Promise<void> {
+  const random = createRandom(20_261_122);
+  let next = 0;
+  const hearNext = async (): Promise<void> => {
+    for (let index = next++; index < sequences; index = next++) {
+      const sequence = Array.from({ length: random.below(7) }, () => random.pick(heard));
+      const token = await orderWithIntent(store, index);
+      for (const [step, message] of sequence.entries()) await hear(store, index, step, message);
+      const order = await store.findOrderByToken(token);
+      expect(order?.status, sequence.join(' > ')).toBe(expectedStatus(new Set(sequence)));
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, hearNext));
   expect(await store.checkReplay()).toEqual({ orders: sequences, different: [] });
   await store.close();
-}, 120_000);
+}
 
 async function orderWithIntent(store: OrderStore, index: number): Promise<string> {
   const id = createOrderId(new Date(now.getTime() + index), index);

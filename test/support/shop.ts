@@ -36,15 +36,17 @@ export type ShopOptions = {
   readonly catalogue?: Catalogue;
   /** An existing file, for a shop that is started again. */
   readonly databasePath?: string;
+  /** Another database than a SQLite file. */
+  readonly databaseUrl?: string;
 };
 
-/** A whole shop with a SQLite file of its own, as `src/main.ts` puts it together. */
+/** A whole shop with a SQLite file of its own where no other database is named, as `src/main.ts` puts it together. */
 export async function openShop(options: ShopOptions = {}): Promise<OpenShop> {
   const folder = mkdtempSync(join(tmpdir(), 'shop-'));
   const databasePath = options.databasePath ?? join(folder, 'orders.db');
   const lines: Record<string, unknown>[] = [];
   const log: Logger = createLogger({ level: 'info' }, { write: (line) => void lines.push(JSON.parse(line)) });
-  const store = await openStore(`sqlite:${databasePath}`);
+  const store = await openStore(options.databaseUrl ?? `sqlite:${databasePath}`, { clock: 'caller' });
   const dojo = createDojoClient({
     apiUrl: options.dojo?.apiUrl ?? dojoUrl,
     apiKey,

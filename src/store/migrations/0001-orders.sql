@@ -64,7 +64,7 @@ CREATE TABLE events (
   secret TEXT NOT NULL, -- the label of the secret that signed it
   received_at INTEGER NOT NULL,
   body BLOB NOT NULL,
-  UNIQUE (day, digest)
+  PRIMARY KEY (day, digest)
 ) STRICT;
 
 CREATE INDEX events_of_order ON events (order_id, received_at) WHERE order_id IS NOT NULL;

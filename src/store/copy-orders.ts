@@ -1,0 +1,209 @@
+import { z } from 'zod';
+import { assertMigrated } from './migrate.ts';
+import { StoreError } from './order-store.ts';
+import type { SqlDatabase, SqlTransaction, SqlValue } from './sql.ts';
+
+export type CopiedOrders = {
+  /** Orders that are in both now. */
+  readonly orders: number;
+  /** How many of them this run had to bring over. */
+  readonly copied: number;
+};
+
+type Row = Readonly<Record<string, SqlValue>>;
+
+/** What hangs on an order, in an order in which each row finds what it refers to. */
+const parts = ['attempts', 'events', 'readings', 'refunds', 'fulfilments'] as const;
+const pageSize = 200;
+
+/**
+ * Copies orders and everything that hangs on them into a database in which no shop has run yet, page by page, each in a
+ * transaction of its own. What is there already and the same is passed over, so a copy that was stopped goes on, and one
+ * that was made beside a running shop is brought up to date when the shop is closed. The source is only read.
+ *
+ * Rejects with `StoreError` where the target is in use, or is not the same as the source in the end.
+ */
+export async function copyOrders(
+  from: SqlDatabase,
+  to: SqlDatabase,
+  onProgress: (done: number, total: number) => void,
+): Promise<CopiedOrders> {
+  await from.read(assertMigrated);
+  await to.read(assertUnused);
+  const total = await from.read((tx) => countRows(tx, 'orders'));
+  let done = 0;
+  let copied = 0;
+  for (let after = 0; ; ) {
+    const orders = await from.read((tx) => readPage(tx, after));
+    const last = orders.at(-1);
+    if (last === undefined) break;
+    copied += await to.write((tx) => writePage(tx, orders));
+    done += orders.length;
+    after = last.id;
+    onProgress(done, total);
+  }
+  await copyLoose(from, to);
+  await assertSame(from, to);
+  return { orders: done, copied };
+}
+
+/** Every shop takes the lease to sweep in its first seconds. */
+async function assertUnused(tx: SqlTransaction): Promise<void> {
+  if ((await countRows(tx, 'leases')) > 0) {
+    throw new StoreError('A shop has run on the target already; what it has stored would be overwritten.');
+  }
+}
+
+type WholeOrder = { readonly id: number; readonly rows: ReadonlyMap<string, readonly Row[]> };
+
+async function readPage(tx: SqlTransaction, after: number): Promise<WholeOrder[]> {
+  const orders = rowsSchema.parse(
+    await tx.all(`SELECT * FROM orders WHERE id > $1 ORDER BY id LIMIT ${pageSize}`, [after]),
+  );
+  return readWhole(tx, orders);
+}
+
+async function readWhole(tx: SqlTransaction, orders: readonly Row[]): Promise<WholeOrder[]> {
+  const ids = orders.map((row) => Number(row.id));
+  const byOrder = new Map(orders.map((row) => [Number(row.id), new Map([['orders', [row]]])]));
+  for (const part of parts) {
+    const rows = rowsSchema.parse(
+      await tx.all(`SELECT * FROM ${part} WHERE order_id ${tx.dialect.isOneOf('$1')}`, [ids]),
+    );
+    for (const row of rows) {
+      const ofOrder = byOrder.get(Number(row.order_id));
+      ofOrder?.set(part, [...(ofOrder.get(part) ?? []), row]);
+    }
+  }
+  return [...byOrder].map(([id, rows]) => ({ id, rows }));
+}
+
+/** Brings over what is missing or different; gives how many orders that were. */
+async function writePage(tx: SqlTransaction, orders: readonly WholeOrder[]): Promise<number> {
+  const ids = orders.map(({ id }) => id);
+  const present = await readWhole(
+    tx,
+    rowsSchema.parse(await tx.all(`SELECT * FROM orders WHERE id ${tx.dialect.isOneOf('$1')}`, [ids])),
+  );
+  const known = new Map(present.map((order) => [order.id, fingerprint(order)]));
+  const different = orders.filter((order) => known.get(order.id) !== fingerprint(order));
+  if (different.length === 0) return 0;
+  const stale = different.map(({ id }) => id);
+  for (const part of parts.toReversed()) {
+    await tx.all(`DELETE FROM ${part} WHERE order_id ${tx.dialect.isOneOf('$1')}`, [stale]);
+  }
+  await tx.all(`DELETE FROM orders WHERE id ${tx.dialect.isOneOf('$1')}`, [stale]);
+  for (const table of ['orders', ...parts]) {
+    // An event may have come over while no order had its intent.
+    const conflict =
+      table === 'events' ? 'ON CONFLICT (day, digest) DO UPDATE SET order_id = excluded.order_id' : '';
+    const rows = different.flatMap((order) => order.rows.get(table) ?? []);
+    await insertAll(tx, table, rows, conflict);
+  }
+  return different.length;
+}
+
+/** Rows come in any order, and bytes as whichever kind the database gives. */
+function fingerprint({ rows }: WholeOrder): string {
+  return JSON.stringify(['orders', ...parts].map((table) => (rows.get(table) ?? []).map(rowText).sort()));
+}
+
+function rowText(row: Row): string {
+  return JSON.stringify(
+    Object.keys(row)
+      .sort()
+      .map((name) => {
+        const value = row[name];
+        return [name, value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value];
+      }),
+  );
+}
+
+/** Events of intents that no order has, and what was not understood: they only ever grow. */
+async function copyLoose(from: SqlDatabase, to: SqlDatabase): Promise<void> {
+  for (let last: readonly SqlValue[] = [-1, Buffer.alloc(0)]; ; ) {
+    const rows = await readAfter(
+      from,
+      `SELECT * FROM events WHERE order_id IS NULL AND (day > $1 OR (day = $1 AND digest > $2)) ORDER BY day, digest`,
+      last,
+    );
+    const end = rows.at(-1);
+    if (end === undefined) break;
+    await to.write((tx) => insertAll(tx, 'events', rows, 'ON CONFLICT (day, digest) DO NOTHING'));
+    last = [end.day ?? 0, end.digest ?? null];
+  }
+  for (let last: readonly SqlValue[] = [Buffer.alloc(0)]; ; ) {
+    const rows = await readAfter(from, 'SELECT * FROM quarantine WHERE digest > $1 ORDER BY digest', last);
+    const end = rows.at(-1);
+    if (end === undefined) break;
+    await to.write((tx) => insertAll(tx, 'quarantine', rows, 'ON CONFLICT (digest) DO NOTHING'));
+    last = [end.digest ?? null];
+  }
+}
+
+async function readAfter(from: SqlDatabase, sql: string, last: readonly SqlValue[]): Promise<Row[]> {
+  return rowsSchema.parse(await from.read((tx) => tx.all(`${sql} LIMIT ${pageSize}`, last)));
+}
+
+async function insertAll(
+  tx: SqlTransaction,
+  table: string,
+  rows: readonly Row[],
+  conflict: string,
+): Promise<void> {
+  const [first] = rows;
+  if (first === undefined) return;
+  const columns = Object.keys(first);
+  for (let start = 0; start < rows.length; start += pageSize) {
+    const some = rows.slice(start, start + pageSize);
+    const values = some.map(
+      (_, row) => `(${columns.map((_name, index) => `$${row * columns.length + index + 1}`).join(', ')})`,
+    );
+    await tx.all(
+      `INSERT INTO ${table} (${columns.join(', ')}) VALUES ${values.join(', ')} ${conflict}`,
+      some.flatMap((row) => columns.map((name) => row[name] ?? null)),
+    );
+  }
+}
+
+/** Counts, and sums that no two different sets of rows are likely to share. */
+const measures = [
+  'SELECT COUNT(*) AS measure FROM orders',
+  'SELECT COUNT(*) AS measure FROM attempts',
+  'SELECT COUNT(*) AS measure FROM events',
+  'SELECT COUNT(*) AS measure FROM readings',
+  'SELECT COUNT(*) AS measure FROM refunds',
+  'SELECT COUNT(*) AS measure FROM fulfilments',
+  'SELECT COUNT(*) AS measure FROM quarantine',
+  'SELECT CAST(SUM(total) AS BIGINT) AS measure FROM orders',
+  'SELECT CAST(SUM(refunded_amount) AS BIGINT) AS measure FROM orders',
+  `SELECT CAST(SUM(total) AS BIGINT) AS measure FROM orders WHERE status = 'paid'`,
+  'SELECT CAST(SUM(amount) AS BIGINT) AS measure FROM refunds',
+  'SELECT CAST(SUM(LENGTH(body)) AS BIGINT) AS measure FROM events',
+] as const;
+
+async function assertSame(from: SqlDatabase, to: SqlDatabase): Promise<void> {
+  const [source, target] = await Promise.all([from, to].map((database) => database.read(measure)));
+  const different = measures.filter((_, index) => source?.[index] !== target?.[index]);
+  if (different.length > 0) {
+    throw new StoreError(
+      `The copy differs from the source (${different.join('; ')}). Close the shop on the source and copy again; what the target has besides is not of this source.`,
+    );
+  }
+}
+
+async function measure(tx: SqlTransaction): Promise<(number | null)[]> {
+  const found: (number | null)[] = [];
+  for (const sql of measures) found.push(measureSchema.parse((await tx.all(sql))[0]).measure);
+  return found;
+}
+
+async function countRows(tx: SqlTransaction, table: string): Promise<number> {
+  const [row] = await tx.all(`SELECT COUNT(*) AS measure FROM ${table}`);
+  return measureSchema.parse(row).measure ?? 0;
+}
+
+const measureSchema = z.object({ measure: z.int().nullable() });
+const rowsSchema = z.array(
+  z.record(z.string(), z.union([z.string(), z.int(), z.instanceof(Uint8Array), z.null()])),
+);

@@ -1,0 +1,240 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { migrate } from './migrate.ts';
+import { StoreError } from './order-store.ts';
+import type { SqlDatabase, SqlDialect, SqlTransaction, SqlValue } from './sql.ts';
+
+export type PostgresOptions = {
+  /**
+   * By which clock processes compare leases and claims: the database's, since those of several machines differ.
+   * `caller` takes the times that it is given, for tests that own the clock.
+   */
+  readonly clock?: 'database' | 'caller';
+  /** No limit to how long a statement may take, for work that nobody waits for in a browser. */
+  readonly isPatient?: boolean;
+};
+
+/** How many transactions of one process run at once; the others wait their turn. */
+const connections = 10;
+/** More than this would wait for longer than anybody waits for an answer. */
+const maxWaiting = 1_000;
+const connectLimitMs = 3_000;
+/** The server's own limits come first, so that it is the one that undoes; the client's is for a server that is gone. */
+const statementLimitMs = 5_000;
+const lockLimitMs = 4_000;
+const answerLimitMs = 8_000;
+const limits = {
+  statement_timeout: statementLimitMs,
+  lock_timeout: lockLimitMs,
+  idle_in_transaction_session_timeout: answerLimitMs,
+  query_timeout: answerLimitMs,
+};
+const maxTries = 6;
+
+/**
+ * Opens a PostgreSQL database at a `postgres://` address and brings its schema up to date. Every failure of the server or
+ * of the line to it rejects with `StoreError`; the next transaction tries a new connection.
+ *
+ * A line that is cut during a commit leaves it open whether it took effect. All callers may ask again: the same
+ * delivery, checkout key or refund id is the same change.
+ */
+export async function openPostgres(url: string, options: PostgresOptions = {}): Promise<SqlDatabase> {
+  await migrateAlone(url);
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: 'shop',
+    max: connections,
+    connectionTimeoutMillis: connectLimitMs,
+    idleTimeoutMillis: 30_000,
+    ...(options.isPatient === true ? {} : limits),
+    keepAlive: true,
+    pipeline: true,
+    types,
+    onConnect: keepWhatIsAcknowledged,
+  });
+  // A connection that breaks is replaced when somebody needs one. Whoever uses it learns of it by the next statement.
+  pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  const clock = options.clock ?? 'database';
+
+  async function connect(): Promise<pg.PoolClient> {
+    if (pool.waitingCount >= maxWaiting) throw new StoreError(`${maxWaiting} transactions wait already`);
+    return pool
+      .connect()
+      .catch((error: unknown) => (error instanceof StoreError ? Promise.reject(error) : failed(error)));
+  }
+
+  async function transact<T>(begin: string, work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
+    const client = await connect();
+    let isBroken = false;
+    try {
+      await client.query(begin).catch(failed);
+      const result = await work(createTransaction(client, clock));
+      const { command } = await client.query('COMMIT').catch(failed);
+      // The server answers so where it had given the transaction up.
+      if (command !== 'COMMIT') throw new StoreError('The database did not commit');
+      return result;
+    } catch (error) {
+      isBroken = !(await rolledBack(client, error));
+      throw error;
+    } finally {
+      client.release(isBroken);
+    }
+  }
+
+  try {
+    (await connect()).release();
+  } catch (error) {
+    await pool.end();
+    throw error;
+  }
+
+  return {
+    async write(work) {
+      for (let tries = 1; ; tries += 1) {
+        try {
+          // What waits for a lock must see what the holder did, whatever a database is set to.
+          return await transact('BEGIN ISOLATION LEVEL READ COMMITTED', work);
+        } catch (error) {
+          if (tries === maxTries || !wasInTheWay.has(sqlStateOf(error) ?? '')) throw error;
+        }
+        await sleep(2 ** tries);
+      }
+    },
+    read: (work) => transact('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', work),
+    close: () => pool.end(),
+  };
+}
+
+/** PostgreSQL's codes for a deadlock and for a conflict with another transaction: trying again is all that it takes. */
+const wasInTheWay: ReadonlySet<string> = new Set(['40P01', '40001']);
+
+/** The code of what the server refused (postgresql.org/docs/current/errcodes-appendix.html); null for anything else. */
+export function sqlStateOf(error: unknown): string | null {
+  const cause = error instanceof StoreError ? error.cause : null;
+  return cause instanceof pg.DatabaseError ? (cause.code ?? null) : null;
+}
+
+function failed(error: unknown): never {
+  const message = error instanceof Error ? error.message : String(error);
+  // Class 57: it is starting or stopping. Any other code is an answer; without one there was none.
+  const isUnreachable = !(error instanceof pg.DatabaseError) || error.code?.startsWith('57') === true;
+  throw new StoreError(`The database refused: ${message}`, { cause: error, isUnreachable });
+}
+
+/** Whether the connection can be used again: the server still talks, and has undone what was begun. */
+async function rolledBack(client: pg.PoolClient, error: unknown): Promise<boolean> {
+  if (error instanceof StoreError && sqlStateOf(error) === null) return false;
+  try {
+    await client.query('ROLLBACK');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const names = new Map<string, string>();
+
+/**
+ * The server keeps the plan of a statement with a name. One that reads `*` would fail when a column is added, and one that
+ * is very long was made for a single use.
+ */
+function nameOf(sql: string): string | null {
+  if (sql.includes('SELECT *') || sql.length > 2_000) return null;
+  let name = names.get(sql);
+  if (name === undefined) {
+    name = `shop_${names.size + 1}`;
+    names.set(sql, name);
+  }
+  return name;
+}
+
+function createTransaction(client: pg.ClientBase, clock: 'database' | 'caller'): SqlTransaction {
+  const all = async (sql: string, params: readonly SqlValue[] = []): Promise<unknown[]> => {
+    const name = nameOf(sql);
+    const query = { text: sql, values: params.map(inputOf), ...(name !== null && { name }) };
+    return (await client.query(query).catch(failed)).rows;
+  };
+  return {
+    dialect,
+    all,
+    async exec(sql) {
+      await client.query(sql).catch(failed);
+    },
+    async commonTime(now) {
+      if (clock === 'caller') return now;
+      const [row] = await all(`SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS now`);
+      return new Date((row as { now: number }).now);
+    },
+  };
+}
+
+const dialect: SqlDialect = {
+  name: 'postgres',
+  forUpdate: 'FOR UPDATE',
+  skipLocked: 'FOR UPDATE SKIP LOCKED',
+  isOneOf: (param) => `= ANY(${param})`,
+  schema: (text) =>
+    text
+      .replace(/\bINTEGER\b/g, 'BIGINT')
+      .replace(/\bBLOB\b/g, 'BYTEA')
+      .replace(/\) STRICT;/g, ');'),
+};
+
+/** PostgreSQL's text has no place for U+0000. The bytes of an event that has one are kept as they came. */
+function inputOf(value: SqlValue): unknown {
+  if (typeof value === 'string') return withoutNul(value);
+  if (value instanceof Uint8Array) return bufferOf(value);
+  return value;
+}
+
+export function withoutNul(text: string): string {
+  return text.includes('\0') ? text.replaceAll('\0', '\uFFFD') : text;
+}
+
+export function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+const int8 = 20;
+const types: pg.CustomTypesConfig = {
+  // All that we store in them are safe integers; a larger one would be a fault, and is not rounded in silence.
+  getTypeParser(oid: number, format?: 'text' | 'binary') {
+    return oid === int8 && format !== 'binary' ? parseInteger : pg.types.getTypeParser(oid, format);
+  },
+};
+
+function parseInteger(text: string): number {
+  const number = Number(text);
+  if (!Number.isSafeInteger(number))
+    throw new Error(`The database gave ${text} where a safe integer belongs.`);
+  return number;
+}
+
+/** A server, database or role may be set to answer before the disk has it. Our connections never are. */
+async function keepWhatIsAcknowledged(client: pg.ClientBase): Promise<void> {
+  const { rows } = await client.query(
+    `SELECT current_setting('fsync', true) AS fsync, current_setting('synchronous_commit', true) AS mode`,
+  );
+  const { fsync, mode } = rows[0] as { fsync: string | null; mode: string | null };
+  if (fsync === 'off') throw new StoreError('fsync is off: a power cut would lose what was acknowledged');
+  if (mode === 'off') await client.query('SET synchronous_commit = on');
+}
+
+/** Any two 32-bit numbers that no other program uses in this database. */
+const migrationLock = [0x646f_6a6f, 0x7368_6f70];
+
+/** One process at a time, on a connection that waits for as long as another one takes. */
+async function migrateAlone(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: connectLimitMs, types });
+  client.on('error', () => undefined);
+  try {
+    await client.connect().catch(failed);
+    await client.query('BEGIN').catch(failed);
+    await client.query('SELECT pg_advisory_xact_lock($1, $2)', migrationLock).catch(failed);
+    await migrate(createTransaction(client, 'caller'));
+    await client.query('COMMIT').catch(failed);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}

@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest';
+import { processes } from './processes.ts';
+
+test('two shops on one SQLite file refuse nobody, and keep what either of them answered', {
+  timeout: 60_000,
+}, async () => {
+  const report = await processes({
+    database: 'sqlite',
+    shops: 2,
+    purchases: 200,
+    seed: 42,
+    faults: false,
+  });
+  expect(report.wrong).toEqual([]);
+  expect(Object.keys(report.answers)).toEqual(['200', '201']);
+  expect(report.checkoutsAnswered).toBe(200);
+  expect(report.fulfilments).toBe(report.ordersPaid);
+});
+
+test('four shops on a PostgreSQL that is killed, one of them killed too, lose nothing and do nothing twice', {
+  timeout: 90_000,
+}, async () => {
+  const report = await processes({
+    database: 'postgres',
+    shops: 4,
+    purchases: 300,
+    seed: 42,
+    faults: true,
+  });
+  expect(report.wrong).toEqual([]);
+  expect(Object.keys(report.answers)).toEqual(['200', '201', '503']);
+  expect(report.recoveredInMs).toBeLessThan(5_000);
+  expect(report.requestsCut).toBeGreaterThan(0);
+  expect(report.checkoutsAnswered).toBeGreaterThan(200);
+  expect(report.eventsAnswered).toBeGreaterThan(200);
+  expect(report.ordersPaid).toBeGreaterThan(90);
+  expect(report.fulfilments).toBe(report.ordersPaid);
+});

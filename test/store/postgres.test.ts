@@ -1,0 +1,308 @@
+import { createHash } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { priceBasket } from '../../src/shop/basket.ts';
+import { createOrderId, createToken, type Order, referenceOf } from '../../src/shop/order.ts';
+import { openStore } from '../../src/store/open-store.ts';
+import { type OrderStore, type ReceivedEvent, StoreError } from '../../src/store/order-store.ts';
+import { openPostgres } from '../../src/store/postgres.ts';
+import { testCatalogue } from '../support/catalogue.ts';
+import { type PostgresServer, startPostgres } from '../support/postgres.ts';
+import { createRandom } from '../support/random.ts';
+
+// Two stores on one database are to each other what two processes are: they share nothing but the server.
+
+const now = new Date('2026-11-22T10:00:00Z');
+const later = (seconds: number) => new Date(now.getTime() + seconds * 1000);
+const rounds = 40;
+let postgres: PostgresServer;
+let url: string;
+let one: OrderStore;
+let other: OrderStore;
+
+beforeAll(async () => {
+  postgres = await startPostgres();
+});
+afterAll(() => postgres.stop());
+beforeEach(async () => {
+  url = await postgres.createDatabase();
+  one = await openStore(url, { clock: 'caller' });
+  other = await openStore(url, { clock: 'caller' });
+});
+afterEach(async () => {
+  expect((await one.checkReplay()).different).toEqual([]);
+  await one.close();
+  await other.close();
+});
+
+const priced = priceBasket(testCatalogue, [{ sku: 'mug', quantity: 1 }]);
+if (priced.kind !== 'priced') throw new Error('The basket of the tests has a price.');
+const { basket } = priced;
+
+let made = 0;
+function newOrder(checkoutKey = `key-${made}`) {
+  made += 1;
+  const id = createOrderId(later(made), made);
+  const token = createToken(id, 'S'.repeat(24));
+  return { id, reference: referenceOf(id), token, checkoutKey, shopperId: 'shopper', basket, createdAt: now };
+}
+
+async function place(): Promise<Order> {
+  const placed = await one.placeOrder(newOrder());
+  if (placed.kind === 'id-taken') throw new Error('The id was taken.');
+  return placed.order;
+}
+
+const intent = (id: string) => ({ id, paymentLink: 'https://pay.dojo.test/x', expireAt: later(3600) });
+
+async function attach(order: Order, id: string): Promise<void> {
+  const begun = await one.beginAttempt(order.id, now, later(15));
+  if (begun.kind !== 'begun') throw new Error(`The attempt could not begin: ${begun.kind}.`);
+  const attached = await one.attachIntent(order.id, begun.number, intent(id), now);
+  expect(attached.kind).toBe('attached');
+}
+
+let events = 0;
+function event(paymentIntentId: string, paymentStatus: string): ReceivedEvent {
+  events += 1;
+  const body = Buffer.from(`event ${events}`);
+  return {
+    eventId: `evt_${events}`,
+    event: 'payment_intent.status_updated',
+    createdAt: now,
+    paymentIntentId,
+    paymentStatus,
+    body,
+    digest: createHash('sha256').update(body).digest(),
+    secret: 'whs_00000000',
+    receivedAt: now,
+  };
+}
+
+async function current(order: Order): Promise<Order> {
+  const found = await other.findOrderByReference(order.reference);
+  if (found === null) throw new Error('The order is gone.');
+  return found;
+}
+
+describe('two processes on one PostgreSQL', () => {
+  test('hear of an intent and attach it at the same moment, and the money is seen', async () => {
+    for (let round = 0; round < rounds; round += 1) {
+      const order = await place();
+      await one.beginAttempt(order.id, now, later(15));
+      const [attached] = await Promise.all([
+        one.attachIntent(order.id, 1, intent(`pi_${round}`), now),
+        other.recordEvents([event(`pi_${round}`, 'Captured')]),
+      ]);
+      expect(attached.kind).toBe('attached');
+      expect((await current(order)).status).toBe('paid');
+    }
+  });
+
+  test('hear of two attempts of one order at the same moment, and it is held as paid twice', async () => {
+    for (let round = 0; round < rounds; round += 1) {
+      const order = await place();
+      await one.beginAttempt(order.id, now, later(15));
+      const end = { state: 'mismatched', paymentIntentId: `pi_a_${round}`, nextLookAt: null } as const;
+      await one.endAttempt(order.id, 1, end, now);
+      await attach(order, `pi_b_${round}`);
+      await Promise.all([
+        one.recordEvents([event(`pi_a_${round}`, 'Captured')]),
+        other.recordEvents([event(`pi_b_${round}`, 'Captured')]),
+      ]);
+      expect((await current(order)).holds).toContain('paid_twice');
+    }
+  });
+
+  test('hear and read about the same order at the same moment, and derive it from both', async () => {
+    for (let round = 0; round < rounds; round += 1) {
+      const order = await place();
+      await attach(order, `pi_${round}`);
+      const wish = { status: null, refundedAmount: 0, expired: false, unwanted: true, mismatched: false };
+      await Promise.all([
+        one.recordReading(
+          { ...wish, orderId: order.id, attempt: 1, readAt: now },
+          { at: null, seen: order.nextLookAt },
+        ),
+        other.recordEvents([event(`pi_${round}`, 'Captured')]),
+      ]);
+      expect((await current(order)).holds).toEqual(['captured_after_cancel']);
+    }
+  });
+
+  test('give one intent to one attempt only', async () => {
+    for (let round = 0; round < rounds; round += 1) {
+      const [first, second] = [await place(), await place()];
+      await one.beginAttempt(first.id, now, later(15));
+      await one.beginAttempt(second.id, now, later(15));
+      const attached = await Promise.all([
+        one.attachIntent(first.id, 1, intent(`pi_${round}`), now),
+        other.attachIntent(second.id, 1, intent(`pi_${round}`), now),
+      ]);
+      expect(attached.map(({ kind }) => kind).sort()).toEqual(['attached', 'taken']);
+    }
+  });
+
+  test('take one order a checkout key and begin one attempt of it', async () => {
+    for (let round = 0; round < rounds; round += 1) {
+      const placed = await Promise.all(
+        [one, other].map((store) => store.placeOrder(newOrder(`the same ${round}`))),
+      );
+      const [first, second] = placed.map((outcome) => (outcome.kind === 'id-taken' ? null : outcome.order));
+      expect(first).not.toBeNull();
+      expect(first).toEqual(second);
+      const begun = await Promise.all(
+        [one, other, one, other].map((store) => store.beginAttempt(first?.id ?? 0, now, later(15))),
+      );
+      expect(begun.map(({ kind }) => kind).sort()).toEqual(['begun', 'under-way', 'under-way', 'under-way']);
+    }
+  });
+
+  test('never ask for more than was captured to go back', async () => {
+    for (let round = 0; round < rounds; round += 1) {
+      const order = await place();
+      await attach(order, `pi_${round}`);
+      await one.recordEvents([event(`pi_${round}`, 'Captured')]);
+      const amount = Math.floor(basket.total / 3);
+      const refund = (name: number) => ({
+        id: `refund-${round}-${name}`,
+        orderId: order.id,
+        attempt: 1,
+        kind: 'refund' as const,
+        amount,
+        reason: 'Broken',
+        expectedRefunded: null,
+        askedAt: now,
+      });
+      const begun = await Promise.all(
+        [one, other, one, other, one, other].map((store, name) => store.beginRefund(refund(name))),
+      );
+      expect(begun.filter((outcome) => outcome === 'begun')).toHaveLength(3);
+      // A person in each of two windows: the second has not seen the refund of the first.
+      const seen = await Promise.all(
+        [one, other].map((store, name) =>
+          store.beginRefund({ ...refund(10 + name), amount: 1, expectedRefunded: 3 * amount }),
+        ),
+      );
+      expect(seen.filter((outcome) => outcome === 'stale')).toHaveLength(
+        basket.total - 3 * amount > 0 ? 1 : 0,
+      );
+    }
+  });
+
+  test('share due work without doing any of it twice', async () => {
+    const orders = await Promise.all(Array.from({ length: 60 }, () => place()));
+    await Promise.all(orders.map((order) => attach(order, `pi_${order.id}`)));
+    await one.recordEvents(orders.map(({ id }) => event(`pi_${id}`, 'Captured')));
+    const at = later(3 * 3600);
+    const until = later(4 * 3600);
+    async function drain<T>(claim: (store: OrderStore) => Promise<T[]>): Promise<T[]> {
+      const taken: T[] = [];
+      const worker = async (store: OrderStore) => {
+        for (;;) {
+          const claimed = await claim(store);
+          taken.push(...claimed);
+          // Another may hold what is left at this moment, and that is all there is to it.
+          if (claimed.length === 0) return;
+        }
+      };
+      await Promise.all([worker(one), worker(other), worker(one), worker(other)]);
+      return taken;
+    }
+    const ids = (list: readonly { readonly id: number }[]) => list.map(({ id }) => id).sort();
+    const every = ids(orders);
+    expect(ids(await drain((store) => store.claimFulfilments('packer', at, until, 3)))).toEqual(every);
+    expect(ids(await drain((store) => store.claimLooks(at, until, 3)))).toEqual(every);
+    const told = await drain((store) => store.claimNotifications(at, until, 3));
+    expect(ids(told.map(({ order }) => order))).toEqual(every);
+    expect(new Set(told.map(({ tries }) => tries))).toEqual(new Set([1]));
+  });
+
+  test('let one of them sweep', async () => {
+    const held = await Promise.all(
+      ['a', 'b', 'c', 'd'].map((name, index) =>
+        (index % 2 === 0 ? one : other).acquireLease('sweep', name, now, later(60)),
+      ),
+    );
+    expect(held.filter(Boolean)).toHaveLength(1);
+    expect(await other.acquireLease('sweep', 'later', later(61), later(120))).toBe(true);
+  });
+
+  test('record the same events in opposite orders, with strangers among them, and none is lost', async () => {
+    const random = createRandom(7);
+    const orders = await Promise.all(Array.from({ length: 30 }, () => place()));
+    await Promise.all(orders.map((order) => attach(order, `pi_${order.id}`)));
+    for (let round = 0; round < 10; round += 1) {
+      const heard = [
+        ...orders.map(({ id }) => `pi_${id}`),
+        ...Array(10)
+          .keys()
+          .map((name) => `pi_s${name}`),
+      ].map((id) => event(id, random.pick(['Created', 'Authorized', 'Captured'])));
+      const [first, second] = await Promise.all([
+        one.recordEvents(heard),
+        other.recordEvents(heard.toReversed()),
+      ]);
+      const fresh = (list: readonly { kind: string }[]) => list.filter(({ kind }) => kind !== 'duplicate');
+      expect(fresh(first).length + fresh(second).length).toBe(heard.length);
+    }
+  });
+});
+
+describe('a PostgreSQL store', () => {
+  test('goes by the clock of the database, so that a process whose clock is ahead takes no lease away', async () => {
+    const store = await openStore(url);
+    const real = Date.now();
+    const at = (ms: number) => new Date(real + ms);
+    expect(await store.acquireLease('sweep', 'right', at(0), at(60_000))).toBe(true);
+    expect(await store.acquireLease('sweep', 'an hour ahead', at(3_600_000), at(3_660_000))).toBe(false);
+    await store.close();
+  });
+
+  test('waits for the disk, whatever the database is set to', async () => {
+    const before = await openPostgres(url);
+    await before.write((tx) =>
+      tx.exec(
+        `DO 'BEGIN EXECUTE format(''ALTER DATABASE %I SET synchronous_commit = off'', current_database()); END'`,
+      ),
+    );
+    await before.close();
+    const after = await openPostgres(url);
+    const [row] = await after.read((tx) => tx.all('SHOW synchronous_commit'));
+    expect(row).toEqual({ synchronous_commit: 'on' });
+    await after.close();
+  });
+
+  test('is opened by many processes at once, and one of them makes the tables', async () => {
+    const fresh = await postgres.createDatabase();
+    const stores = await Promise.all(Array.from({ length: 6 }, () => openStore(fresh)));
+    await Promise.all(stores.map((store) => store.checkWritable()));
+    await Promise.all(stores.map((store) => store.close()));
+  });
+
+  test('that a newer shop has made is refused', async () => {
+    const database = await openPostgres(url);
+    await database.write((tx) => tx.exec(`INSERT INTO migrations (name) VALUES ('9999-later.sql')`));
+    await expect(openStore(url)).rejects.toThrow(/newer version/);
+    await database.write((tx) => tx.exec(`DELETE FROM migrations WHERE name = '9999-later.sql'`));
+    await database.close();
+  });
+
+  test('that cannot be reached, or refuses the password, is refused without telling it', async () => {
+    const wrong = url.replace('shop:shop@', 'shop:hunter2@');
+    const refusal = await openStore(wrong).catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(StoreError);
+    expect(refusal).toMatchObject({ isUnreachable: false });
+    expect(String(refusal)).not.toContain('hunter2');
+    const away = await openStore('postgres://shop:shop@127.0.0.1:1/shop').catch((error: unknown) => error);
+    expect(away).toBeInstanceOf(StoreError);
+    // Its address may be right: whoever starts the shop may try again.
+    expect(away).toMatchObject({ isUnreachable: true });
+  });
+
+  test('can be written only where the server takes writes', async () => {
+    const readOnly = await openStore(`${url}?options=-c%20default_transaction_read_only%3Don`).catch(
+      (error: unknown) => error,
+    );
+    expect(readOnly).toBeInstanceOf(StoreError);
+  });
+});

@@ -1,0 +1,66 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { StoreError } from '../../src/store/order-store.ts';
+import { openSqliteThread } from '../../src/store/sqlite-writer.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'thread-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const now = new Date('2026-11-22T10:00:00Z');
+const lease = (name: string) => ({
+  method: 'acquireLease' as const,
+  args: [name, 'holder', now, new Date(now.getTime() + 1_000)],
+});
+
+test('a thread that ends fails the calls that it had, and the next ones are done by another', async () => {
+  const path = join(folder, 'orders.db');
+  const writer = await openSqliteThread(path);
+  await writer.call(lease('before'));
+  const other = new DatabaseSync(path);
+  other.exec('BEGIN IMMEDIATE');
+  const calls = [writer.call(lease('lost')), writer.call(lease('lost too'))];
+  const settled = Promise.allSettled(calls);
+  // The group is on its way to the thread, which waits for the other process.
+  await new Promise(setImmediate);
+  await new Promise(setImmediate);
+  await writer.breakThread();
+  for (const outcome of await settled) {
+    expect(outcome).toMatchObject({ status: 'rejected', reason: expect.any(StoreError) });
+  }
+  other.exec('ROLLBACK');
+  await writer.call(lease('after'));
+  expect(other.prepare('SELECT name FROM leases ORDER BY name').all()).toEqual([
+    { name: 'after' },
+    { name: 'before' },
+  ]);
+  other.close();
+  await writer.close();
+});
+
+test('orders in memory are gone with their thread, and nothing pretends otherwise', async () => {
+  const writer = await openSqliteThread(':memory:');
+  await writer.call(lease('before'));
+  await writer.breakThread();
+  await expect(writer.call(lease('after'))).rejects.toThrow(StoreError);
+  await expect(writer.call(lease('after'))).rejects.toThrow(StoreError);
+  await writer.close();
+});
+
+test('what waits when the store is closed is done first, and what comes later is refused', async () => {
+  const path = join(folder, 'orders.db');
+  const writer = await openSqliteThread(path);
+  const calls = Array.from({ length: 1_200 }, (_, index) => writer.call(lease(`lease ${index}`)));
+  const closed = writer.close();
+  await expect(writer.call(lease('too late'))).rejects.toThrow(StoreError);
+  expect(new Set(await Promise.all(calls))).toEqual(new Set([true]));
+  await closed;
+  const file = new DatabaseSync(path);
+  expect(file.prepare('SELECT COUNT(*) AS count FROM leases').get()).toEqual({ count: 1_200 });
+  file.close();
+});

@@ -1,0 +1,10 @@
+import { openPostgres } from '../../src/store/postgres.ts';
+import type { SqlDatabase } from '../../src/store/sql.ts';
+import { openSqliteReader } from '../../src/store/sqlite.ts';
+
+/** The tables behind a `DATABASE_URL`, to be read beside the shop. */
+export async function openDatabase(databaseUrl: string): Promise<SqlDatabase> {
+  return databaseUrl.startsWith('sqlite:')
+    ? openSqliteReader(databaseUrl.slice('sqlite:'.length))
+    : openPostgres(databaseUrl);
+}
