@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parseCatalogue } from '../../src/shop/catalogue.ts';
 import { type FaultRequest, faultSchema } from '../../src/simulator/faults.ts';
+import type { SqlDatabase } from '../../src/store/sql.ts';
 import { findBarriers, openBrowser } from '../support/browser.ts';
-import { rows } from '../support/database.ts';
 import { type Market, openMarket } from '../support/market.ts';
+import { openDatabase } from '../support/open-database.ts';
+import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 
 const catalogue = parseCatalogue(
   readFileSync(new URL('../../src/shop/sample-catalogue.json', import.meta.url), 'utf8'),
@@ -34,14 +36,23 @@ const storm: FaultRequest[] = [
 
 let market: Market;
 let browser: Browser;
+let database: SqlDatabase;
+let postgres: PostgresServer;
+
+beforeAll(async () => {
+  postgres = await startPostgres();
+});
+afterAll(() => postgres.stop());
 
 afterEach(async () => {
   await browser.close();
+  await database.close();
   await market.close();
 });
 
-const orders = () => rows(market.shop, 'SELECT status, holds FROM orders');
-const fulfilments = () => rows(market.shop, 'SELECT order_id FROM fulfilments');
+const rows = (sql: string) => database.read((tx) => tx.all(sql));
+const orders = () => rows('SELECT status, holds FROM orders');
+const fulfilments = () => rows('SELECT order_id FROM fulfilments');
 const captured = () => market.simulator.paymentIntents().map((intent) => intent.status);
 
 async function goToPayment(page: Page, picture?: string): Promise<void> {
@@ -77,11 +88,15 @@ async function open(options: BrowserContextOptions = {}): Promise<Page> {
 }
 
 describe.each([
-  { weather: 'fair weather', faults: [] },
-  { weather: 'a storm', faults: storm },
-])('in $weather a shopper', ({ faults }) => {
+  { weather: 'fair weather', faults: [], isPostgres: false },
+  { weather: 'a storm, with the orders in PostgreSQL,', faults: storm, isPostgres: true },
+])('in $weather a shopper', ({ faults, isPostgres }) => {
   beforeEach(async () => {
-    market = await openMarket({ catalogue });
+    market = await openMarket({
+      catalogue,
+      ...(isPostgres && { databaseUrl: await postgres.createDatabase() }),
+    });
+    database = await openDatabase(market.shop.databaseUrl);
     for (const fault of faults) market.simulator.faults.add(faultSchema.parse(fault));
     browser = await openBrowser();
   });
@@ -92,8 +107,8 @@ describe.each([
     await pay(page, cards.pays);
     await thanks(page).waitFor();
     await look(page, 'purchase-4-paid');
-    expect(orders()).toEqual([{ status: 'paid', holds: '' }]);
-    expect(fulfilments()).toHaveLength(1);
+    expect(await orders()).toEqual([{ status: 'paid', holds: '' }]);
+    expect(await fulfilments()).toHaveLength(1);
     expect(captured()).toEqual(['Captured']);
     await page.goto(`${market.url}/basket`);
     expect(await page.getByText('There is nothing in your basket yet').count()).toBe(1);
@@ -106,7 +121,7 @@ describe.each([
     await page.waitForURL(/\/checkout\/success\//);
     // The page may say "confirming" first; it asks again by itself.
     await thanks(page).waitFor();
-    expect(orders()).toEqual([{ status: 'paid', holds: '' }]);
+    expect(await orders()).toEqual([{ status: 'paid', holds: '' }]);
   });
 
   test('confirms that it is them, and pays', async () => {
@@ -117,7 +132,7 @@ describe.each([
     await look(page, 'three-d-secure');
     await page.getByRole('button', { name: 'Approve' }).click();
     await thanks(page).waitFor();
-    expect(orders()).toEqual([{ status: 'paid', holds: '' }]);
+    expect(await orders()).toEqual([{ status: 'paid', holds: '' }]);
   });
 
   test('refuses to confirm, tries another card, and pays with the same payment', async () => {
@@ -126,7 +141,7 @@ describe.each([
     await pay(page, cards.asks);
     await page.getByRole('button', { name: 'Reject' }).click();
     await page.getByRole('alert').waitFor();
-    expect(orders()).toEqual([{ status: 'awaiting_payment', holds: '' }]);
+    expect(await orders()).toEqual([{ status: 'awaiting_payment', holds: '' }]);
     await pay(page, cards.pays);
     await thanks(page).waitFor();
     expect(captured()).toEqual(['Captured']);
@@ -138,11 +153,11 @@ describe.each([
     await pay(page, cards.declined);
     await page.getByRole('alert').waitFor();
     await look(page, 'declined');
-    expect(orders()).toEqual([{ status: 'awaiting_payment', holds: '' }]);
+    expect(await orders()).toEqual([{ status: 'awaiting_payment', holds: '' }]);
     await pay(page, cards.pays);
     await thanks(page).waitFor();
     expect(captured()).toEqual(['Captured']);
-    expect(orders()).toEqual([{ status: 'paid', holds: '' }]);
+    expect(await orders()).toEqual([{ status: 'paid', holds: '' }]);
   });
 
   test('leaves the payment page, comes back, and goes on with the same payment', async () => {
@@ -166,7 +181,7 @@ describe.each([
     await page.getByRole('button', { name: /^Checkout £/ }).click();
     await page.waitForURL(/\/checkout\/pi_sandbox_/);
     expect(page.url()).toBe(link);
-    expect(orders()).toHaveLength(1);
+    expect(await orders()).toHaveLength(1);
   });
 
   test('double-clicks Checkout and has one order', async () => {
@@ -175,7 +190,7 @@ describe.each([
     await page.getByRole('button', { name: `Add ${product?.name} to basket`, exact: true }).click();
     await page.getByRole('button', { name: /^Checkout £/ }).dblclick();
     await page.waitForURL(/\/checkout\/pi_sandbox_/);
-    expect(orders()).toHaveLength(1);
+    expect(await orders()).toHaveLength(1);
     expect(captured()).toEqual(['Created']);
   });
 
@@ -186,11 +201,11 @@ describe.each([
     await pay(page, cards.pays);
     await page.getByText('We are confirming your payment. You need not pay again.').waitFor();
     await look(page, 'confirming');
-    expect(orders()).toEqual([{ status: 'awaiting_payment', holds: '' }]);
-    expect(fulfilments()).toEqual([]);
+    expect(await orders()).toEqual([{ status: 'awaiting_payment', holds: '' }]);
+    expect(await fulfilments()).toEqual([]);
     market.holdWebhooks(false);
     await thanks(page).waitFor();
-    expect(orders()).toEqual([{ status: 'paid', holds: '' }]);
+    expect(await orders()).toEqual([{ status: 'paid', holds: '' }]);
   });
 
   test('sees what was bought, and another browser with the address sees the status only', async () => {
@@ -198,11 +213,11 @@ describe.each([
     await goToPayment(page);
     await pay(page, cards.pays);
     await thanks(page).waitFor();
-    const token = rows(market.shop, 'SELECT token FROM orders')[0]?.token;
-    await page.goto(`${market.url}/orders/${token}`);
+    const [order] = (await rows('SELECT token FROM orders')) as { token: string }[];
+    await page.goto(`${market.url}/orders/${order?.token}`);
     expect(await page.getByText(product?.name ?? '').count()).toBeGreaterThan(0);
     const stranger = await open();
-    await stranger.goto(`${market.url}/orders/${token}`);
+    await stranger.goto(`${market.url}/orders/${order?.token}`);
     await look(stranger);
     expect(await stranger.getByText(product?.name ?? '').count()).toBe(0);
   });

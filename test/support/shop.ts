@@ -23,6 +23,7 @@ export type OpenShop = {
   readonly app: Express;
   readonly deps: CheckoutDeps;
   readonly databasePath: string;
+  readonly databaseUrl: string;
   /** Every line of the log, parsed. */
   readonly log: readonly Record<string, unknown>[];
   close(): Promise<void>;
@@ -46,7 +47,8 @@ export async function openShop(options: ShopOptions = {}): Promise<OpenShop> {
   const databasePath = options.databasePath ?? join(folder, 'orders.db');
   const lines: Record<string, unknown>[] = [];
   const log: Logger = createLogger({ level: 'info' }, { write: (line) => void lines.push(JSON.parse(line)) });
-  const store = await openStore(options.databaseUrl ?? `sqlite:${databasePath}`, { clock: 'caller' });
+  const databaseUrl = options.databaseUrl ?? `sqlite:${databasePath}`;
+  const store = await openStore(databaseUrl, { clock: 'caller' });
   const dojo = createDojoClient({
     apiUrl: options.dojo?.apiUrl ?? dojoUrl,
     apiKey,
@@ -85,6 +87,7 @@ export async function openShop(options: ShopOptions = {}): Promise<OpenShop> {
     app,
     deps,
     databasePath,
+    databaseUrl,
     log: lines,
     async close() {
       await dojo.close();
