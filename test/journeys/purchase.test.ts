@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { parseCatalogue } from '../../src/shop/catalogue.ts';
 import { type FaultRequest, faultSchema } from '../../src/simulator/faults.ts';
 import type { SqlDatabase } from '../../src/store/sql.ts';
-import { findBarriers, openBrowser } from '../support/browser.ts';
+import { closePages, findBarriers, openBrowser } from '../support/browser.ts';
 import { type Market, openMarket } from '../support/market.ts';
 import { openDatabase } from '../support/open-database.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
@@ -40,12 +40,16 @@ let database: SqlDatabase;
 let postgres: PostgresServer;
 
 beforeAll(async () => {
+  browser = await openBrowser();
   postgres = await startPostgres();
 });
-afterAll(() => postgres.stop());
+afterAll(async () => {
+  await browser.close();
+  await postgres.stop();
+});
 
 afterEach(async () => {
-  await browser.close();
+  await closePages(browser);
   await database.close();
   await market.close();
 });
@@ -98,7 +102,6 @@ describe.each([
     });
     database = await openDatabase(market.shop.databaseUrl);
     for (const fault of faults) market.simulator.faults.add(faultSchema.parse(fault));
-    browser = await openBrowser();
   });
 
   test('pays, comes back to a page that thanks, and the store says paid because a webhook said so', async () => {

@@ -24,6 +24,11 @@ export async function openBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: path, args: ['--no-sandbox', '--disable-gpu'] });
 }
 
+/** Forgets every page and cookie, as a new browser would. */
+export async function closePages(browser: Browser): Promise<void> {
+  await Promise.all(browser.contexts().map((context) => context.close()));
+}
+
 /** What a person with a disability, or with a phone, would stumble over on this page: nothing, when it is in order. */
 export async function findBarriers(page: Page): Promise<string[]> {
   await page.evaluate(axe.source);
