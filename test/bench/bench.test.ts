@@ -6,24 +6,17 @@ import { figure, formatTable, quantile } from './stats.ts';
 
 const bench = fileURLToPath(new URL('bench.ts', import.meta.url));
 
-test('every suite runs, finds in the store what was acknowledged, and ends by itself', {
-  timeout: 120_000,
+test('a suite runs, finds in the store what was acknowledged, and ends by itself', {
+  timeout: 60_000,
 }, () => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [bench, '--quick'], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [bench, '--quick', '--only', 'intake'], {
     cwd: projectFolder,
     encoding: 'utf8',
   });
   expect(stderr).toBe('');
   expect(status).toBe(0);
   const report = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
-  expect(Object.keys(report.figures)).toEqual([
-    'intake',
-    'latency',
-    'checkout',
-    'growth',
-    'start',
-    'simulator',
-  ]);
+  expect(Object.keys(report.figures)).toEqual(['intake']);
   expect(report.aims.filter((aim: { got: number | null }) => aim.got === null)).toEqual([]);
 });
 
