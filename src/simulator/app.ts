@@ -23,6 +23,7 @@ export function createApp(parts: Parts, log: Logger): Express {
   app.disable('x-powered-by');
   app.disable('etag');
   app.use((_request, response, next) => {
+    parts.clock.runDue();
     response.locals.traceId = parts.ids.traceId();
     // Clients compare their clock with Dojo's by this.
     response.setHeader('date', parts.clock.now().toUTCString());

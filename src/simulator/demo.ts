@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { createDojoClient } from '../dojo/client.ts';
 import { statusUpdatedEvent } from '../dojo/webhook.ts';
 import { createSimulator, type Simulator } from './create-simulator.ts';
-import { configFaultCode, findFaults, readPort } from './environment.ts';
+import { configFaultCode, describeListenError, findFaults, readPort } from './environment.ts';
 
 /** Shop and pretend Dojo on one command: two processes, a subscription between them, and no account, key or network. */
 const apiKey = 'sk_sandbox_demo';
@@ -72,10 +72,10 @@ async function startSimulator(port: string): Promise<Simulator | null> {
   try {
     return await createSimulator({ port: Number(port), publicUrl: `http://localhost:${port}` });
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : String(error);
-    const why =
-      code === 'EADDRINUSE' ? 'is in use; stop what uses it, or choose another SIMULATOR_PORT' : code;
-    process.stderr.write(`SIMULATOR_PORT: ${port} ${why}\n`);
+    const at = { port: Number(port), host: '127.0.0.1', another: 'SIMULATOR_PORT' };
+    const message = describeListenError(error, at);
+    if (message === null) throw error;
+    process.stderr.write(`${message}\n`);
     process.exitCode = 1;
     return null;
   }

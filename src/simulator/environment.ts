@@ -26,3 +26,27 @@ export function readPort(text: string): number | null {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   return port <= 65_535 ? port : null;
 }
+
+/** Names and addresses that no other machine can have. */
+export function isLoopback(hostname: string): boolean {
+  return /^(?:(?:.+\.)?localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/.test(hostname);
+}
+
+/** Why nothing can listen there, with the mend; null where the error is of another kind. `another` is how one is chosen. */
+export function describeListenError(
+  error: unknown,
+  at: { readonly port: number; readonly host: string; readonly another: string },
+): string | null {
+  const code = error instanceof Error && 'code' in error ? error.code : null;
+  switch (code) {
+    case 'EADDRINUSE':
+      return `Port ${at.port} is in use: end what listens there, or choose another with ${at.another}.`;
+    case 'EACCES':
+      return `Port ${at.port} may not be used: choose one above 1023 with ${at.another}.`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `--host ${at.host} is no address of this machine.`;
+    default:
+      return null;
+  }
+}

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Operation, operations } from './api/operations.ts';
+import { intentOperations, type Operation, operations } from './operations.ts';
 
 /** What can go wrong on demand: on the way of an API call, and on the way of a webhook. */
 
@@ -44,14 +44,14 @@ export const apiFaultKinds = Object.keys(apiFaultTable) as ApiFaultKind[];
 export const webhookFaultKinds = Object.keys(webhookFaultTable) as WebhookFaultKind[];
 export const faultKinds: readonly FaultKind[] = [...apiFaultKinds, ...webhookFaultKinds];
 
-/** Those that change an intent in the answer, and so can happen only where one is in it. */
+/** Those that change an intent in the answer, and so happen only where one is in it. */
 const intentFaultKinds: readonly FaultKind[] = [
   'wrong-amount',
   'wrong-reference',
   'evil-link',
   'script-link',
 ];
-const intentOperations: readonly Operation[] = [
+const operationsWithIntent: readonly Operation[] = [
   'create-payment-intent',
   'search-payment-intents',
   'get-payment-intent',
@@ -61,7 +61,7 @@ const intentOperations: readonly Operation[] = [
   'refresh-client-session-secret',
 ];
 
-const faultShape = z.strictObject({
+export const faultShape = z.strictObject({
   kind: z.enum(faultKinds),
   /** Which API calls; every one where it is missing. Webhooks know no operation. */
   operation: z.enum(operations).optional(),
@@ -78,21 +78,30 @@ const faultShape = z.strictObject({
   retryAfterSeconds: z.int().min(0).max(86_400).default(1),
 });
 
+/** What a fault may be switched on with: one that could never happen is refused. */
 export const faultSchema = faultShape
   .refine(({ kind, operation }) => operation === undefined || kind in apiFaultTable, {
     path: ['operation'],
-    error: 'A webhook belongs to no operation; leave it out, or name a paymentIntentId.',
+    error: 'must be left out for a webhook, which belongs to no call; name a paymentIntentId instead',
   })
+  .refine(({ kind, operation }) => canMeet(kind, operation), {
+    path: ['operation'],
+    error: `must be one whose answer has an intent: ${operationsWithIntent.join(', ')}`,
+  })
+  .refine(
+    ({ operation, paymentIntentId }) =>
+      paymentIntentId === undefined || operation === undefined || intentOperations.includes(operation),
+    {
+      path: ['paymentIntentId'],
+      error: 'must be left out for an API call that names no intent',
+    },
+  )
   .readonly();
 export type FaultRequest = z.input<typeof faultSchema>;
 export type Fault = z.output<typeof faultSchema>;
 
-export const activeFaultSchema = faultShape.extend({ id: z.string(), happened: z.int() }).readonly();
-/** A fault that is switched on, with how often it has happened. */
-export type ActiveFault = z.output<typeof activeFaultSchema>;
-
 /** Errors come in place of acting, silence after it, unless the fault says otherwise; a spoiled answer has to be one first. */
-export function takesEffect({ kind, takesEffect: wanted }: Fault): boolean {
+export function doesCallTakeEffect({ kind, takesEffect: wanted }: Fault): boolean {
   if (kind === 'status' || kind === 'pascal-case-error' || kind === 'rate-limit') return wanted ?? false;
   if (kind === 'hang' || kind === 'reset') return wanted ?? true;
   return true;
@@ -148,118 +157,9 @@ export const sentinels: readonly Sentinel[] = Object.freeze(
   ).map(([amount, fault]) => ({ amount, fault: faultSchema.parse(fault) })),
 );
 
-/** Whom a fault is looked up for: `amount` in minor units, null where the call is about no intent. */
-export type FaultSubject = { readonly paymentIntentId: string | null; readonly amount: number | null };
-
-export type Faults = {
-  list(): readonly ActiveFault[];
-  /** What the request leaves out has its default. Throws where there is no such fault. */
-  add(fault: FaultRequest): ActiveFault;
-  /** False where there is no such fault. */
-  remove(id: string): boolean;
-  /** Switches all of them off, and begins with numbers and chances anew. */
-  reset(seed: number): void;
-  seed(): number;
-  /** Those that happen to this call, each time decided anew. */
-  forCall(operation: Operation, subject: FaultSubject): readonly Fault[];
-  /** Those among `kinds` that happen to this event or delivery, each time decided anew. */
-  forWebhook<Kind extends WebhookFaultKind>(
-    kinds: readonly Kind[],
-    subject: FaultSubject,
-  ): ReadonlyMap<Kind, Fault>;
-};
-
-/**
- * Every fault has a row of chances of its own, which begins with the seed and the fault's number: the same calls in the same
- * order meet the same faults, whatever happens to other calls and webhooks meanwhile.
- */
-export function createFaults(options: {
-  seed: number;
-  active?: readonly ActiveFault[];
-  onChange?: () => void;
-}): Faults {
-  let active: ActiveFault[] = [...(options.active ?? [])];
-  let seed = options.seed;
-  let lastNumber = Math.max(0, ...active.map(({ id }) => numberOf(id)));
-  const rows = new Map<string, () => number>();
-
-  function nextChance(id: string): number {
-    const row = rows.get(id) ?? createRandom(seed ^ Math.imul(numberOf(id), 0x9e3779b9));
-    rows.set(id, row);
-    return row();
-  }
-
-  /** Whether it happens now; counts it if so. */
-  function happens(fault: ActiveFault): boolean {
-    if (fault.times !== undefined && fault.happened >= fault.times) return false;
-    if (fault.chance < 1 && nextChance(fault.id) >= fault.chance) return false;
-    active = active.map((entry) =>
-      entry.id === fault.id ? { ...entry, happened: entry.happened + 1 } : entry,
-    );
-    options.onChange?.();
-    return true;
-  }
-
-  function find(subject: FaultSubject, isMeant: (fault: Fault) => boolean): Fault[] {
-    const bySentinel = sentinels.filter(({ amount, fault }) => amount === subject.amount && isMeant(fault));
-    const switchedOn = active.filter(
-      (fault) =>
-        isMeant(fault) &&
-        (fault.paymentIntentId === undefined || fault.paymentIntentId === subject.paymentIntentId) &&
-        happens(fault),
-    );
-    return [...bySentinel.map(({ fault }) => fault), ...switchedOn];
-  }
-
-  return {
-    list: () => active,
-    add(fault) {
-      const parsed = faultSchema.parse(fault);
-      lastNumber += 1;
-      const added = { ...parsed, id: `fault_${lastNumber}`, happened: 0 };
-      active = [...active, added];
-      options.onChange?.();
-      return added;
-    },
-    remove(id) {
-      const left = active.filter((fault) => fault.id !== id);
-      const isRemoved = left.length < active.length;
-      active = left;
-      options.onChange?.();
-      return isRemoved;
-    },
-    reset(newSeed) {
-      active = [];
-      seed = newSeed;
-      lastNumber = 0;
-      rows.clear();
-      options.onChange?.();
-    },
-    seed: () => seed,
-    forCall: (operation, subject) => find(subject, (fault) => isMeantFor(fault, operation)),
-    forWebhook<Kind extends WebhookFaultKind>(kinds: readonly Kind[], subject: FaultSubject) {
-      const found = find(subject, ({ kind }) => (kinds as readonly FaultKind[]).includes(kind));
-      return new Map(found.map((fault) => [fault.kind as Kind, fault]));
-    },
-  };
-}
-
-function isMeantFor({ kind, operation: only }: Fault, operation: Operation): boolean {
-  if (!(kind in apiFaultTable) || (only !== undefined && only !== operation)) return false;
-  return !intentFaultKinds.includes(kind) || intentOperations.includes(operation);
-}
-
-function numberOf(faultId: string): number {
-  return Number(faultId.slice('fault_'.length));
-}
-
-/** Mulberry32: numbers from 0 to 1, the same row for the same seed. */
-function createRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+/** Whether a fault of an API call can happen to this operation; any operation, where none is named. */
+export function canMeet(kind: FaultKind, operation: Operation | undefined): boolean {
+  return (
+    operation === undefined || !intentFaultKinds.includes(kind) || operationsWithIntent.includes(operation)
+  );
 }

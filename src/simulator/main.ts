@@ -1,18 +1,8 @@
 import { type Logger, pino } from 'pino';
-import { isLoopback } from './control/guard.ts';
 import { createSimulator } from './create-simulator.ts';
-import { configFaultCode } from './environment.ts';
+import { configFaultCode, describeListenError, isLoopback } from './environment.ts';
 import { help, parseOptions, type RunOptions } from './options.ts';
 import { StateFileError } from './state/state-file.ts';
-
-/** By the code of the error. */
-const listenFaults: Readonly<Record<string, (at: { port: number; host: string }) => string>> = {
-  EADDRINUSE: ({ port }) =>
-    `Port ${port} is in use: end what listens there, or choose another with --port or SIMULATOR_PORT.`,
-  EACCES: ({ port }) => `Port ${port} may not be used: choose one above 1023 with --port or SIMULATOR_PORT.`,
-  EADDRNOTAVAIL: ({ host }) => `--host ${host} is no address of this machine.`,
-  ENOTFOUND: ({ host }) => `--host ${host} is no address of this machine.`,
-};
 
 await main(process.argv.slice(2), process.env);
 
@@ -39,10 +29,9 @@ async function run(options: RunOptions): Promise<void> {
   } catch (error) {
     if (error instanceof StateFileError)
       return stop(`--state: ${error.message}`, error.kind === 'in-use' ? 1 : configFaultCode);
-    const code = error instanceof Error && 'code' in error ? error.code : null;
-    const mend = typeof code === 'string' ? listenFaults[code] : undefined;
-    if (mend === undefined) throw error;
-    stop(mend({ port, host }), 1);
+    const message = describeListenError(error, { port, host, another: '--port or SIMULATOR_PORT' });
+    if (message === null) throw error;
+    stop(message, 1);
   }
 }
 

@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
 import { z } from 'zod';
+import { activeFaultSchema, createFaults } from './active-faults.ts';
 import { createApiCalls } from './api/call-log.ts';
-import { activeFaultSchema, createFaults } from './faults.ts';
 import { createIds, type RandomBytes } from './ids.ts';
 import type { Parts } from './parts.ts';
-import { defaultSettings, type Settings, settingsChangeSchema } from './settings.ts';
+import { defaultSettings, parseSettingsChange, type Settings, settingsChangeSchema } from './settings.ts';
 import { findAnnouncement } from './state/announcement.ts';
 import { type Clock, type ClockState, createClock } from './state/clock.ts';
 import { createCustomerStore } from './state/customer-store.ts';
@@ -15,7 +15,10 @@ import { noStateFile, openStateFile, type StateFile, StateFileError } from './st
 import { createSubscriptionStore } from './state/subscription-store.ts';
 
 export type WorldOptions = {
-  /** A clock of the caller's own, which no state file keeps. The machine's time, or what the state file has, where it is missing. */
+  /**
+   * A clock of the caller's own, which no state file keeps, and for which `startAt` and `isClockStopped` mean nothing. The
+   * machine's time, or what the state file has, where it is missing.
+   */
   readonly clock?: Clock;
   /** Where the clock begins, in place of what the state file has. */
   readonly startAt?: Date;
@@ -37,9 +40,13 @@ export type WorldOptions = {
 
 export type World = Omit<Parts, 'publicUrl'> & { close(): Promise<void> };
 
-/** Everything that the pretend Dojo knows, from its state file where it has one. Throws StateFileError. */
+/**
+ * Everything that the pretend Dojo knows, from its state file where it has one. Throws StateFileError, and RangeError for a
+ * setting or a choice that does not exist.
+ */
 export function openWorld(options: WorldOptions, log: Logger): World {
   const { stateFile } = options;
+  parseSettingsChange(options.settings ?? {});
   if (stateFile === undefined) return createWorld(options, noStateFile, log);
   const file = openStateFile(stateFile);
   try {
@@ -65,11 +72,14 @@ function createWorld(options: WorldOptions, file: StateFile, log: Logger): World
       settings: current,
       faults: faults.list(),
       seed: faults.seed(),
+      events: faults.eventsSoFar(),
       ...(options.clock === undefined && { clock: z.encode(clockStateSchema, clock.state()) }),
     }));
   const faults = createFaults({
     seed: options.seed ?? kept.seed ?? 1,
-    active: kept.faults ?? [],
+    // With a seed of its own a run begins anew, with the faults that are there.
+    active: (kept.faults ?? []).map((fault) => (options.seed === undefined ? fault : { ...fault, drawn: 0 })),
+    events: options.seed === undefined ? (kept.events ?? 0) : 0,
     onChange: keepControl,
   });
   const customers = createCustomerStore({ file, clock, ids });
@@ -109,7 +119,7 @@ function createWorld(options: WorldOptions, file: StateFile, log: Logger): World
     clock,
     settings,
     changeSettings(change) {
-      current = { ...current, ...change };
+      current = { ...current, ...parseSettingsChange(change) };
       intents.resetTimers();
       keepControl();
     },
@@ -132,6 +142,7 @@ const controlSchema = z.object({
   settings: settingsChangeSchema.optional(),
   faults: z.array(activeFaultSchema).optional(),
   seed: z.int().optional(),
+  events: z.int().optional(),
   clock: clockStateSchema.optional(),
 });
 

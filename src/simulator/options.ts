@@ -27,10 +27,13 @@ const optionTable = Object.freeze({
   port: { takes: 'NUMBER', says: 'where it listens; 4000, or SIMULATOR_PORT, and 0 takes any that is free' },
   host: { takes: 'ADDRESS', says: 'the address that it listens on; 127.0.0.1' },
   'public-url': { takes: 'URL', says: 'where shoppers reach the payment page; http://localhost:PORT' },
-  state: { takes: 'FILE', says: 'keeps everything in this file; without it all is forgotten at the end' },
+  state: {
+    takes: 'FILE',
+    says: 'keeps everything in this file, seen from the project’s folder; all is forgotten without one',
+  },
   seed: { takes: 'NUMBER', says: 'what the chances of faults begin with, so that a run repeats; 1' },
   set: { takes: 'NAME=CHOICE', says: 'a setting, as the control page lists them; again for another' },
-  clock: { takes: 'TIME', says: 'when the clock begins, 2026-11-22 or 2026-11-22T10:00:00Z' },
+  clock: { takes: 'TIME', says: 'when the clock begins, at every start; 2026-11-22 or 2026-11-22T10:00:00Z' },
   stopped: { takes: null, says: 'the clock stands still until it is moved' },
   key: {
     takes: 'sk_sandbox_…',
@@ -119,7 +122,9 @@ function readArguments(args: readonly string[]): {
   );
   for (const token of parseArgs({ args: [...args], options, strict: false, tokens: true }).tokens) {
     if (token.kind === 'positional')
-      faults.push(`${printable(token.value)} is no option: all begin with --.`);
+      faults.push(
+        `${printable(token.value)} is no option: all begin with --. Behind npm they come after a --: npm run simulator -- --port 4000.`,
+      );
     if (token.kind !== 'option') continue;
     const name = optionNames.find((known) => known === token.name && token.rawName === `--${known}`);
     if (name === undefined) {

@@ -1,5 +1,5 @@
+import type { Faults } from './active-faults.ts';
 import type { ApiCalls } from './api/call-log.ts';
-import type { Faults } from './faults.ts';
 import type { Ids } from './ids.ts';
 import type { Settings } from './settings.ts';
 import type { Clock } from './state/clock.ts';

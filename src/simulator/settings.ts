@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { describeFaults } from './input-faults.ts';
 
 /**
  * What nobody outside Dojo knows, or what its sources tell differently: for each the behaviours that an integration has
@@ -148,3 +149,11 @@ export const defaultSettings = Object.freeze(
 export const settingsChangeSchema = z.strictObject(
   Object.fromEntries(settingNames.map((name) => [name, z.enum(settingTable[name].choices).optional()])),
 ) as unknown as z.ZodType<Partial<Settings>>;
+
+/** A change by code, whose types may not have been checked. Throws RangeError with what each setting must be. */
+export function parseSettingsChange(change: Partial<Settings>): Partial<Settings> {
+  const parsed = settingsChangeSchema.safeParse(change);
+  if (parsed.success) return parsed.data;
+  const faults = Object.entries(describeFaults(parsed.error, settingNames));
+  throw new RangeError(faults.map(([name, texts]) => `${name} ${texts.join(', ')}`).join('; '));
+}

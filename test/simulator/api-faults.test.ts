@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createDojoClient } from '../../src/dojo/client.ts';
-import { type Operation, operations } from '../../src/simulator/api/operations.ts';
 import type { Simulator } from '../../src/simulator/create-simulator.ts';
 import type { FaultRequest } from '../../src/simulator/faults.ts';
+import { type Operation, operations } from '../../src/simulator/operations.ts';
 import {
   callApi,
   cards,
@@ -14,7 +14,7 @@ import {
   startSimulator,
   submitForm,
 } from './support.ts';
-import { addFault, type Call, openCall, readAnswer } from './wire.ts';
+import { type Call, openCall, readAnswer } from './wire.ts';
 
 const create: Call = { method: 'POST', path: '/payment-intents', body: minimalIntent };
 
@@ -71,7 +71,7 @@ describe.each(operations)('%s', (operation) => {
     const simulator = await startSimulator();
     const other = operation === 'list-webhooks' ? 'list-webhook-events' : 'list-webhooks';
     const happen = async (fault: FaultRequest) => {
-      addFault(simulator, { ...fault, operation, times: 1 });
+      simulator.faults.add({ ...fault, operation, times: 1 });
       const bystander = await readAnswer(simulator, calls[other]);
       expect([bystander.ending, bystander.status]).toEqual(['closed', 200]);
       expect(JSON.parse(bystander.body)).toEqual(expect.anything());
@@ -87,7 +87,7 @@ describe.each(operations)('%s', (operation) => {
     expect(cut.head).toContain(`\r\nContent-Length: ${Buffer.byteLength(cut.body)}`);
     expect(() => JSON.parse(cut.body)).toThrow();
     const whole = await readAnswer(simulator, calls[operation]);
-    addFault(simulator, { kind: 'drip', delayMs: 60_000, operation, times: 1 });
+    simulator.faults.add({ kind: 'drip', delayMs: 60_000, operation, times: 1 });
     const dripping = openCall(simulator, calls[operation]);
     const length = Buffer.byteLength(whole.body);
     await vi.waitFor(() => expect(dripping.received()).toContain(`\r\nContent-Length: ${length}\r\n`));
@@ -99,7 +99,7 @@ describe.each(operations)('%s', (operation) => {
 
 test('a refusal in Dojo’s other spelling has Status and Detail for names', async () => {
   const simulator = await startSimulator();
-  addFault(simulator, { kind: 'pascal-case-error', status: 400 });
+  simulator.faults.add({ kind: 'pascal-case-error', status: 400 });
   const reply = await callApi(simulator, { ...create, offSpec: true });
   expect(reply).toEqual({
     status: 400,
@@ -110,7 +110,7 @@ test('a refusal in Dojo’s other spelling has Status and Detail for names', asy
 
 test('a rate limit says when to come again', async () => {
   const simulator = await startSimulator();
-  addFault(simulator, { kind: 'rate-limit', retryAfterSeconds: 7 });
+  simulator.faults.add({ kind: 'rate-limit', retryAfterSeconds: 7 });
   await expect(openClient(simulator).createPaymentIntent(minimalIntent)).rejects.toMatchObject({
     kind: 'rate-limited',
     retryAfterMs: 7_000,
@@ -131,31 +131,32 @@ test.each<[fault: FaultRequest, isCreated: boolean]>([
   [{ kind: 'wrong-amount', takesEffect: false }, true],
 ])('after %o an intent exists: %s', async (fault, isCreated) => {
   const simulator = await startSimulator();
-  addFault(simulator, fault);
+  simulator.faults.add(fault);
   await readAnswer(simulator, create);
   expect(simulator.paymentIntents()).toHaveLength(isCreated ? 1 : 0);
 });
 
-test.each([undefined, true, false])(
-  'a call that hangs takes effect (%s) and is never answered',
-  async (wish) => {
-    const simulator = await startSimulator();
-    addFault(simulator, { kind: 'hang', times: 1, ...(wish !== undefined && { takesEffect: wish }) });
-    const hung = openCall(simulator, create);
-    await vi.waitFor(() => expect(simulator.faults.list()[0]?.happened).toBe(1));
-    expect(await createIntent(simulator)).toBeDefined();
-    expect(simulator.paymentIntents()).toHaveLength(wish === false ? 1 : 2);
-    expect(hung.received()).toBe('');
-    hung.leave();
-    await vi.waitFor(() => expect(simulator.apiCalls()).toHaveLength(2));
-    expect(simulator.apiCalls()[0]).toMatchObject({ status: null, problem: null, faults: ['hang'] });
-  },
-);
+test.each([
+  ['takes effect unless it is told otherwise', undefined],
+  ['takes effect', true],
+  ['takes no effect', false],
+])('a call that hangs %s, and is never answered', async (_says, wish) => {
+  const simulator = await startSimulator();
+  simulator.faults.add({ kind: 'hang', times: 1, ...(wish !== undefined && { takesEffect: wish }) });
+  const hung = openCall(simulator, create);
+  await vi.waitFor(() => expect(simulator.faults.list()[0]?.happened).toBe(1));
+  expect(await createIntent(simulator)).toBeDefined();
+  expect(simulator.paymentIntents()).toHaveLength(wish === false ? 1 : 2);
+  expect(hung.received()).toBe('');
+  hung.leave();
+  await vi.waitFor(() => expect(simulator.apiCalls()).toHaveLength(2));
+  expect(simulator.apiCalls()[0]).toMatchObject({ status: null, problem: null, faults: ['hang'] });
+});
 
 test('our client takes a hung call for a time-out, and a reset for a broken connection', async () => {
   const simulator = await startSimulator();
-  addFault(simulator, { kind: 'hang', operation: 'create-payment-intent' });
-  addFault(simulator, { kind: 'reset', operation: 'cancel-payment-intent' });
+  simulator.faults.add({ kind: 'hang', operation: 'create-payment-intent' });
+  simulator.faults.add({ kind: 'reset', operation: 'cancel-payment-intent' });
   const client = openClient(simulator, 100);
   await expect(client.createPaymentIntent(minimalIntent)).rejects.toMatchObject({ kind: 'timeout' });
   await expect(client.cancelPaymentIntent('pi_sandbox_1')).rejects.toMatchObject({ kind: 'network' });
@@ -163,7 +164,7 @@ test('our client takes a hung call for a time-out, and a reset for a broken conn
 
 test('a late call takes effect at once and is answered when its time has come', async () => {
   const simulator = await startSimulator();
-  addFault(simulator, { kind: 'latency', delayMs: 400, operation: 'create-payment-intent' });
+  simulator.faults.add({ kind: 'latency', delayMs: 400, operation: 'create-payment-intent' });
   const late = openCall(simulator, create);
   await vi.waitFor(() => expect(simulator.paymentIntents()).toHaveLength(1));
   expect(late.received()).toBe('');
@@ -174,7 +175,7 @@ test('a late call takes effect at once and is answered when its time has come', 
 
 test('a dripping answer begins before it ends', async () => {
   const simulator = await startSimulator();
-  addFault(simulator, { kind: 'drip', delayMs: 250 });
+  simulator.faults.add({ kind: 'drip', delayMs: 250 });
   const dripping = openCall(simulator, { method: 'GET', path: '/webhooks' });
   await vi.waitFor(() => expect(dripping.received()).toContain('Content-Length: 2\r\n'));
   expect(dripping.received()).not.toMatch(/\[\]$/);
@@ -184,7 +185,7 @@ test('a dripping answer begins before it ends', async () => {
 
 test('an answer that is too long is still JSON, and our client stops reading it', async () => {
   const simulator = await startSimulator();
-  addFault(simulator, { kind: 'oversized-json', operation: 'create-payment-intent' });
+  simulator.faults.add({ kind: 'oversized-json', operation: 'create-payment-intent' });
   const response = await fetch(`${simulator.url}/payment-intents`, {
     method: 'POST',
     headers: { authorization: 'Basic sk_sandbox_test_key', version: '2026-02-27' },
@@ -208,7 +209,7 @@ test('an answer without a body is spoiled as a body that should not be there', a
     body: { emails: ['a@shop.example'] },
   };
   expect((await readAnswer(simulator, receipt)).status).toBe(204);
-  addFault(simulator, { kind: 'malformed-json', times: 1 });
+  simulator.faults.add({ kind: 'malformed-json', times: 1 });
   expect(await readAnswer(simulator, receipt)).toMatchObject({ status: 200, body: '{' });
 });
 
@@ -228,7 +229,7 @@ describe('an intent in an answer', () => {
     const simulator = await startSimulator();
     const { id } = await createIntent(simulator);
     const before = await getIntent(simulator, id);
-    addFault(simulator, { kind });
+    simulator.faults.add({ kind });
     const changed = { ...before, ...change(before) };
     expect(await getIntent(simulator, id)).toEqual(changed);
     const search = { method: 'POST', path: '/payment-intents/search', body: {} };
@@ -242,7 +243,7 @@ describe('an intent in an answer', () => {
 
   test('of a reference of 60 characters has another of 60', async () => {
     const simulator = await startSimulator();
-    addFault(simulator, { kind: 'wrong-reference' });
+    simulator.faults.add({ kind: 'wrong-reference' });
     const { reference } = await createIntent(simulator, { reference: 'R'.repeat(60) });
     expect(reference).toBe(`${'R'.repeat(54)}-other`);
   });
@@ -256,14 +257,14 @@ test('several faults meet in one call, each doing its part', async () => {
     { kind: 'wrong-reference' },
     { kind: 'drip', delayMs: 0 },
   ] as const)
-    addFault(simulator, fault);
+    simulator.faults.add(fault);
   expect(await createIntent(simulator)).toMatchObject({
     amount: { value: 1235 },
     reference: 'ORD-1001-other',
   });
   expect(simulator.apiCalls()[0]?.faults).toEqual(['latency', 'wrong-amount', 'wrong-reference', 'drip']);
-  addFault(simulator, { kind: 'status', status: 502 });
-  addFault(simulator, { kind: 'status', status: 503 });
+  simulator.faults.add({ kind: 'status', status: 502 });
+  simulator.faults.add({ kind: 'status', status: 503 });
   expect((await readAnswer(simulator, create)).status).toBe(502);
 });
 
@@ -278,7 +279,7 @@ test('a fault of one intent leaves the others alone', async () => {
     headers: { authorization: 'Basic sk_sandbox_test_key', version: '2026-02-27', idempotencyKey: 'k' },
     body: { amount: 100 },
   });
-  addFault(simulator, { kind: 'status', paymentIntentId: mine.id });
+  simulator.faults.add({ kind: 'status', paymentIntentId: mine.id });
   const statusOf = async (call: Call) => (await readAnswer(simulator, call)).status;
   expect(await statusOf({ method: 'GET', path: `/payment-intents/${mine.id}` })).toBe(500);
   expect(await statusOf({ method: 'GET', path: `/payment-intents/refunds/${refunded.body.refundId}` })).toBe(
@@ -290,7 +291,7 @@ test('a fault of one intent leaves the others alone', async () => {
 
 test('who may not call, or sends what can not be read, meets no fault', async () => {
   const simulator = await startSimulator();
-  addFault(simulator, { kind: 'reset' });
+  simulator.faults.add({ kind: 'reset' });
   const headers = { authorization: 'Basic sk_prod_live', version: '2026-02-27' };
   expect((await readAnswer(simulator, { ...create, headers })).status).toBe(401);
   expect((await callApi(simulator, { ...create, body: '{', offSpec: true })).status).toBe(400);
@@ -307,7 +308,7 @@ test('a simulator that is closed while answers hang, drip, wait and swell ends, 
   ] as const;
   const opened = [];
   for (const fault of kinds) {
-    addFault(simulator, { ...fault, times: 1 });
+    simulator.faults.add({ ...fault, times: 1 });
     const call = openCall(simulator, create);
     if (fault.kind === 'oversized-json') call.pause();
     opened.push(call);

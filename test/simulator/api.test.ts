@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { apiReleases, resolveApiVersion } from '../../src/simulator/api/version.ts';
+import { createSimulator } from '../../src/simulator/create-simulator.ts';
 import { apiHeaders, callApi, createIntent, minimalIntent, startSimulator } from './support.ts';
 
 const traceIdPattern = /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/;
@@ -223,4 +224,42 @@ test('a path that Dojo does not have is a 404 problem', async () => {
   const reply = await callApi(simulator, { method: 'GET', path: '/nowhere', offSpec: true });
   expect(reply.status).toBe(404);
   expect(reply.body).toMatchObject({ status: 404, title: 'Not Found' });
+});
+
+test('a live key is refused before anything listens', async () => {
+  await expect(createSimulator({ apiKeys: ['sk_sandbox_a', ' sk_prod_verysecret'] })).rejects.toThrow(
+    /^apiKeys has a live key \(sk_prod_\)/,
+  );
+});
+
+test('a field of another type, or out of its limits, is told in plain words what it must be', async () => {
+  const simulator = await startSimulator();
+  const { body } = await callApi(simulator, {
+    method: 'POST',
+    path: '/payment-intents',
+    body: {
+      amount: { value: 1.5, currencyCode: 'USD' },
+      reference: 7,
+      captureMode: 'Later',
+      paymentMethods: 'Card',
+      expireAt: 'tomorrow',
+      config: 'none',
+      shippingDetails: { name: 'x'.repeat(101) },
+      tipsAmount: { value: -1, currencyCode: 'GBP' },
+      metadata: { sk_prod_verysecret: 1 },
+    },
+    offSpec: true,
+  });
+  expect(body.errors).toEqual({
+    'Amount.Value': ['The Amount.Value field must be a whole number.'],
+    'Amount.CurrencyCode': ['The Amount.CurrencyCode field must be one of GBP, EUR.'],
+    Reference: ['The Reference field must be text.'],
+    CaptureMode: ['The CaptureMode field must be one of Auto, Manual.'],
+    PaymentMethods: ['The PaymentMethods field must be a list.'],
+    ExpireAt: ['The ExpireAt field must be a time like 2026-11-22T10:00:00Z.'],
+    'ShippingDetails.Name': ['The ShippingDetails.Name field must have 100 or less characters.'],
+    Config: ['The Config field must be a JSON object.'],
+    'TipsAmount.Value': ['The TipsAmount.Value field must be 0 or more.'],
+    'Metadata.Sk_prod_…': ['The Metadata.Sk_prod_… field must be text.'],
+  });
 });

@@ -4,7 +4,7 @@ import { expect, test, vi } from 'vitest';
 import { callsKept } from '../../src/simulator/api/call-log.ts';
 import type { Simulator, SimulatorOptions } from '../../src/simulator/create-simulator.ts';
 import { apiHeaders, createStoppedClock, minimalIntent, openPage, startSimulator } from './support.ts';
-import { addFault, type Call, openCall, readAnswer } from './wire.ts';
+import { type Call, openCall, readAnswer } from './wire.ts';
 
 const key = 'sk_sandbox_abcdefghijklmnop';
 const headers = { authorization: `Basic ${key}`, version: '2024-02-05' };
@@ -90,6 +90,11 @@ test.each<[name: string, call: Call, expected: object]>([
     { ...create, body: { amount: { value: 1, currencyCode: 'GBP' } } },
     { status: 400, problem: 'Reference: The Reference field is required.' },
   ],
+  [
+    'that has an API key for a name',
+    { ...create, body: { metadata: { sk_prod_verysecret: 1 } } },
+    { status: 400, problem: expect.not.stringContaining('verysecret') },
+  ],
 ])('a call %s is kept', async (_name, call, expected) => {
   const { simulator } = await start();
   await readAnswer(simulator, { ...call, headers: { ...apiHeaders, ...call.headers } });
@@ -115,7 +120,7 @@ test.each(['reset', 'hang'] as const)(
   'a call that met a %s is kept as one without an answer',
   async (kind) => {
     const { simulator, lines } = await start();
-    addFault(simulator, { kind });
+    simulator.faults.add({ kind });
     const call = openCall(simulator, create);
     if (kind === 'hang') {
       await vi.waitFor(() => expect(simulator.paymentIntents()).toHaveLength(1));
@@ -137,9 +142,9 @@ test('a call that a client leaves in the middle of its body is kept', async () =
 
 test('an error that was asked for says so, in either spelling', async () => {
   const { simulator } = await start();
-  addFault(simulator, { kind: 'status', status: 503, times: 1 });
+  simulator.faults.add({ kind: 'status', status: 503, times: 1 });
   await readAnswer(simulator, create);
-  addFault(simulator, { kind: 'pascal-case-error', times: 1 });
+  simulator.faults.add({ kind: 'pascal-case-error', times: 1 });
   await readAnswer(simulator, create);
   await vi.waitFor(() => expect(simulator.apiCalls()).toHaveLength(2));
   expect(simulator.apiCalls()).toMatchObject([

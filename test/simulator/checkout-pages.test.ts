@@ -1,6 +1,6 @@
 import type { AxeResults } from 'axe-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import type { Simulator } from '../../src/simulator/create-simulator.ts';
 import type { Clock } from '../../src/simulator/state/clock.ts';
 import { findBarriers, openBrowser } from '../support/browser.ts';
@@ -280,21 +280,18 @@ async function openContext(options: BrowserContextOptions): Promise<Page> {
   return context.newPage();
 }
 
-describe.each(['light', 'dark'] as const)('in a %s scheme', (colorScheme) => {
-  test.each(states)('the page that is $name has no barrier, and fits 320 px', async (state) => {
-    const page = await openContext({ colorScheme });
-    await state.reach(page);
-    await page.getByRole('heading', { level: 1, name: state.heading, exact: true }).waitFor();
-    expect(await findBarriers(page)).toEqual([]);
-    expect(await findSmallTargets(page)).toEqual([]);
-  });
-});
-
-test.each(states)('without JavaScript the page that is $name says the same', async (state) => {
-  const page = await openContext({ javaScriptEnabled: false });
+test.each(states)('the page that is $name has no script and no barrier, and fits 320 px', async (state) => {
+  const page = await openContext({});
   await state.reach(page);
   await page.getByRole('heading', { level: 1, name: state.heading, exact: true }).waitFor();
   expect(await page.getByText(state.shows).count()).toBeGreaterThan(0);
+  // So it is the same without JavaScript.
+  expect(await page.content()).not.toContain('<script');
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    expect([colorScheme, ...(await findBarriers(page))]).toEqual([colorScheme]);
+  }
+  expect(await findSmallTargets(page)).toEqual([]);
 });
 
 test('a form with faults moves the focus to their summary, whose links lead to the fields', async () => {
@@ -316,7 +313,7 @@ test('a declined shopper is told at once what has happened', async () => {
   await page.getByRole('alert', { name: 'Your card was declined' }).and(page.locator(':focus')).waitFor();
 });
 
-test('a keyboard is enough to pay', async () => {
+test('a keyboard without JavaScript is enough to pay', async () => {
   const page = await openContext({ javaScriptEnabled: false });
   const id = await open(page);
   await page.keyboard.press('Tab');

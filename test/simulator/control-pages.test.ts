@@ -39,7 +39,7 @@ async function trade(): Promise<string> {
   return id;
 }
 
-async function open(options: { colorScheme?: 'light' | 'dark'; javaScriptEnabled?: boolean } = {}) {
+async function open(options: { javaScriptEnabled?: boolean } = {}) {
   const context = await browser.newContext({ viewport: { width: 1100, height: 800 }, ...options });
   return context.newPage();
 }
@@ -59,39 +59,57 @@ async function follow(page: Page, name: string): Promise<void> {
   await page.getByRole('navigation').getByRole('link', { name, exact: true }).click();
 }
 
-describe.each(['light', 'dark'] as const)('in the %s scheme', (colorScheme) => {
-  test('no page has a barrier, with nothing to show and with much, wide and at 320 px', async () => {
-    const page = await open({ colorScheme });
-    await page.goto(simulator.url);
-    for (const name of ['Ledger', 'Overview']) {
-      await follow(page, name);
-      expect([name, ...(await findBarriers(page))]).toEqual([name]);
-    }
-    await trade();
-    for (const name of links) {
-      await follow(page, name);
-      expect(await page.locator('[aria-current=page]').textContent()).toBe(name);
-      expect([name, ...(await findBarriers(page))]).toEqual([name]);
-    }
-  });
+/** In either scheme, wide and at 320 px. */
+async function expectNoBarrier(page: Page): Promise<void> {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    expect([colorScheme, ...(await findBarriers(page))]).toEqual([colorScheme]);
+  }
+}
 
-  test('a form that is wrong says so first, beside the field, and in the title', async () => {
-    const page = await open({ colorScheme });
+test.each(['Overview', 'Ledger'])('with nothing to show, the page %s has no barrier', async (name) => {
+  const page = await open();
+  await page.goto(simulator.url);
+  await follow(page, name);
+  await expectNoBarrier(page);
+});
+
+test.each(links)(
+  'with much to show, the page %s has no barrier, and is marked as where one is',
+  async (name) => {
+    await trade();
+    const page = await open();
+    await page.goto(simulator.url);
+    await follow(page, name);
+    expect(await page.locator('[aria-current=page]').textContent()).toBe(name);
+    expect(await page.title()).toBe(`${name} – Pretend Pay simulator`);
+    await expectNoBarrier(page);
+  },
+);
+
+describe('a form that is wrong says so first, beside the field, and in the title', () => {
+  test('of a fault', async () => {
+    const page = await open();
     await page.goto(`${simulator.url}/simulator/faults`);
     await page.getByLabel('Chance').fill('always');
     await page.getByRole('button', { name: 'Switch on', exact: true }).click();
     expect(await page.title()).toContain('Error: ');
     // The browser moves the focus there a moment after the page is there.
     await page.locator('[role=alert]:focus').waitFor();
-    expect(await findBarriers(page)).toEqual([]);
+    await expectNoBarrier(page);
     await page.getByRole('link', { name: 'Chance must be a number' }).click();
     await page.locator('#chance:focus').waitFor();
     expect(await page.getByLabel('Chance').inputValue()).toBe('always');
+  });
+
+  test('of the clock', async () => {
+    const page = await open();
     await page.goto(`${simulator.url}/simulator/clock`);
     await page.getByLabel('New time').fill('tomorrow');
     await page.getByRole('button', { name: 'Set the time' }).click();
     expect(await page.getByRole('alert').textContent()).toContain('The time must be a time like');
-    expect(await findBarriers(page)).toEqual([]);
+    expect(await page.locator('[aria-current=page]').textContent()).toBe('Clock');
+    await expectNoBarrier(page);
   });
 });
 

@@ -1,7 +1,7 @@
 import { request } from 'undici';
 import { describe, expect, test, vi } from 'vitest';
-import type { Simulator } from '../../src/simulator/create-simulator.ts';
-import { defaultSettings, settingNames } from '../../src/simulator/settings.ts';
+import { createSimulator, type Simulator } from '../../src/simulator/create-simulator.ts';
+import { defaultSettings, type Settings, settingNames } from '../../src/simulator/settings.ts';
 import {
   apiHeaders,
   callApi,
@@ -87,6 +87,15 @@ describe('settings', () => {
     expect(simulator.settings()).toEqual(defaultSettings);
   });
 
+  test('that do not exist are refused from code too, by name, at the start and later', async () => {
+    const wrong = { returnQuery: 'elsewhere' } as unknown as Partial<Settings>;
+    const words = /^returnQuery must be one of merged, id, none$/;
+    await expect(createSimulator({ settings: wrong })).rejects.toThrow(words);
+    const simulator = await startSimulator();
+    expect(() => simulator.changeSettings(wrong)).toThrow(words);
+    expect(simulator.settings()).toEqual(defaultSettings);
+  });
+
   test('are changed by the page’s form, and put back', async () => {
     const simulator = await startSimulator();
     const saved = await control(simulator, 'POST /simulator/settings', {
@@ -151,7 +160,9 @@ describe('faults', () => {
     [{ kind: 'hang', operation: 'pay' }, 'operation', /^must be one of create-payment-intent, /],
     [{ kind: 'hang', chance: 2 }, 'chance', /^must be 1 or less$/],
     [{ kind: 'hang', times: 0.5 }, 'times', /whole number/],
-    [{ kind: 'drop', operation: 'create-refund' }, 'operation', /webhook/i],
+    [{ kind: 'hang', times: 0 }, 'times', /^must be more than 0$/],
+    [{ kind: 'drop', operation: 'create-refund' }, 'operation', /^must be left out for a webhook, /],
+    [{ kind: 'wrong-amount', operation: 'create-refund' }, 'operation', /^must be one whose answer has an/],
     [{ kind: 'hang', amount: 1 }, 'amount', /^is none of kind, operation, /],
     [[], 'body', /JSON object/],
     [null, 'body', /JSON object/],
@@ -201,6 +212,10 @@ describe('faults', () => {
     expect(page.text).toContain('<a href="#chance">Chance must be a number</a>');
     expect(page.text).toContain('<a href="#status">Status must be 400 or more</a>');
     expect(page.text).toContain('value="99"');
+    const webhook = await control(simulator, 'POST /simulator/faults', {
+      form: { kind: 'drop', operation: 'create-refund' },
+    });
+    expect(webhook.text).toContain('API call must be left out for a webhook, which belongs to no call; name');
     expect(page.text).toContain('&lt;img src=x&gt;');
     expect(page.text).not.toContain('<img');
   });
@@ -237,7 +252,8 @@ describe('the clock', () => {
   test.each([
     [{ now: 'tomorrow' }, 'now', /2026-11-22T10:00:00Z/],
     [{ now: '9999-12-31' }, 'now', /from 1970-01-01 to 9000-01-01/],
-    [{ advance: 'a day' }, 'advance', /dd\.hh:MM:ss/],
+    [{ advance: 'a day' }, 'advance', /^must be dd\.hh:MM:ss/],
+    [{ advance: 1000 }, 'advance', /^must be dd\.hh:MM:ss, like 1\.00:00:00 for a day$/],
     [{ advanceMs: -1 }, 'advanceMs', /0 or more/],
     [{ advanceMs: 1, advance: '00:00:01' }, 'advance', /together/],
     [{ advanceMs: Number.MAX_SAFE_INTEGER }, 'advance', /9000/],
@@ -251,6 +267,8 @@ describe('the clock', () => {
     expect(simulator.clock.now()).toEqual(new Date('2026-11-22T10:00:00Z'));
     const page = await control(simulator, 'POST /simulator/clock', { body, headers: html });
     expect(page).toMatchObject({ status: 400, text: expect.stringContaining('There is a problem') });
+    const form = await control(simulator, 'POST /simulator/clock?', { form: { constructor: '1' } });
+    expect(form.text).toContain('<a href="#clock">constructor is none of now, ');
   });
 });
 
@@ -317,6 +335,21 @@ describe('lists', () => {
     expect(deliveries.total).toBe(2);
     expect(deliveries.data[0]).toMatchObject({ event: 'payment_intent.created', paymentIntentId: second.id });
     expect(JSON.parse(deliveries.data[0].body).data.paymentIntentId).toBe(second.id);
+  });
+
+  test('deliveries about one intent are told apart by the status that they tell', async () => {
+    const simulator = await startSimulator();
+    const receiver = await startReceiver();
+    await subscribe(simulator, receiver.url, ['payment_intent.created', 'payment_intent.status_updated']);
+    simulator.faults.add({ kind: 'unknown-event', times: 1 });
+    await pay(simulator);
+    for (let count = 0; count < 3; count += 1) await receiver.next();
+    const { data } = (await control(simulator, 'GET /simulator/deliveries')).body;
+    const statuses = ['Captured', 'Undocumented', 'Created'];
+    expect(data.map(({ paymentStatus }: { paymentStatus: string }) => paymentStatus)).toEqual(statuses);
+    const page = await control(simulator, 'GET /simulator/deliveries', { headers: html });
+    const shown = [...page.text.matchAll(/<dt>Status<\/dt> <dd>(\w+)</g)].map(([, status]) => status);
+    expect(shown).toEqual(statuses);
   });
 
   test.each(['0', '-1', '9e9', 'all', '1.5', '10001'])('a limit of %s is refused', async (limit) => {
@@ -481,14 +514,32 @@ describe('pages', () => {
     }
   });
 
-  test('what is no part of the control interface is not found', async () => {
+  test('the beginning of the control interface leads to its page', async () => {
     const simulator = await startSimulator();
-    for (const line of [
-      'GET /simulator',
-      'GET /simulator/secrets',
-      'PUT /simulator/clock',
-      'GET /simulator/reset',
-    ])
-      expect([line, (await control(simulator, line)).status]).toEqual([line, 404]);
+    for (const headers of [html, {}])
+      expect(await control(simulator, 'GET /simulator', { headers })).toMatchObject({
+        status: 303,
+        location: '/',
+      });
+  });
+
+  test('what is no part of the control interface is not found, and is told what there is', async () => {
+    const simulator = await startSimulator();
+    let detail = '';
+    for (const line of ['GET /simulator/secrets', 'PUT /simulator/clock', 'GET /simulator/reset']) {
+      const refused = await control(simulator, line);
+      expect([line, refused.status]).toEqual([line, 404]);
+      detail = refused.body.detail;
+    }
+    expect(simulator.apiCalls()).toEqual([]);
+    const lines = (/There are: (.+)\.$/.exec(detail)?.[1] ?? '').split('; ').flatMap((entry) => {
+      const [, methods = '', path] = /^([A-Z, ]+) (\/.+)$/.exec(entry) ?? [];
+      return methods.split(', ').map((method) => `${method} ${path}`);
+    });
+    expect(lines).toHaveLength(15);
+    for (const line of lines) {
+      const { body } = await control(simulator, line, line.startsWith('GET ') ? {} : { body: {} });
+      expect([line, body?.detail]).not.toEqual([line, detail]);
+    }
   });
 });

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import type { Simulator } from '../../src/simulator/create-simulator.ts';
+import { createClock } from '../../src/simulator/state/clock.ts';
 import {
+  apiHeaders,
   callApi,
   cards,
   createIntent,
@@ -172,4 +174,29 @@ test('a setting that is changed moves the deadlines of intents that are there al
   simulator.changeSettings({ autoExpireFrom: 'creation' });
   clock.advance(minuteMs);
   expect((await getIntent(simulator, id)).status).toBe('Reversed');
+});
+
+test.each(['Capture', 'Release'])(
+  'a reservation is let go in time (%s), though all that was captured of it is given back',
+  async (autoExpireAction) => {
+    const { clock, simulator } = await openScene();
+    const id = await authorize(simulator, { autoExpireIn: '01:00:00', autoExpireAction });
+    await post(simulator, id, 'captures', { amount: 300 });
+    const headers = { ...apiHeaders, idempotencyKey: 'key-1' };
+    const path = `/payment-intents/${id}/refunds`;
+    await callApi(simulator, { method: 'POST', path, body: { amount: 300 }, headers });
+    expect(simulator.ledger()).toMatchObject([{ charged: 300, refunded: 300, reserved: 934 }]);
+    clock.advance(60 * minuteMs);
+    expect(simulator.ledger()).toMatchObject([{ charged: 300, refunded: 300, reserved: 0 }]);
+    expect((await getIntent(simulator, id)).status).toBe('Refunded');
+  },
+);
+
+test('whoever comes while a timer is late finds what is due done', async () => {
+  let sleptMs = 0;
+  const simulator = await startSimulator({ clock: createClock({ machineMs: () => Date.now() + sleptMs }) });
+  const { id } = await createIntent(simulator);
+  sleptMs = 31 * dayMs;
+  expect((await submitForm(simulator, `/checkout/${id}`, cards.success)).location).toBeNull();
+  expect(simulator.paymentIntents()).toMatchObject([{ id, status: 'Canceled', payment: null }]);
 });

@@ -19,7 +19,7 @@ import {
   startSimulator,
   subscribe,
 } from './support.ts';
-import { addFault, bothEvents, expectedSignature, startHoldingReceiver } from './wire.ts';
+import { bothEvents, expectedSignature, startHoldingReceiver } from './wire.ts';
 
 const request = { amount: { value: 1234, currencyCode: 'GBP' as const }, reference: 'ORD-1001' };
 
@@ -110,7 +110,7 @@ describe('by hand', () => {
 
   test('an event that is held back is delivered at once, and once', async () => {
     const { clock, simulator, receiver } = await openWith([200]);
-    addFault(simulator, { kind: 'reorder', delayMs: 5_000, times: 1 });
+    simulator.faults.add({ kind: 'reorder', delayMs: 5_000, times: 1 });
     await createIntent(simulator);
     const [held] = simulator.deliveries();
     expect(await simulator.redeliver(held?.id ?? '')).toMatchObject({ reason: 'by-hand', status: 200 });
@@ -202,7 +202,7 @@ describe('a simulator that is started again with its state file', () => {
 
   test.each(['delay', 'reorder'] as const)('keeps to a %s', async (kind) => {
     const { clock, second, receiver } = await openTwice(async (first) => {
-      addFault(first, { kind, delayMs: 60_000 });
+      first.faults.add({ kind, delayMs: 60_000 });
       await createIntent(first);
     }, []);
     clock.advance(29_999);

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createWebhookSecret, signWebhook } from '../../src/dojo/webhook.ts';
 import type { Settings } from '../../src/simulator/settings.ts';
+import type { Clock } from '../../src/simulator/state/clock.ts';
 import {
   callApi,
   cards,
@@ -291,4 +292,38 @@ test('closing drops what was still to be delivered', async () => {
   const startedMs = performance.now();
   await simulator.close();
   expect(performance.now() - startedMs).toBeLessThan(5000);
+});
+
+test('an event that is sent by hand while its turn comes does not keep back those behind it', async () => {
+  const inner = createStoppedClock();
+  const turns = new Set<() => void>();
+  let isHolding = false;
+  const clock: Clock = {
+    ...inner,
+    setTimer(task, delayMs) {
+      if (!isHolding || delayMs > 0) return inner.setTimer(task, delayMs);
+      turns.add(task);
+      return () => void turns.delete(task);
+    },
+  };
+  const simulator = await startSimulator({ clock });
+  const receiver = await startHoldingReceiver();
+  await subscribe(simulator, receiver.url, bothEvents);
+  const { id } = await createIntent(simulator);
+  await submitForm(simulator, `/checkout/${id}`, cards.success);
+  await vi.waitFor(() => expect(receiver.waiting()).toBe(1));
+  isHolding = true;
+  const [second] = simulator.deliveries();
+  const byHand = simulator.redeliver(second?.id ?? '');
+  await vi.waitFor(() => expect(receiver.waiting()).toBe(2));
+  receiver.answer();
+  await vi.waitFor(() => expect(turns.size).toBe(1));
+  receiver.answer();
+  expect(await byHand).toMatchObject({ status: 200, reason: 'by-hand' });
+  isHolding = false;
+  for (const turn of turns) turn();
+  await callApi(simulator, { method: 'POST', path: `/payment-intents/${id}/reversal` });
+  await vi.waitFor(() => expect(receiver.waiting()).toBe(1));
+  expect(receiver.arrived()).toBe(3);
+  receiver.answer();
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { parseWebhookEvent } from '../../src/dojo/webhook.ts';
-import type { Simulator } from '../../src/simulator/create-simulator.ts';
+import { createSimulator, type Simulator } from '../../src/simulator/create-simulator.ts';
+import { listFaultDetails } from '../../src/simulator/describe-fault.ts';
 import { type FaultKind, faultSchema, sentinels } from '../../src/simulator/faults.ts';
 import {
   apiHeaders,
@@ -12,8 +13,9 @@ import {
   startSimulator,
   submitForm,
   subscribe,
+  tempFile,
 } from './support.ts';
-import { addFault, type Call, openCall, readAnswer } from './wire.ts';
+import { type Call, openCall, readAnswer } from './wire.ts';
 
 const gbp = (value: number) => ({ value, currencyCode: 'GBP' });
 const ordinaryAmount = 1234;
@@ -195,8 +197,10 @@ const proofs: Record<number, Proof> = {
     await vi.waitFor(() => expect(simulator.paymentIntents()).toHaveLength(1));
     await createIntent(simulator);
     expect(late.received()).toBe('');
-    await late.over;
-    expect(late.received()).toMatch(/^HTTP\/1.1 200/);
+    late.leave();
+    await vi.waitFor(() =>
+      expect(simulator.apiCalls()[0]).toMatchObject({ status: null, faults: ['latency'] }),
+    );
   },
   424221: onCreate({ status: 400 }, false),
   424222: onCreate({ status: 500 }, false),
@@ -271,7 +275,12 @@ describe('an amount that stands for a fault', () => {
     for (const { amount } of sentinels) expect(Math.floor(amount / 100)).toBe(4242);
   });
 
-  test.each(sentinels)('$amount: $fault.kind $fault.status $fault.operation', async ({ amount }) => {
+  test.each(
+    sentinels.map(({ amount, fault }) => ({
+      amount,
+      says: [fault.kind, listFaultDetails(fault)].filter(Boolean).join(', '),
+    })),
+  )('$amount: $says', async ({ amount }) => {
     const simulator = await startSimulator({ clock: createStoppedClock(), retryDelaysMs: [] });
     await proofs[amount]?.(simulator, amount);
     expect(simulator.faults.list()).toEqual([]);
@@ -294,7 +303,7 @@ describe('a fault that is switched on', () => {
 
   test('happens as often as it is to, and is counted', async () => {
     const simulator = await startSimulator();
-    addFault(simulator, { kind: 'status', status: 500, times: 2 });
+    simulator.faults.add({ kind: 'status', status: 500, times: 2 });
     expect(await statuses(simulator, 4)).toEqual([500, 500, 200, 200]);
     expect(simulator.faults.list()).toMatchObject([{ id: 'fault_1', happened: 2 }]);
   });
@@ -302,8 +311,8 @@ describe('a fault that is switched on', () => {
   test('with a chance happens the same again from the same seed, whatever other faults do', async () => {
     const run = async (simulator: Simulator, seed: number, others: number) => {
       simulator.faults.reset(seed);
-      addFault(simulator, { kind: 'status', status: 500, chance: 0.5, operation: 'list-webhooks' });
-      addFault(simulator, { kind: 'reset', chance: 0.5, operation: 'list-webhook-events' });
+      simulator.faults.add({ kind: 'status', status: 500, chance: 0.5, operation: 'list-webhooks' });
+      simulator.faults.add({ kind: 'reset', chance: 0.5, operation: 'list-webhook-events' });
       const seen = [];
       for (let count = 0; count < 16; count += 1) {
         for (let other = 0; other < others; other += 1)
@@ -321,7 +330,7 @@ describe('a fault that is switched on', () => {
 
   test('has chances of its own, not those of its neighbour', async () => {
     const simulator = await startSimulator();
-    for (const kind of ['latency', 'drip'] as const) addFault(simulator, { kind, chance: 0.5, delayMs: 0 });
+    for (const kind of ['latency', 'drip'] as const) simulator.faults.add({ kind, chance: 0.5, delayMs: 0 });
     await statuses(simulator, 32);
     await vi.waitFor(() => expect(simulator.apiCalls()).toHaveLength(32));
     const met = new Set(simulator.apiCalls().map(({ faults }) => faults.join('+')));
@@ -334,17 +343,35 @@ describe('a fault that is switched on', () => {
     for (const seed of seeds) {
       const simulator = await startSimulator({ seed });
       expect(simulator.faults.seed()).toBe(seed);
-      addFault(simulator, { kind: 'status', chance: 0.5 });
+      simulator.faults.add({ kind: 'status', chance: 0.5 });
       runs.push((await statuses(simulator, 16)).join());
     }
     expect(runs[1]).toBe(runs[0]);
     expect(runs[2]).not.toBe(runs[0]);
   });
 
+  test('with a chance goes on in its run after a restart, and begins it again with a seed', async () => {
+    const stateFile = tempFile('dojo.state');
+    const run = async (count: number, options: { seed?: number } = {}) => {
+      const simulator = await createSimulator({ stateFile, ...options });
+      if (simulator.faults.list().length === 0)
+        simulator.faults.add({ kind: 'status', chance: 0.5, operation: 'list-webhooks' });
+      const seen = await statuses(simulator, count);
+      await simulator.close();
+      return seen;
+    };
+    const inParts = [...(await run(6)), ...(await run(6))];
+    const simulator = await startSimulator();
+    simulator.faults.add({ kind: 'status', chance: 0.5, operation: 'list-webhooks' });
+    expect(inParts).toEqual(await statuses(simulator, 12));
+    expect(inParts.slice(6)).not.toEqual(inParts.slice(0, 6));
+    expect(await run(6, { seed: 1 })).toEqual(inParts.slice(0, 6));
+  });
+
   test('is over when it is removed, or all are', async () => {
     const simulator = await startSimulator();
-    addFault(simulator, { kind: 'status', status: 500 });
-    addFault(simulator, { kind: 'status', status: 502 });
+    simulator.faults.add({ kind: 'status', status: 500 });
+    simulator.faults.add({ kind: 'status', status: 502 });
     expect(simulator.faults.remove('fault_1')).toBe(true);
     expect(simulator.faults.remove('fault_1')).toBe(false);
     expect(await statuses(simulator, 1)).toEqual([502]);
@@ -360,9 +387,24 @@ describe('a fault that is switched on', () => {
     [{ kind: 'status', times: 0 }, 'times'],
     [{ kind: 'duplicate', operation: 'create-payment-intent' }, 'operation'],
     [{ kind: 'status', operation: 'charge' }, 'operation'],
+    [{ kind: 'wrong-amount', operation: 'create-refund' }, 'operation'],
+    [{ kind: 'evil-link', operation: 'get-refund' }, 'operation'],
+    [{ kind: 'hang', operation: 'create-payment-intent', paymentIntentId: 'pi_1' }, 'paymentIntentId'],
+    [{ kind: 'hang', operation: 'search-payment-intents', paymentIntentId: 'pi_1' }, 'paymentIntentId'],
+    [{ kind: 'hang', operation: 'create-webhook', paymentIntentId: 'pi_1' }, 'paymentIntentId'],
     [{ kind: 'status', colour: 'red' }, ''],
   ])('can not be %o', (fault, field) => {
     const parsed = faultSchema.safeParse(fault);
     expect(parsed.error?.issues.map(({ path }) => path.join('.'))).toEqual([field]);
+  });
+
+  test('may be about one intent, or about a call whose answer has one', () => {
+    const faults = [
+      { kind: 'hang', operation: 'get-refund', paymentIntentId: 'pi_1' },
+      { kind: 'wrong-amount', operation: 'search-payment-intents' },
+      { kind: 'wrong-amount', paymentIntentId: 'pi_1' },
+      { kind: 'drop', paymentIntentId: 'pi_1' },
+    ];
+    for (const fault of faults) expect([fault, faultSchema.safeParse(fault).success]).toEqual([fault, true]);
   });
 });

@@ -85,3 +85,32 @@ test('a payment that is reversed is charged and given back; one that is declined
   await callApi(simulator, { method: 'POST', path: `/payment-intents/${id}/reversal` });
   expect(simulator.ledger()).toMatchObject([{ charged: 1234, refunded: 1234, reserved: 0 }]);
 });
+
+test('what two cards have paid goes back to each of them, the latest first', async () => {
+  const simulator = await startSimulator({ settings: { secondTab: 'charged' } });
+  const { id } = await createIntent(simulator);
+  const pay = (card: object, formKey: string) =>
+    submitForm(simulator, `/checkout/${id}`, { ...cards.success, ...card, formKey });
+  const giveBack = async (amount: number) => {
+    const headers = { ...apiHeaders, idempotencyKey: `key-${amount}` };
+    const path = `/payment-intents/${id}/refunds`;
+    expect((await callApi(simulator, { method: 'POST', path, body: { amount }, headers })).status).toBe(200);
+    return simulator.ledger().map(({ maskedNumber, refunded }) => [maskedNumber.slice(-4), refunded]);
+  };
+  const { location } = await pay({ cardNumber: '5200 0000 0000 1096' }, 'form_1');
+  await submitForm(simulator, location ?? '', { decision: 'approve' });
+  await pay({}, 'form_2');
+  expect(simulator.ledger()).toMatchObject([{ charged: 1234 }, { charged: 1234 }]);
+  expect(await giveBack(1000)).toEqual([
+    ['1096', 0],
+    ['1005', 1000],
+  ]);
+  expect(await giveBack(1468)).toEqual([
+    ['1096', 1234],
+    ['1005', 1234],
+  ]);
+  const other = await createIntent(simulator);
+  await submitForm(simulator, `/checkout/${other.id}`, { ...cards.success, formKey: 'form_3' });
+  await callApi(simulator, { method: 'POST', path: `/payment-intents/${other.id}/reversal` });
+  expect(simulator.ledger()).toMatchObject([{ refunded: 1234 }, { charged: 2468, refunded: 2468 }]);
+});

@@ -1,10 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Simulator } from '../../src/simulator/create-simulator.ts';
 import { type Program, start } from '../support/program.ts';
-import { callApi, createIntent, startSimulator } from './support.ts';
+import { callApi, createIntent, startSimulator, tempFile } from './support.ts';
 
 function run(args: string[] = [], env: Record<string, string> = {}): Program {
   const program = start('src/simulator/main.ts', { args, env: { SIMULATOR_PORT: '0', ...env } });
@@ -16,12 +14,6 @@ async function listen(args: string[] = [], env: Record<string, string> = {}) {
   const program = run(args, env);
   const [url = ''] = await program.said(/http:\/\/127\.0\.0\.1:\d+/);
   return { ...program, simulator: { url } as Simulator, get: (path: string) => fetch(url + path) };
-}
-
-function tempFile(name: string): string {
-  const folder = mkdtempSync(join(tmpdir(), 'simulator-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return join(folder, name);
 }
 
 describe('it refuses to start', () => {

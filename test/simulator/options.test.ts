@@ -79,7 +79,11 @@ describe('a fault names what is wrong and how it is right', () => {
     [['--public-url', 'http://user:verysecret@localhost'], {}, /^--public-url must be/],
     [['--prot=4000'], {}, /^--prot is no option: there are --port, --host, .*--help\.$/],
     [['-p=1'], {}, /^-p is no option/],
-    [['start'], {}, /^start is no option/],
+    [
+      ['start'],
+      {},
+      /^start is no option: all begin with --\. Behind npm .* npm run simulator -- --port 4000\.$/,
+    ],
     [['sk_prod_verysecret'], {}, /^A key is no option/],
   ] as [string[], Record<string, string>, RegExp][])('%j with %j', (args, env, words) => {
     const parsed = parseOptions(args, env);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { findOperation, type Operation, operations } from '../../src/simulator/api/operations.ts';
 import type { Simulator } from '../../src/simulator/create-simulator.ts';
+import { findOperation, type Operation, operations } from '../../src/simulator/operations.ts';
 import {
   apiHeaders,
   callApi,

@@ -8,14 +8,19 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Simulator, SimulatorOptions } from '../../src/simulator/create-simulator.ts';
 import { createSimulator } from '../../src/simulator/create-simulator.ts';
-import { openStateFile } from '../../src/simulator/state/state-file.ts';
+import { defaultSettings } from '../../src/simulator/settings.ts';
+import { createPaymentIntent } from '../../src/simulator/state/payment-intent.ts';
+import { createPaymentIntentStore } from '../../src/simulator/state/payment-intent-store.ts';
+import { noStateFile, openStateFile } from '../../src/simulator/state/state-file.ts';
 import { start } from '../support/program.ts';
 import {
   apiHeaders,
   callApi,
   cards,
   createIntent,
+  createStoppedClock,
   getIntent,
+  openPage,
   startReceiver,
   startSimulator,
   submitForm,
@@ -265,6 +270,27 @@ test('what was changed before an error is kept, as memory has it', () => {
   again.close();
 });
 
+test('an intent that the file can not keep is not there', () => {
+  const file = {
+    ...noStateFile,
+    keep() {
+      throw new Error('the disk is full');
+    },
+  };
+  const clock = createStoppedClock();
+  const intents = createPaymentIntentStore({
+    file,
+    clock,
+    settings: () => defaultSettings,
+    onChange: () => undefined,
+  });
+  const request = { amount: { value: 1234, currencyCode: 'GBP' as const }, reference: 'ORD-1' };
+  expect(() => intents.add(createPaymentIntent(request, 'pi_sandbox_1', clock.now()))).toThrow(
+    'disk is full',
+  );
+  expect(intents.count()).toBe(0);
+});
+
 describe('a file is refused and left as it is', () => {
   function refuses(kind: string): void {
     const before = readFileSync(stateFile);
@@ -321,4 +347,86 @@ test('without a file a simulator leaves nothing behind', async () => {
   const simulator = await startSimulator();
   await createIntent(simulator);
   expect(() => readFileSync(stateFile)).toThrow('ENOENT');
+});
+
+describe('what the API has taken is there after a restart', () => {
+  const first = { ...apiHeaders, version: '2022-04-07' };
+  const most = Math.floor(Number.MAX_SAFE_INTEGER / 4);
+  const gbp = (value: number) => ({ value, currencyCode: 'GBP' });
+
+  test.each<[name: string, change: object, headers?: Record<string, string>]>([
+    ['a caption of any length', { itemLines: [{ caption: 'x'.repeat(101), amountTotal: gbp(1) }] }, first],
+    [
+      'the highest of all amounts',
+      { amount: gbp(most), tipsAmount: gbp(most), cashbackAmount: gbp(most), serviceChargeAmount: gbp(most) },
+    ],
+    ['the last expireAt', { expireAt: '9999-12-31T23:59:59Z' }],
+    ['the first expireAt', { expireAt: '0000-01-01T00:00:00Z' }],
+    ['a line without an amount', { itemLines: [{ name: 'Gift', amountTotal: null }] }],
+    [
+      'a link without an action',
+      { actionLink: { url: 'https://shop.example/', label: 'Invoice', action: null } },
+    ],
+  ])('%s', async (_name, change, headers = apiHeaders) => {
+    const intents = await live(async (simulator) => {
+      const body = { amount: gbp(1), reference: 'ORD-1', ...change };
+      const made = await callApi(simulator, {
+        method: 'POST',
+        path: '/payment-intents',
+        body,
+        headers,
+        offSpec: true,
+      });
+      expect(made.status).toBe(200);
+      await openPage(simulator, `/checkout/${made.body.id}`);
+      return simulator.paymentIntents();
+    });
+    await live((simulator) => expect(simulator.paymentIntents()).toEqual(intents));
+  });
+
+  test.each([
+    ['Amount.Value', { amount: gbp(most + 1) }],
+    ['TipsAmount.Value', { tipsAmount: gbp(most + 1) }],
+    ['ExpireAt', { expireAt: '9999-12-31T23:59:59-12:00' }],
+    ['ExpireAt', { expireAt: '0000-01-01T00:00:00+12:00' }],
+  ])('and what it could not keep is refused: %s', async (field, change) => {
+    await live(async (simulator) => {
+      const body = { amount: gbp(1), reference: 'ORD-1', ...change };
+      const refused = await callApi(simulator, { method: 'POST', path: '/payment-intents', body });
+      expect(refused).toMatchObject({ status: 400, body: { errors: { [field]: [expect.any(String)] } } });
+    });
+  });
+});
+
+test('a simulator that is closed twice is closed', async () => {
+  const simulator = await createSimulator({ stateFile });
+  await Promise.all([simulator.close(), simulator.close()]);
+  await simulator.close();
+  openStateFile(stateFile).close();
+});
+
+test('a part of a millisecond moves no clock, and is not kept', async () => {
+  const startAt = new Date('2026-11-22T10:00:00Z');
+  const options = { startAt, isClockStopped: true };
+  await live((simulator) => simulator.clock.advance(1.5), options);
+  await live((simulator) => expect(simulator.clock.now()).toEqual(new Date('2026-11-22T10:00:00.001Z')));
+});
+
+test('deliveries and faults of a file from before are read', async () => {
+  const receiver = await startReceiver();
+  await live(async (simulator) => {
+    await subscribe(simulator, receiver.url, ['payment_intent.created']);
+    await createIntent(simulator);
+    await receiver.next();
+    await vi.waitFor(() => expect(simulator.deliveries()[0]?.state).toBe('delivered'));
+    simulator.faults.add({ kind: 'drop' });
+  });
+  const older = new DatabaseSync(stateFile);
+  older.exec(`UPDATE records SET record = json_remove(record, '$.number', '$.paymentStatus') WHERE kind = 'delivery';
+    UPDATE records SET record = json_remove(record, '$.events', '$.faults[0].drawn') WHERE kind = 'control'`);
+  older.close();
+  await live((simulator) => {
+    expect(simulator.deliveries()).toMatchObject([{ number: 0, paymentStatus: null }]);
+    expect(simulator.faults.list()).toMatchObject([{ kind: 'drop', drawn: 0 }]);
+  });
 });

@@ -1,6 +1,9 @@
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { request } from 'undici';
 import { expect, onTestFinished } from 'vitest';
 import {
@@ -24,6 +27,13 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
 /** A clock that stands still until the test moves it. */
 export function createStoppedClock(startAt = '2026-11-22T10:00:00.000Z'): Clock {
   return createClock({ startAt: new Date(startAt), isStopped: true });
+}
+
+/** A file in a folder of its own, which is gone after the test. */
+export function tempFile(name: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'simulator-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return join(folder, name);
 }
 
 export type ApiReply = {

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { parseWebhookEvent } from '../../src/dojo/webhook.ts';
-import type { Simulator } from '../../src/simulator/create-simulator.ts';
+import { createSimulator, type Simulator } from '../../src/simulator/create-simulator.ts';
 import type { FaultRequest } from '../../src/simulator/faults.ts';
 import {
   apiHeaders,
@@ -13,8 +13,9 @@ import {
   startSimulator,
   submitForm,
   subscribe,
+  tempFile,
 } from './support.ts';
-import { addFault, bothEvents, createRandomBytes, expectedSignature, startHoldingReceiver } from './wire.ts';
+import { bothEvents, createRandomBytes, expectedSignature, startHoldingReceiver } from './wire.ts';
 
 function read({ body }: Delivered) {
   const { event, data } = JSON.parse(body.toString('utf8'));
@@ -33,7 +34,7 @@ async function open(fault: FaultRequest, statuses: number[] = []) {
     await submitForm(simulator, `/checkout/${id}`, cards.success);
     await receiver.next();
   }
-  addFault(simulator, { ...fault, paymentIntentId: mine.id });
+  simulator.faults.add({ ...fault, paymentIntentId: mine.id });
   const secret: string = subscription.secrets[0].value;
   return { clock, simulator, receiver, secret, subscription, mine: mine.id, other: other.id };
 }
@@ -144,7 +145,7 @@ describe('an event', () => {
   });
 
   test.each(['wrong-secret', 'old-secret', 'corrupt-byte'] as const)(
-    'that is refused for a %s comes again as it should be',
+    'that is refused for %s comes again as it should be',
     async (kind) => {
       const opened = await open({ kind, times: 1 }, [401]);
       const { clock, simulator, receiver, subscription, mine, secret } = opened;
@@ -219,7 +220,7 @@ describe('before the answer to the call that caused it comes the event of', () =
   ])('%s', async (_name, stage, method, rest, body) => {
     const { simulator, receiver, prepare } = await openHeld();
     const id = stage === null ? null : await prepare(stage);
-    addFault(simulator, { kind: 'before-reply' });
+    simulator.faults.add({ kind: 'before-reply' });
     const path = `/payment-intents${id === null ? '' : `/${id}`}${rest}`;
     let isAnswered = false;
     const call = callApi(simulator, { method, path, headers: idempotent, ...(body && { body }) }).then(
@@ -245,15 +246,15 @@ describe('before the answer to the call that caused it comes the event of', () =
 
   test('no call that has none, or whose event is held back or dropped', async () => {
     const { simulator, mine } = await open({ kind: 'delay', delayMs: 600_000 });
-    addFault(simulator, { kind: 'before-reply' });
-    addFault(simulator, { kind: 'drop', chance: 1 });
+    simulator.faults.add({ kind: 'before-reply' });
+    simulator.faults.add({ kind: 'drop', chance: 1 });
     expect((await reverse(simulator, mine)).status).toBe(200);
     expect((await callApi(simulator, { method: 'GET', path: `/payment-intents/${mine}` })).status).toBe(200);
   });
 
   test('a call that is under way when the simulator closes, which ends', async () => {
     const { simulator, receiver } = await openHeld();
-    addFault(simulator, { kind: 'before-reply' });
+    simulator.faults.add({ kind: 'before-reply' });
     const call = createIntent(simulator).catch(() => 'cut off');
     await vi.waitFor(() => expect(receiver.waiting()).toBe(1));
     await simulator.close();
@@ -272,8 +273,8 @@ async function story(seeds: { bytes: number; faults: number }): Promise<string[]
   const receiver = await startReceiver();
   await subscribe(simulator, receiver.url, bothEvents);
   for (const kind of ['drop', 'wrong-secret', 'corrupt-byte', 'extra-fields', 'unknown-event'] as const)
-    addFault(simulator, { kind, chance: 0.5 });
-  addFault(simulator, { kind: 'status', status: 503, operation: 'get-payment-intent', chance: 0.5 });
+    simulator.faults.add({ kind, chance: 0.5 });
+  simulator.faults.add({ kind: 'status', status: 503, operation: 'get-payment-intent', chance: 0.5 });
   const seen: string[] = [];
   for (let count = 0; count < 12; count += 1) {
     const intent = await createIntent(simulator);
@@ -299,4 +300,60 @@ test('two runs with the same seeds are the same to the byte, and another seed is
   expect(await story({ bytes: 5, faults: 7 })).toEqual(first);
   expect(await story({ bytes: 5, faults: 8 })).not.toEqual(first);
   expect(await story({ bytes: 6, faults: 7 })).not.toEqual(first);
+});
+
+test('the same seed and the same calls give every attempt the same, in whatever order the shop answers', async () => {
+  const kinds = ['wrong-secret', 'old-secret', 'corrupt-byte'] as const;
+  async function run(order: 'first come' | 'last come', seed: number) {
+    const simulator = await startSimulator({ clock: createStoppedClock(), seed });
+    const receiver = await startHoldingReceiver();
+    for (const kind of kinds) simulator.faults.add({ kind, chance: 0.5 });
+    await subscribe(simulator, receiver.url, bothEvents);
+    for (let count = 0; count < 8; count += 1) {
+      const { id } = await createIntent(simulator);
+      await submitForm(simulator, `/checkout/${id}`, cards.success);
+    }
+    await vi.waitFor(() => expect(receiver.waiting()).toBe(8));
+    for (let answered = 0; answered < 16; answered += 1) {
+      await vi.waitFor(() => expect(receiver.waiting()).toBeGreaterThan(0));
+      if (order === 'first come') receiver.answer();
+      else receiver.answerLatest();
+    }
+    await vi.waitFor(() =>
+      expect(simulator.deliveries().every(({ state }) => state === 'delivered')).toBe(true),
+    );
+    return simulator.deliveries().map(({ attempts }) => attempts.map(({ faults }) => faults.join('+')));
+  }
+  const first = await run('first come', 7);
+  expect(new Set(first.flat()).size).toBeGreaterThan(3);
+  expect(await run('last come', 7)).toEqual(first);
+  expect(await run('first come', 8)).not.toEqual(first);
+});
+
+test('what attempts meet goes on over a restart, and begins again with the seed', async () => {
+  const stateFile = tempFile('dojo.state');
+  const receiver = await startReceiver();
+  /** What the next events meet, each sent before the next one is made. */
+  async function tell(simulator: Simulator, count: number): Promise<string[]> {
+    const told: string[] = [];
+    while (told.length < count) {
+      await createIntent(simulator);
+      await receiver.next();
+      await vi.waitFor(() => expect(simulator.deliveries()[0]?.state).toBe('delivered'));
+      told.push(simulator.deliveries()[0]?.attempts[0]?.faults.join() ?? '');
+    }
+    return told;
+  }
+  const fault = { kind: 'wrong-secret', chance: 0.5 } as const;
+  const before = await createSimulator({ stateFile });
+  before.faults.add(fault);
+  await subscribe(before, receiver.url, ['payment_intent.created']);
+  const inParts = await tell(before, 6);
+  await before.close();
+  const after = await startSimulator({ stateFile });
+  inParts.push(...(await tell(after, 6)));
+  after.faults.reset(after.faults.seed());
+  after.faults.add(fault);
+  expect(await tell(after, 12)).toEqual(inParts);
+  expect(inParts.slice(6)).not.toEqual(inParts.slice(0, 6));
 });

@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest';
-import { callApi, startSimulator, subscribe } from './support.ts';
+import {
+  callApi,
+  createIntent,
+  createStoppedClock,
+  startReceiver,
+  startSimulator,
+  subscribe,
+} from './support.ts';
 
 const shopUrl = 'https://shop.example/webhooks/dojo';
 
@@ -123,4 +130,39 @@ test.each([
 ])('%s %s answers %i', async (method, path, status) => {
   const simulator = await startSimulator();
   expect((await callApi(simulator, { method, path })).status).toBe(status);
+});
+
+test.each([
+  ' https://shop.example/',
+  'https:shop.example',
+  'https://shop.example/a b',
+  'https://shop.ex\nample/',
+])('an address that a program would have to mend is refused: %j', async (url) => {
+  const simulator = await startSimulator();
+  const body = { events: ['payment_intent.created'], url };
+  const refused = await callApi(simulator, { method: 'POST', path: '/webhooks', body, offSpec: true });
+  expect(refused).toMatchObject({ status: 400, body: { errors: { Url: [expect.any(String)] } } });
+});
+
+test('a description is taken away again, and a delivery notes that a secret was used without changing the subscription', async () => {
+  const clock = createStoppedClock();
+  const simulator = await startSimulator({ clock });
+  const receiver = await startReceiver();
+  const { id } = await subscribe(simulator, receiver.url, ['payment_intent.created']);
+  const path = `/webhooks/${id}`;
+  for (const description of ['For the shop', '']) {
+    const { body } = await callApi(simulator, {
+      method: 'PATCH',
+      path,
+      body: { description },
+      offSpec: true,
+    });
+    expect(body.description).toBe(description);
+  }
+  clock.advance(1_000);
+  await createIntent(simulator);
+  await receiver.next();
+  const [listed] = (await callApi(simulator, { method: 'GET', path: '/webhooks', offSpec: true })).body;
+  expect(listed.updatedAt).toBe('2026-11-22T10:00:00.0000000Z');
+  expect(listed.secrets[0].lastUsedAt).toBe('2026-11-22T10:00:01.0000000Z');
 });

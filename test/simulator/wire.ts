@@ -4,13 +4,8 @@ import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { onTestFinished } from 'vitest';
 import type { Simulator } from '../../src/simulator/create-simulator.ts';
-import { type FaultRequest, faultSchema } from '../../src/simulator/faults.ts';
 import { createRandom } from '../support/random.ts';
 import { apiHeaders } from './support.ts';
-
-export function addFault(simulator: Simulator, fault: FaultRequest): void {
-  simulator.faults.add(faultSchema.parse(fault));
-}
 
 export type Call = {
   method: string;
@@ -88,6 +83,8 @@ export async function startHoldingReceiver() {
     most: () => most,
     /** Answers the one that waits longest. */
     answer: () => waiting.shift()?.(),
+    /** Answers the one that came last. */
+    answerLatest: () => waiting.pop()?.(),
   };
 }
 

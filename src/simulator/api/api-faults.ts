@@ -1,9 +1,10 @@
 import type { RequestHandler, Response } from 'express';
 import { z } from 'zod';
-import { type Fault, type FaultSubject, takesEffect } from '../faults.ts';
+import type { FaultSubject } from '../active-faults.ts';
+import { doesCallTakeEffect, type Fault } from '../faults.ts';
+import { findOperation, type Operation } from '../operations.ts';
 import type { Parts } from '../parts.ts';
 import { takeAnswer } from './answer.ts';
-import { findOperation, type Operation } from './operations.ts';
 import { sendProblem } from './problem.ts';
 import { parseBody } from './request-body.ts';
 import { createSpoiling, sendSpoiled } from './spoiled-answer.ts';
@@ -40,7 +41,7 @@ export function applyApiFaults(parts: Pick<Parts, 'faults' | 'intents' | 'delive
       .filter(({ kind }) => kind === 'latency')
       .map(({ delayMs }) => waitWhileOpen(response, delayMs));
 
-    if (ending !== null && !takesEffect(ending)) {
+    if (ending !== null && !doesCallTakeEffect(ending)) {
       void Promise.all(answerAfter).then(() => end(response, ending));
       return;
     }
@@ -51,7 +52,7 @@ export function applyApiFaults(parts: Pick<Parts, 'faults' | 'intents' | 'delive
         return end(response, ending);
       });
     });
-    parts.deliveries.duringCall(answerAfter, next);
+    parts.deliveries.holdingAnswer(answerAfter, next);
   };
 }
 

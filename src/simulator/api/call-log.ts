@@ -1,5 +1,5 @@
 import type { ApiFaultKind } from '../faults.ts';
-import type { Operation } from './operations.ts';
+import type { Operation } from '../operations.ts';
 
 /** One call to the API as a person reads it: never the whole key, never a body. */
 export type ApiCall = {
@@ -23,6 +23,7 @@ export type ApiCall = {
 
 export type ApiCalls = {
   add(call: ApiCall): void;
+  count(): number;
   /** Newest first, at most `callsKept`. */
   list(options?: { limit?: number }): readonly ApiCall[];
   clear(): void;
@@ -37,6 +38,7 @@ export function createApiCalls(): ApiCalls {
       calls.push(call);
       if (calls.length > callsKept) calls.shift();
     },
+    count: () => calls.length,
     list: ({ limit = callsKept } = {}) => calls.toReversed().slice(0, limit),
     clear: () => void calls.splice(0),
   };

@@ -1,9 +1,9 @@
 import { Router } from 'express';
 import { z } from 'zod';
 import type { Parts } from '../parts.ts';
+import { addressSchema } from '../state/create-request.ts';
 import type { Customer, CustomerDetails } from '../state/customer-store.ts';
 import { formatInstant } from '../state/instant.ts';
-import { addressSchema } from './create-request.ts';
 import { withoutNulls } from './payment-intent-reply.ts';
 import { type Problem, sendProblem } from './problem.ts';
 import { parseBody } from './request-body.ts';

@@ -1,7 +1,13 @@
 import { z } from 'zod';
 import { captureModes, moneySchema } from '../../dojo/schemas.ts';
 import type { Settings } from '../settings.ts';
-import { type CreateRequest, createRequestSchema, itemLineSchema, taxLineSchema } from './create-request.ts';
+import {
+  type CreateRequest,
+  createRequestSchema,
+  itemLineSchema,
+  mostMinorUnits,
+  taxLineSchema,
+} from '../state/create-request.ts';
 import { type ParsedBody, parseBody } from './request-body.ts';
 import type { ApiRelease } from './version.ts';
 
@@ -34,7 +40,7 @@ export function parseAmountChange(body: unknown, release: ApiRelease): ParsedBod
 
 /** No tip is given back, and a total has one currency. */
 export const tipsChangeSchema = z.object({
-  tipsAmount: moneySchema.extend({ value: z.int().nonnegative() }),
+  tipsAmount: moneySchema.extend({ value: z.int().nonnegative().max(mostMinorUnits) }),
 });
 
 const anyCaseModeSchema = z

@@ -82,7 +82,7 @@ function presentPaymentIntent(intent: PaymentIntent, paymentLink: string): Recor
   });
 }
 
-export function checkoutAddress(intentId: string, publicUrl: string): string {
+function checkoutAddress(intentId: string, publicUrl: string): string {
   return `${publicUrl}/checkout/${intentId}`;
 }
 

@@ -1,9 +1,9 @@
 import type { Request, RequestHandler, Response } from 'express';
 import type { Logger } from 'pino';
 import type { ApiFaultKind } from '../faults.ts';
+import { findOperation } from '../operations.ts';
 import type { Parts } from '../parts.ts';
 import { keyPrefix } from './access.ts';
-import { findOperation } from './operations.ts';
 
 /** One line a call, also where no answer was given: never the whole key, never a body. */
 export function logCalls(log: Logger): RequestHandler {

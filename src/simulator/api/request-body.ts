@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { describeIssue } from '../input-faults.ts';
 import type { Problem } from './problem.ts';
 
 export type ParsedBody<Data> = { kind: 'valid'; data: Data } | { kind: 'invalid'; problem: Problem };
@@ -41,18 +42,28 @@ function describeIssues(issues: readonly z.core.$ZodIssue[]): Record<string, str
   for (const issue of issues) {
     const field = fieldName(issue.path);
     errors[field] ??= [];
-    errors[field].push(issue.input === undefined ? `The ${field} field is required.` : issue.message);
+    errors[field].push(describeFieldIssue(field, issue));
   }
   return errors;
 }
 
+function describeFieldIssue(field: string, issue: z.core.$ZodIssue): string {
+  if (issue.input === undefined) return `The ${field} field is required.`;
+  const mustBe = describeIssue(issue);
+  return mustBe === null ? issue.message : `The ${field} field ${mustBe}.`;
+}
+
 /** `['itemLines', 0, 'amountTotal']` becomes `ItemLines[0].AmountTotal`. */
 function fieldName(path: readonly PropertyKey[]): string {
-  return path
-    .map((part, index) => {
-      if (typeof part === 'number') return `[${part}]`;
-      const name = String(part);
-      return `${index === 0 ? '' : '.'}${name.charAt(0).toUpperCase()}${name.slice(1)}`;
-    })
-    .join('');
+  return (
+    path
+      .map((part, index) => {
+        if (typeof part === 'number') return `[${part}]`;
+        const name = String(part);
+        return `${index === 0 ? '' : '.'}${name.charAt(0).toUpperCase()}${name.slice(1)}`;
+      })
+      .join('')
+      // A key of metadata may be anything, and a problem is logged: also where it is an API key in the wrong place.
+      .replace(/(sk_[a-z]+_).*/gi, '$1…')
+  );
 }

@@ -1,20 +1,10 @@
 import { type Request, type Response, Router } from 'express';
 import { z } from 'zod';
-import { parseTimespan } from '../api/create-request.ts';
-import { sendProblem } from '../api/problem.ts';
-import { sendPage } from '../page/page-response.ts';
+import { describeFaults, type InputFaults } from '../input-faults.ts';
 import type { Parts } from '../parts.ts';
 import { type Clock, clockRange } from '../state/clock.ts';
-import { parseInstant } from '../state/instant.ts';
-import {
-  describeFaults,
-  type InputFaults,
-  inputOf,
-  noticeOf,
-  sendDone,
-  typedInto,
-  wantsPage,
-} from './exchange.ts';
+import { parseInstant, parseTimespan } from '../state/instant.ts';
+import { inputOf, sendDone, sendFormPage, sendRefusal, typedInto, wantsPage } from './exchange.ts';
 
 const page = '/simulator/clock';
 
@@ -29,8 +19,7 @@ const clockChangeSchema = z
     advanceMs: z.int().min(0).optional(),
     /** Dojo's `dd.hh:MM:ss`. */
     advance: z
-      .string()
-      .refine((text) => parseTimespan(text) !== null, {
+      .custom<string>((value) => typeof value === 'string' && parseTimespan(value) !== null, {
         error: 'must be dd.hh:MM:ss, like 1.00:00:00 for a day',
       })
       .transform((text) => parseTimespan(text) ?? 0)
@@ -61,27 +50,22 @@ export function createClockRouter({ clock }: Parts): Router {
     );
     const faults = parsed.success ? move(clock, parsed.data) : describeFaults(parsed.error, fields);
     if (faults === null) sendDone(request, response, { page, says: 'moved', json: read() });
-    else if (wantsPage(request)) sendClock(request, response, faults);
-    else sendProblem(response, { status: 400, errors: faults });
+    else sendRefusal(request, response, faults, () => sendClock(request, response, faults));
   });
 
-  function sendClock(request: Request, response: Response, faults: InputFaults = {}): void {
+  function sendClock(request: Request, response: Response, faults?: InputFaults): void {
     const { now, isStopped, offsetMs } = read();
     const { now: typedNow = '', advance = '' } = typedInto(request);
-    const isWrong = Object.keys(faults).length > 0;
-    sendPage(response, {
+    sendFormPage(request, response, {
       name: 'control-clock',
-      status: isWrong ? 400 : 200,
+      title: 'Clock',
+      faults,
+      labels: { now: 'The time', advance: 'The span' },
+      whole: 'clock',
       page: {
-        title: isWrong ? 'Error: Clock' : 'Clock',
-        notice: noticeOf(request),
         now: now.toISOString(),
         isStopped,
         offset: describeOffset(offsetMs),
-        faults: Object.entries(faults).map(([field, texts]) => ({
-          field: field === 'now' || field === 'advance' ? field : 'clock',
-          message: `${labels[field] ?? field} ${texts.join(', ')}`,
-        })),
         typed: { now: typedNow, advance },
       },
     });
@@ -89,12 +73,6 @@ export function createClockRouter({ clock }: Parts): Router {
 
   return router;
 }
-
-const labels: Readonly<Record<string, string>> = {
-  now: 'The time',
-  advance: 'The span',
-  advanceMs: 'advanceMs',
-};
 
 /** Stops first and starts last, so that the time that was asked for is the time that it is. */
 function move(clock: Clock, { now, advance, advanceMs, isStopped }: ClockChange): InputFaults | null {

@@ -1,10 +1,11 @@
 import express, { type Request, type RequestHandler, type Response, Router } from 'express';
 import { z } from 'zod';
 import { sendProblem } from '../api/problem.ts';
+import type { InputFaults } from '../input-faults.ts';
+import { sendPage } from '../page/page-response.ts';
+import type { ControlPageName } from '../page/render.ts';
 
-/** What is wrong with a request, by the field as it was sent. */
-export type InputFaults = Readonly<Record<string, readonly string[]>>;
-export type Input = { readonly isForm: boolean; readonly value: unknown };
+type Input = { readonly isForm: boolean; readonly value: unknown };
 
 /** Reads JSON, or a form of the control page, into `request.body`, whatever Content-Type says: a form never begins with a brace. */
 export function readInput(): RequestHandler {
@@ -40,7 +41,7 @@ export function inputOf(
   if (!isForm) return value;
   return Object.fromEntries(
     Object.entries(value as Record<string, string>).flatMap(([name, text]) =>
-      text.trim() === '' ? [] : [[name, typed(text.trim(), types[name])]],
+      text.trim() === '' ? [] : [[name, parseTyped(text.trim(), types[name])]],
     ),
   );
 }
@@ -52,7 +53,7 @@ export function typedInto(request: Request): Readonly<Record<string, string>> {
 }
 
 /** What can not be turned stays text, for the schema to complain of. */
-function typed(text: string, type: 'number' | 'boolean' | undefined): unknown {
+function parseTyped(text: string, type: 'number' | 'boolean' | undefined): unknown {
   if (type === 'number') return Number.isNaN(Number(text)) ? text : Number(text);
   if (type === 'boolean') return text === 'true' || (text === 'false' ? false : text);
   return text;
@@ -72,6 +73,53 @@ export function sendDone(
   if (wantsPage(request)) response.redirect(303, `${done.page}?done=${done.says}`);
   else if (done.json === undefined) response.status(204).end();
   else response.status(done.status ?? 200).json(done.json);
+}
+
+/** Sends a browser its form again with what is wrong with it, and a program a 400 with the same. */
+export function sendRefusal(
+  request: Request,
+  response: Response,
+  faults: InputFaults,
+  sendForm: (faults: InputFaults) => void,
+): void {
+  if (wantsPage(request)) sendForm(faults);
+  else sendProblem(response, { status: 400, errors: faults });
+}
+
+/**
+ * Sends a page with forms, and what is wrong with one of them. `labels` name the fields that it has; a fault in any other
+ * is put to the part of the page that has the id `whole`.
+ */
+export function sendFormPage(
+  request: Request,
+  response: Response,
+  form: {
+    name: ControlPageName;
+    title: string;
+    faults: InputFaults | undefined;
+    labels: Readonly<Record<string, string>>;
+    whole: string;
+    page: Readonly<Record<string, unknown>>;
+  },
+): void {
+  const faults = Object.entries(form.faults ?? {}).map(([field, texts]) => {
+    const label = Object.hasOwn(form.labels, field) ? form.labels[field] : undefined;
+    return {
+      field: label === undefined ? form.whole : field,
+      message: `${label ?? field} ${texts.join(', ')}`,
+    };
+  });
+  const isWrong = faults.length > 0;
+  sendPage(response, {
+    name: form.name,
+    status: isWrong ? 400 : 200,
+    page: {
+      ...form.page,
+      title: isWrong ? `Error: ${form.title}` : form.title,
+      notice: noticeOf(request),
+      faults,
+    },
+  });
 }
 
 const notices = Object.freeze({
@@ -101,42 +149,3 @@ export function readLimit(request: Request, response: Response): number | null {
   sendProblem(response, { status: 400, errors: { limit: [`must be a whole number from 1 to ${mostRows}`] } });
   return null;
 }
-
-/** Says of every field what it must be. `known` are the fields that there are. */
-export function describeFaults(error: z.ZodError, known: readonly string[]): InputFaults {
-  const faults: Record<string, string[]> = Object.create(null);
-  const add = (field: string, fault: string) => {
-    faults[field] ??= [];
-    faults[field].push(fault);
-  };
-  for (const issue of error.issues) {
-    const field = issue.path.join('.') || 'body';
-    if (issue.code !== 'unrecognized_keys') add(field, describeIssue(issue));
-    else for (const key of issue.keys) add(key, `is none of ${known.join(', ')}`);
-  }
-  return faults;
-}
-
-function describeIssue(issue: z.core.$ZodIssue): string {
-  switch (issue.code) {
-    case 'invalid_value':
-      return `must be one of ${issue.values.join(', ')}`;
-    case 'too_small':
-      return `must be ${issue.minimum} or more`;
-    case 'too_big':
-      return `must be ${issue.maximum} or less`;
-    case 'invalid_type':
-      return `must be ${typeNames[issue.expected] ?? issue.expected}`;
-    default:
-      return issue.message;
-  }
-}
-
-const typeNames: Readonly<Record<string, string>> = {
-  int: 'a whole number',
-  number: 'a number',
-  string: 'text',
-  boolean: 'true or false',
-  object: 'a JSON object',
-  array: 'a list',
-};

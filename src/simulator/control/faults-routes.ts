@@ -1,7 +1,7 @@
 import { type Request, type Response, Router } from 'express';
 import { z } from 'zod';
-import { operations } from '../api/operations.ts';
 import { sendProblem } from '../api/problem.ts';
+import { listFaultDetails } from '../describe-fault.ts';
 import {
   apiFaultKinds,
   apiFaultTable,
@@ -11,18 +11,11 @@ import {
   webhookFaultKinds,
   webhookFaultTable,
 } from '../faults.ts';
+import { describeFaults, type InputFaults } from '../input-faults.ts';
 import { formatMoney } from '../money.ts';
-import { sendPage } from '../page/page-response.ts';
+import { operations } from '../operations.ts';
 import type { Parts } from '../parts.ts';
-import {
-  describeFaults,
-  type InputFaults,
-  inputOf,
-  noticeOf,
-  sendDone,
-  typedInto,
-  wantsPage,
-} from './exchange.ts';
+import { inputOf, sendDone, sendFormPage, sendRefusal, typedInto, wantsPage } from './exchange.ts';
 
 const page = '/simulator/faults';
 
@@ -45,6 +38,11 @@ const types = Object.fromEntries(
     return type === 'text' ? [] : [[field, type]];
   }),
 );
+
+const labels: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(fields.map((field) => [field, fieldTable[field].label])),
+  seed: 'Seed',
+};
 
 const resetSchema = z.strictObject({
   seed: z.int().min(0).max(0xffff_ffff).optional(),
@@ -69,14 +67,13 @@ export function createFaultsRouter({ faults }: Parts): Router {
 
   router.post('/', (request, response) => {
     const parsed = faultSchema.safeParse(inputOf(request, types));
-    if (!parsed.success) return refuse(request, response, describeFaults(parsed.error, fields));
+    if (!parsed.success) return refuse(request, response, parsed.error);
     sendDone(request, response, { page, says: 'switched-on', json: faults.add(parsed.data), status: 201 });
   });
 
   const reset = (request: Request, response: Response) => {
     const parsed = resetSchema.safeParse(inputOf(request, { seed: 'number' }));
-    if (!parsed.success)
-      return refuse(request, response, describeFaults(parsed.error, ['seed', 'faults', ...fields]));
+    if (!parsed.success) return refuse(request, response, parsed.error, ['seed', 'faults', ...fields]);
     faults.reset(parsed.data.seed ?? faults.seed());
     for (const fault of parsed.data.faults) faults.add(fault);
     sendDone(request, response, { page, says: 'anew', json: read() });
@@ -92,30 +89,31 @@ export function createFaultsRouter({ faults }: Parts): Router {
   router.delete('/:id', remove);
   router.post('/:id/delete', remove);
 
-  function refuse(request: Request, response: Response, wrong: InputFaults): void {
-    if (wantsPage(request)) sendFaults(request, response, wrong);
-    else sendProblem(response, { status: 400, errors: wrong });
+  function refuse(
+    request: Request,
+    response: Response,
+    error: z.ZodError,
+    known: readonly string[] = fields,
+  ): void {
+    const wrong = describeFaults(error, known);
+    sendRefusal(request, response, wrong, () => sendFaults(request, response, wrong));
   }
 
-  function sendFaults(request: Request, response: Response, wrong: InputFaults = {}): void {
+  function sendFaults(request: Request, response: Response, wrong?: InputFaults): void {
     const typed = typedInto(request);
-    const isWrong = Object.keys(wrong).length > 0;
-    sendPage(response, {
+    sendFormPage(request, response, {
       name: 'control-faults',
-      status: isWrong ? 400 : 200,
+      title: 'Faults',
+      faults: wrong,
+      labels,
+      whole: 'faults',
       page: {
-        title: isWrong ? 'Error: Faults' : 'Faults',
-        notice: noticeOf(request),
-        faults: Object.entries(wrong).map(([field, texts]) => ({
-          field: field === 'seed' || Object.hasOwn(fieldTable, field) ? field : 'faults',
-          message: `${fieldTable[field as keyof Fault]?.label ?? field} ${texts.join(', ')}`,
-        })),
         typed: Object.fromEntries([...fields, 'seed'].map((field) => [field, typed[field] ?? ''])),
         seed: faults.seed(),
         active: faults.list().map((fault) => ({
           id: fault.id,
           kind: fault.kind,
-          details: describeFault(fault),
+          details: listFaultDetails(fault),
           happened: `${fault.happened}${fault.times === undefined ? '' : ` of ${fault.times}`}`,
         })),
         groups: [
@@ -130,29 +128,11 @@ export function createFaultsRouter({ faults }: Parts): Router {
           amount: formatMoney({ value: amount, currencyCode: 'GBP' }),
           value: amount,
           kind: fault.kind,
-          details: describeFault(fault),
+          details: listFaultDetails(fault),
         })),
       },
     });
   }
 
   return router;
-}
-
-const delayed: readonly Fault['kind'][] = ['latency', 'drip', 'reorder', 'delay'];
-const answered: readonly Fault['kind'][] = ['status', 'pascal-case-error'];
-
-/** `create-refund, status 500, takes effect`: what sets it apart from others of its kind. */
-export function describeFault(fault: Fault): string {
-  return [
-    fault.operation,
-    fault.paymentIntentId,
-    answered.includes(fault.kind) ? `status ${fault.status}` : null,
-    delayed.includes(fault.kind) ? `${fault.delayMs} ms` : null,
-    fault.kind === 'rate-limit' ? `Retry-After ${fault.retryAfterSeconds} s` : null,
-    fault.chance < 1 ? `chance ${fault.chance}` : null,
-    fault.takesEffect === undefined ? null : fault.takesEffect ? 'takes effect' : 'takes no effect',
-  ]
-    .filter(Boolean)
-    .join(', ');
 }

@@ -1,5 +1,6 @@
 import type { RequestHandler } from 'express';
 import { sendProblem } from '../api/problem.ts';
+import { isLoopback } from '../environment.ts';
 
 /**
  * Keeps other sites away from what controls the simulator, which listens where a developer's browser can reach it: no
@@ -40,9 +41,4 @@ function readHost(rawHeaders: readonly string[]): URL | null {
   const [host = ''] = hosts;
   if (hosts.length !== 1 || !/^[\w.:[\]-]+$/.test(host) || !URL.canParse(`http://${host}`)) return null;
   return new URL(`http://${host}`);
-}
-
-/** Names and addresses that no other machine can have. */
-export function isLoopback(hostname: string): boolean {
-  return /^(?:(?:.+\.)?localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/.test(hostname);
 }

@@ -2,7 +2,7 @@ import { type Request, type Response, Router } from 'express';
 import { sendProblem } from '../api/problem.ts';
 import { sendPage } from '../page/page-response.ts';
 import type { Parts } from '../parts.ts';
-import { balanceCards, type CardBalance, type LedgerEntry, listMovements } from '../state/ledger.ts';
+import { readLedger } from '../state/ledger.ts';
 import { mostRows, noticeOf, readLimit, sendDone, typedInto, wantsPage } from './exchange.ts';
 import {
   balanceRecord,
@@ -52,7 +52,7 @@ export function createRecordsRouter(parts: Parts): Router {
   });
 
   list('/deliveries', (limit) => {
-    const total = deliveries.list().length;
+    const total = deliveries.count();
     const shown = deliveries.list({ limit });
     return {
       title: 'Webhook deliveries',
@@ -64,7 +64,7 @@ export function createRecordsRouter(parts: Parts): Router {
   });
 
   list('/calls', (limit) => {
-    const total = calls.list().length;
+    const total = calls.count();
     const shown = calls.list({ limit });
     return {
       title: 'API calls',
@@ -76,7 +76,7 @@ export function createRecordsRouter(parts: Parts): Router {
   });
 
   list('/ledger', (limit) => {
-    const { balances, movements } = readLedger(parts);
+    const { balances, movements } = readLedger(intents);
     const shown = movements.toReversed().slice(0, limit);
     return {
       title: 'Ledger',
@@ -102,15 +102,6 @@ export function createRecordsRouter(parts: Parts): Router {
   });
 
   return router;
-}
-
-/** Oldest first. */
-export function readLedger({ intents }: Pick<Parts, 'intents'>): {
-  balances: CardBalance[];
-  movements: LedgerEntry[];
-} {
-  const movements = listMovements(intents.list().reverse());
-  return { balances: balanceCards(movements), movements };
 }
 
 function sendList(request: Request, response: Response, list: List): void {

@@ -75,10 +75,11 @@ export function deliveryRecord(delivery: Delivery): RecordShown {
     facts: [
       code('Id', delivery.id),
       code('About', delivery.paymentIntentId),
+      ...(delivery.paymentStatus === null ? [] : [fact('Status', delivery.paymentStatus)]),
       fact('Created', showTime(delivery.createdAt)),
       fact('Tries', `${delivery.attempts.length}, last answer ${answer}`),
       ...(delivery.dueAt === null ? [] : [fact('Next', showTime(delivery.dueAt))]),
-      ...made([...delivery.faults, ...(last?.faults ?? [])]),
+      ...faultFacts([...delivery.faults, ...(last?.faults ?? [])]),
     ],
     resend: delivery.id,
   };
@@ -96,7 +97,7 @@ export function callRecord(call: ApiCall): RecordShown {
       ...(call.keyPrefix === null ? [] : [code('Key', `${call.keyPrefix}…`)]),
       ...(call.version === null ? [] : [fact('Version', call.version)]),
       ...(call.problem === null ? [] : [fact('Problem', call.problem)]),
-      ...made(call.faults),
+      ...faultFacts(call.faults),
     ],
     resend: null,
   };
@@ -149,6 +150,6 @@ function code(name: string, value: string) {
   return { name, value, isCode: true };
 }
 
-function made(faults: readonly string[]) {
+function faultFacts(faults: readonly string[]) {
   return faults.length === 0 ? [] : [fact('Faults', faults.join(', '))];
 }

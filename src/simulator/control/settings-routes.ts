@@ -1,15 +1,8 @@
 import { type Request, type Response, Router } from 'express';
-import { sendProblem } from '../api/problem.ts';
-import { sendPage } from '../page/page-response.ts';
+import { describeFaults, type InputFaults } from '../input-faults.ts';
 import type { Parts } from '../parts.ts';
-import {
-  defaultSettings,
-  type SettingName,
-  settingNames,
-  settingsChangeSchema,
-  settingTable,
-} from '../settings.ts';
-import { describeFaults, type InputFaults, inputOf, noticeOf, sendDone, wantsPage } from './exchange.ts';
+import { defaultSettings, settingNames, settingsChangeSchema, settingTable } from '../settings.ts';
+import { inputOf, sendDone, sendFormPage, sendRefusal, wantsPage } from './exchange.ts';
 
 const page = '/simulator/settings';
 
@@ -24,7 +17,10 @@ export function createSettingsRouter({ settings, changeSettings }: Parts): Route
 
   const change = (request: Request, response: Response) => {
     const parsed = settingsChangeSchema.safeParse(inputOf(request));
-    if (!parsed.success) return refuse(request, response, describeFaults(parsed.error, settingNames));
+    if (!parsed.success) {
+      const faults = describeFaults(parsed.error, settingNames);
+      return sendRefusal(request, response, faults, () => sendSettings(request, response, faults));
+    }
     changeSettings(parsed.data);
     sendDone(request, response, { page, says: 'saved', json: settings() });
   };
@@ -38,23 +34,14 @@ export function createSettingsRouter({ settings, changeSettings }: Parts): Route
   router.delete('/', restore);
   router.post('/defaults', restore);
 
-  function refuse(request: Request, response: Response, faults: InputFaults): void {
-    if (wantsPage(request)) sendSettings(request, response, faults);
-    else sendProblem(response, { status: 400, errors: faults });
-  }
-
-  function sendSettings(request: Request, response: Response, faults: InputFaults = {}): void {
-    const isWrong = Object.keys(faults).length > 0;
-    sendPage(response, {
+  function sendSettings(request: Request, response: Response, faults?: InputFaults): void {
+    sendFormPage(request, response, {
       name: 'control-settings',
-      status: isWrong ? 400 : 200,
+      title: 'Settings',
+      faults,
+      labels: Object.fromEntries(settingNames.map((name) => [name, name])),
+      whole: 'settings',
       page: {
-        title: isWrong ? 'Error: Settings' : 'Settings',
-        notice: noticeOf(request),
-        faults: Object.entries(faults).map(([name, texts]) => ({
-          field: settingNames.includes(name as SettingName) ? name : 'settings',
-          message: `${name} ${texts.join(', ')}`,
-        })),
         settings: settingNames.map((name) => ({
           name,
           question: settingTable[name].question,

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { addressSchema } from '../api/create-request.ts';
+import type { addressSchema } from '../state/create-request.ts';
 import type { Collected, PaymentIntent } from '../state/payment-intent.ts';
 import { findCountry } from './countries.ts';
 import { type FormFault, type FormField, hasControlCharacters, readField, type Typed } from './form-field.ts';

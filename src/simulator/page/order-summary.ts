@@ -5,7 +5,8 @@ type Line = {
   readonly name: string;
   readonly quantity: number | null;
   readonly note: string | null;
-  readonly amount: string;
+  /** Null where the shop gives none. */
+  readonly amount: string | null;
 };
 
 /** What is paid for, as the shop has sent it: lines are shown and not added up. */
@@ -30,7 +31,7 @@ function orderLines({ request }: PaymentIntent): Line[] {
           modifier.quantity > 1 ? `${modifier.name} × ${modifier.quantity}` : modifier.name,
         )
         .join(', ') || null,
-    amount: formatMoney(amountTotal),
+    amount: amountTotal && formatMoney(amountTotal),
   }));
   const taxes = (request.taxLines ?? []).map(({ caption, id, subCaption, amountTotal }) => ({
     name: caption || id || 'Tax',

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import ejs, { type TemplateFunction } from 'ejs';
 import { formatExpiry, groupDigits, testCards } from '../state/cards.ts';
+import { pageTitle } from './page-title.ts';
 
 const views = new URL('../../../views/simulator/', import.meta.url);
 const templates = new Map<string, TemplateFunction>();
@@ -39,9 +40,11 @@ export type PageName = ControlPageName | 'pay' | 'challenge' | 'notice';
 /** A whole page: the named view inside the layout. Options never come from the data. */
 export function renderPage(name: PageName, page: { title: string } & Record<string, unknown>): string {
   const body = template(name)(page);
-  const layout = name.startsWith('control-') ? '_control-layout' : '_layout';
+  const isControl = name.startsWith('control-');
+  const layout = isControl ? '_control-layout' : '_layout';
   return template(layout)({
-    title: page.title,
+    title: isControl ? pageTitle(page.title) : page.title,
+    heading: page.title,
     body,
     testCards: cardsShown,
     // Only where a card is typed.

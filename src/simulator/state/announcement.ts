@@ -1,8 +1,8 @@
+import { statusUpdatedEvent } from '../../dojo/webhook.ts';
 import type { Settings } from '../settings.ts';
 import type { PaymentIntent } from './payment-intent.ts';
 
 export const createdEvent = 'payment_intent.created';
-export const statusUpdatedEvent = 'payment_intent.status_updated';
 
 /** The event that a change is told with, if it is: docs.dojo.tech, webhooks, where settings do not say otherwise. */
 export function findAnnouncement(

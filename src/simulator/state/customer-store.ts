@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { addressSchema } from '../api/create-request.ts';
 import type { Ids } from '../ids.ts';
 import type { Clock } from './clock.ts';
+import { addressSchema } from './create-request.ts';
 import { instantSchema } from './instant.ts';
 import { type Cursor, createSequence, type Page } from './sequence.ts';
 import type { StateFile } from './state-file.ts';
@@ -29,7 +29,7 @@ const detailsSchema = z.object({
 });
 export type CustomerDetails = z.output<typeof detailsSchema>;
 
-export const customerSchema = detailsSchema
+const customerSchema = detailsSchema
   .extend({
     /** `cust_sandbox_…` */
     id: z.string(),
@@ -80,8 +80,8 @@ export function createCustomerStore({
   const { find } = customers;
 
   function put(customer: Customer): Customer {
-    customers.put(customer);
     file.keep('customer', customer.id, () => z.encode(customerSchema, customer));
+    customers.put(customer);
     return customer;
   }
 

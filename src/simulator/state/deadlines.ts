@@ -1,5 +1,5 @@
-import { parseTimespan } from '../api/create-request.ts';
 import type { Settings } from '../settings.ts';
+import { parseTimespan } from './instant.ts';
 import { dayMs, isPayable, type PaymentIntent, reservedAmount } from './payment-intent.ts';
 import { capture, expire, release, type Transition } from './transitions.ts';
 
@@ -29,6 +29,8 @@ export function findDeadline(intent: PaymentIntent, settings: Settings): Deadlin
 }
 
 function captureRest(intent: PaymentIntent, now: Date, settings: Settings): Transition {
+  // A refund of all that was captured so far ends the intent before its reservation does.
+  if (intent.status === 'Refunded') return release(intent, now);
   const amount = reservedAmount(intent);
   return capture(intent, { id: `cp_rest_of_${intent.id}`, amount, tipsAmount: null, at: now }, settings);
 }

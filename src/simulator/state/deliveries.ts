@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Faults, WebhookFaultKind } from '../faults.ts';
+import type { Faults } from '../active-faults.ts';
 import type { Ids } from '../ids.ts';
 import type { Settings } from '../settings.ts';
 import type { Clock } from './clock.ts';
@@ -7,13 +7,10 @@ import type { AttemptReason, Delivery, DeliveryAttempt } from './delivery.ts';
 import { createAttemptMaker } from './delivery-attempt.ts';
 import { createDeliveryLines } from './delivery-lines.ts';
 import { createDeliveryLog } from './delivery-log.ts';
-import {
-  createBodyWithExtraFields,
-  createEventBody,
-  createUnknownEventBody,
-  unknownEvent,
-} from './event-body.ts';
+import { unknownEvent } from './event-body.ts';
 import type { PaymentIntent } from './payment-intent.ts';
+import { eventFaults, planEvent } from './plan-event.ts';
+import { isScheduled, settleAttempt } from './retry.ts';
 import type { StateFile } from './state-file.ts';
 import type { SubscriptionStore } from './subscription-store.ts';
 import { createWebhookSender } from './webhook-post.ts';
@@ -40,34 +37,15 @@ export type Deliveries = {
    * attempt; with null where there is no such delivery, or none any more once the attempt ends.
    */
   redeliver(id: string): Promise<DeliveryAttempt | null>;
+  count(): number;
   /** Newest first. */
   list(options?: { limit?: number }): Delivery[];
   /** Runs what a call to the API does; `answerAfter` gets a promise for each event that has to come before its answer. */
-  duringCall(answerAfter: Promise<void>[], act: () => void): void;
+  holdingAnswer(answerAfter: Promise<void>[], act: () => void): void;
   clear(): void;
   /** Ends all timers and connections; what was pending is sent by whoever opens the state file next. */
   close(): Promise<void>;
 };
-
-type Announced = { readonly event: string; readonly intent: PaymentIntent; readonly subscriptionId: string };
-
-const seconds = (waits: readonly number[]) => waits.map((wait) => wait * 1000);
-
-const retrySchedules = {
-  'eleven-in-an-hour': seconds([1, 2, 5, 10, 20, 40, 80, 160, 300, 600, 1800]),
-  'three-in-a-minute': seconds([5, 15, 40]),
-  none: [],
-} as const satisfies Record<Settings['webhookRetries'], readonly number[]>;
-
-const eventFaults = [
-  'duplicate',
-  'reorder',
-  'delay',
-  'drop',
-  'unknown-event',
-  'extra-fields',
-  'before-reply',
-] as const satisfies WebhookFaultKind[];
 
 /** Sends signed events until a 2xx comes. Dojo repeats after any other answer and after none (docs.dojo.tech, webhooks). */
 export function createDeliveries(options: DeliveryOptions): Deliveries {
@@ -155,40 +133,23 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
   function note(id: string, made: DeliveryAttempt): void {
     const delivery = log.find(id);
     if (delivery === null) return;
-    const tried = { ...delivery, attempts: [...delivery.attempts, made] };
-    const isMissed =
-      made.reason === 'schedule' && tried.state === 'pending' && !isAcknowledged(made, settings());
-    const waitMs = isMissed ? findWaitMs(tried, made) : null;
-    const updated = settle(tried, { isMissed, waitMs });
+    const { delivery: updated, retryInMs } = settleAttempt(
+      { ...delivery, attempts: [...delivery.attempts, made] },
+      {
+        now: clock.now(),
+        settings: settings(),
+        retryDelaysMs: options.retryDelaysMs,
+        isSubscribed: subscriptions.find(delivery.subscriptionId) !== null,
+      },
+    );
     log.put(updated);
-    if (waitMs !== null) setTimer(id, waitMs, () => void attempt(id, 'schedule'));
+    if (retryInMs !== null) setTimer(id, retryInMs, () => void attempt(id, 'schedule'));
     if (updated.state !== 'pending') {
-      stopTimer(id);
+      // The turn in its line is no wait: whoever stands behind it would never have theirs.
+      if (updated.attempts.some(isScheduled) || delivery.dueAt !== null) stopTimer(id);
       lines.letGo(updated.paymentIntentId, id);
     }
     options.onAttempt(updated, made);
-  }
-
-  /** What comes of the last attempt; one that was made besides can only make it better. */
-  function settle(
-    tried: Delivery,
-    { isMissed, waitMs }: { isMissed: boolean; waitMs: number | null },
-  ): Delivery {
-    const last = tried.attempts.at(-1);
-    if (last !== undefined && isAcknowledged(last, settings()))
-      return { ...tried, state: 'delivered', dueAt: null };
-    if (!isMissed) return tried;
-    if (waitMs === null) return { ...tried, state: 'given-up', dueAt: null };
-    return { ...tried, dueAt: new Date(clock.now().getTime() + waitMs) };
-  }
-
-  /** Null where it was the last try. */
-  function findWaitMs({ subscriptionId, attempts }: Delivery, { status }: DeliveryAttempt): number | null {
-    const isRefused = status !== null && status >= 400 && status < 500;
-    if (isRefused && settings().webhookRefusal === 'given-up') return null;
-    if (subscriptions.find(subscriptionId) === null) return null;
-    const waitsMs = options.retryDelaysMs ?? retrySchedules[settings().webhookRetries];
-    return waitsMs[attempts.filter(isScheduled).length - 1] ?? null;
   }
 
   function enqueue(delivery: Delivery): void {
@@ -200,50 +161,16 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
     else lines.join(paymentIntentId, id);
   }
 
-  /** The delivery of an event with what happens to it, and the unknown event that comes besides; null where none does. */
-  function planEvent({ event, intent, subscriptionId }: Announced) {
-    const amount = intent.request.amount.value;
-    const met = options.faults.forWebhook(
-      eventFaults.filter(
-        (kind) =>
-          (kind !== 'reorder' || !lines.isHoldingBack(intent.id)) &&
-          (kind !== 'before-reply' || answers.getStore() !== undefined),
-      ),
-      { paymentIntentId: intent.id, amount },
-    );
-    const id = options.ids.next('evt_');
-    const createdAt = clock.now();
-    const createBody = met.has('extra-fields') ? createBodyWithExtraFields : createEventBody;
-    const holdMs = (met.get('delay') ?? met.get('reorder'))?.delayMs ?? null;
-    const delivery: Delivery = {
-      id,
-      event,
-      paymentIntentId: intent.id,
-      amount,
-      subscriptionId,
-      body: createBody({ id, event, createdAt, intent }),
-      createdAt,
-      faults: [...met.keys()],
-      attempts: [],
-      state: met.has('drop') ? 'dropped' : 'pending',
-      dueAt: holdMs === null || met.has('drop') ? null : new Date(createdAt.getTime() + holdMs),
-    };
-    const extra = met.has('unknown-event') ? createExtra(delivery, intent) : null;
-    return { delivery, extra, isBeforeAnswer: met.has('before-reply') };
-  }
-
-  function createExtra(delivery: Delivery, intent: PaymentIntent): Delivery {
-    const id = options.ids.next('evt_');
-    const body = createUnknownEventBody({ id, createdAt: delivery.createdAt, intent });
-    const faults = ['unknown-event'] as const;
-    return { ...delivery, id, event: unknownEvent, body, faults, state: 'pending', dueAt: null };
-  }
-
   return {
     send(event, intent) {
       const subscriptionId = subscriptions.findByEvent(event)?.id;
       if (subscriptionId === undefined) return;
-      const plan = planEvent({ event, intent, subscriptionId });
+      const possible = eventFaults.filter(
+        (kind) =>
+          (kind !== 'reorder' || !lines.isHoldingBack(intent.id)) &&
+          (kind !== 'before-reply' || answers.getStore() !== undefined),
+      );
+      const plan = planEvent(options, { event, intent, subscriptionId, possible });
       const { id, state, dueAt } = plan.delivery;
       if (plan.isBeforeAnswer && state === 'pending' && dueAt === null)
         answers.getStore()?.push(new Promise((done) => firstEnded.set(id, done)));
@@ -251,8 +178,9 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
       if (plan.extra !== null) enqueue(plan.extra);
     },
     redeliver: (id) => attempt(id, 'by-hand'),
+    count: log.count,
     list: ({ limit } = {}) => log.list(limit),
-    duringCall: (answerAfter, act) => answers.run(answerAfter, act),
+    holdingAnswer: (answerAfter, act) => answers.run(answerAfter, act),
     clear() {
       stop();
       running = new AbortController();
@@ -272,12 +200,4 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
     firstEnded.clear();
     lines.clear();
   }
-}
-
-function isScheduled({ reason }: DeliveryAttempt): boolean {
-  return reason === 'schedule';
-}
-
-function isAcknowledged({ status }: DeliveryAttempt, settings: Settings): boolean {
-  return status !== null && status >= 200 && status < (settings.webhookRedirect === 'success' ? 400 : 300);
 }

@@ -1,8 +1,9 @@
 import { createWebhookSecret, signWebhook } from '../../dojo/webhook.ts';
-import type { Faults, WebhookFaultKind } from '../faults.ts';
+import type { Faults } from '../active-faults.ts';
+import type { WebhookFaultKind } from '../faults.ts';
 import type { Settings } from '../settings.ts';
 import type { Clock } from './clock.ts';
-import type { AttemptReason, Delivery, DeliveryAttempt } from './delivery.ts';
+import { type AttemptReason, attemptReasons, type Delivery, type DeliveryAttempt } from './delivery.ts';
 import { corruptBody } from './event-body.ts';
 import type { SubscriptionStore } from './subscription-store.ts';
 import type { WebhookSender } from './webhook-post.ts';
@@ -52,8 +53,12 @@ export function createAttemptMaker(options: {
   }
 
   return async (delivery: Delivery, reason: AttemptReason, signal: AbortSignal): Promise<DeliveryAttempt> => {
-    const { paymentIntentId, amount } = delivery;
-    const met = [...faults.forWebhook(attemptFaults, { paymentIntentId, amount }).keys()];
+    const { paymentIntentId, amount, number, attempts } = delivery;
+    // Attempts for other reasons may be under way, so each reason has every third number to itself.
+    const before = attempts.filter((made) => made.reason === reason).length;
+    const attempt = before * attemptReasons.length + attemptReasons.indexOf(reason);
+    const draw = { event: number, attempt };
+    const met = [...faults.forAttempt(attemptFaults, { paymentIntentId, amount }, draw).keys()];
     const at = clock.now();
     const startedMs = performance.now();
     const answer = await post(delivery, met, signal);

@@ -8,6 +8,7 @@ export type DeliveryLog = {
   put(delivery: Delivery): void;
   /** Oldest first. */
   values(): IterableIterator<Delivery>;
+  count(): number;
   /** Newest first. */
   list(limit?: number): Delivery[];
   clear(): void;
@@ -40,6 +41,7 @@ export function createDeliveryLog(file: StateFile): DeliveryLog {
       remember(delivery);
     },
     values: () => deliveries.values(),
+    count: () => deliveries.size,
     list: (limit = Number.POSITIVE_INFINITY) => [...deliveries.values()].reverse().slice(0, limit),
     clear() {
       deliveries.clear();

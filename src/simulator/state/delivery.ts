@@ -3,7 +3,7 @@ import { webhookFaultKinds } from '../faults.ts';
 import { instantSchema } from './instant.ts';
 
 /** Why an attempt was made: its time had come, its event comes twice, or somebody asked for it. */
-const attemptReasons = ['schedule', 'duplicate', 'by-hand'] as const;
+export const attemptReasons = ['schedule', 'duplicate', 'by-hand'] as const;
 export type AttemptReason = (typeof attemptReasons)[number];
 
 const attemptSchema = z
@@ -31,8 +31,12 @@ export const deliverySchema = z
   .object({
     /** The event's own id, `evt_…`. */
     id: z.string(),
+    /** Of the event since chances began; its attempts draw by it. */
+    number: z.int().default(0),
     event: z.string(),
     paymentIntentId: z.string(),
+    /** What the event says of the intent; null where an older state file does not have it. */
+    paymentStatus: z.string().nullable().default(null),
     /** Of the intent when the event was made, in minor units. */
     amount: z.int(),
     subscriptionId: z.string(),

@@ -23,11 +23,12 @@ export function createBodyWithExtraFields(fact: EventFact): Uint8Array<ArrayBuff
 }
 
 export const unknownEvent = 'payment_intent.undocumented';
+export const unknownStatus = 'Undocumented';
 
 /** An event that nobody can subscribe to, with a status that is none. */
 export function createUnknownEventBody(fact: Omit<EventFact, 'event'>): Uint8Array<ArrayBuffer> {
   const event = createEvent({ ...fact, event: unknownEvent });
-  return encode({ ...event, data: { ...event.data, paymentStatus: 'Undocumented' } });
+  return encode({ ...event, data: { ...event.data, paymentStatus: unknownStatus } });
 }
 
 /**

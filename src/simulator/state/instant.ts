@@ -18,3 +18,13 @@ export function parseInstant(text: string): Date | null {
 export function formatInstant(date: Date): string {
   return date.toISOString().replace('Z', '0000Z');
 }
+
+const timespanPattern = /^(?:(\d{1,2})\.)?([01]?\d|2[0-3]):([0-5]?\d):([0-5]?\d)$/;
+
+/** Seconds of `dd.hh:MM:ss`; null where it is not that. */
+export function parseTimespan(value: string): number | null {
+  const parts = timespanPattern.exec(value);
+  if (parts === null) return null;
+  const [days, hours, minutes, seconds] = parts.slice(1).map((part) => Number(part ?? 0));
+  return (((days ?? 0) * 24 + (hours ?? 0)) * 60 + (minutes ?? 0)) * 60 + (seconds ?? 0);
+}

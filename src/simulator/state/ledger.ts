@@ -1,4 +1,5 @@
 import type { Movement, PaymentIntent } from './payment-intent.ts';
+import type { PaymentIntentStore } from './payment-intent-store.ts';
 
 export type LedgerEntry = Movement & {
   readonly paymentIntentId: string;
@@ -25,6 +26,15 @@ const effects = {
   refunded: { charged: 0, refunded: 1, reserved: 0 },
   reversed: { charged: 0, refunded: 1, reserved: 0 },
 } as const satisfies Record<Movement['kind'], Record<'charged' | 'refunded' | 'reserved', number>>;
+
+/** Every movement, oldest first, and what they come to on each card. */
+export function readLedger(intents: Pick<PaymentIntentStore, 'list'>): {
+  balances: CardBalance[];
+  movements: LedgerEntry[];
+} {
+  const movements = listMovements(intents.list().reverse());
+  return { balances: balanceCards(movements), movements };
+}
 
 /** Everything that ever happened to a card, oldest first. */
 export function listMovements(intents: readonly PaymentIntent[]): LedgerEntry[] {

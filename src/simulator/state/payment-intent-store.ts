@@ -8,7 +8,7 @@ import type { StateFile } from './state-file.ts';
 import type { Transition } from './transitions.ts';
 
 /** Called after every change with the intent as it is now; `before` is null for a new one. */
-export type OnIntentChange = (intent: PaymentIntent, before: PaymentIntent | null) => void;
+type OnIntentChange = (intent: PaymentIntent, before: PaymentIntent | null) => void;
 
 export type PaymentIntentStore = {
   add(intent: PaymentIntent): void;
@@ -52,10 +52,11 @@ export function createPaymentIntentStore(options: {
   }
 
   function put(intent: PaymentIntent, before: PaymentIntent | null): void {
-    remember(intent);
     // The webhook that tells of a change outlives a crash with it, or neither does.
     file.together(() => {
+      // First the file: what can not be kept has not happened.
       file.keep('intent', intent.id, () => z.encode(paymentIntentSchema, intent));
+      remember(intent);
       options.onChange(intent, before);
     });
   }

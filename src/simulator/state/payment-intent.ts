@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { captureModes, type Money, moneySchema, paymentIntentStatuses } from '../../dojo/schemas.ts';
-import { addressSchema, type CreateRequest, createRequestSchema } from '../api/create-request.ts';
+import { addressSchema, type CreateRequest, createRequestSchema, itemLineSchema } from './create-request.ts';
 import { instantSchema } from './instant.ts';
 
 const attemptSchema = z
@@ -94,7 +94,10 @@ export const paymentIntentSchema = z
     id: z.string(),
     status: z.enum(paymentIntentStatuses),
     captureMode: z.enum(captureModes),
-    request: createRequestSchema,
+    // A caption of the first release has no limit, and becomes a name.
+    request: createRequestSchema.extend({
+      itemLines: z.array(itemLineSchema.extend({ name: z.string().optional() })).nullish(),
+    }),
     /** The amount before somebody changed it; null while nobody has. */
     requestedAmount: moneySchema.nullable(),
     /** The amount with tips, cashback and service charge: what the card is charged. */

@@ -1,14 +1,16 @@
 import { z } from 'zod';
 import type { SubscriptionRequest, SubscriptionUpdate } from '../../dojo/schemas.ts';
+import { statusUpdatedEvent } from '../../dojo/webhook.ts';
 import type { Ids } from '../ids.ts';
 import type { Settings } from '../settings.ts';
+import { createdEvent } from './announcement.ts';
 import type { Clock } from './clock.ts';
 import { instantSchema } from './instant.ts';
 import type { StateFile } from './state-file.ts';
 
 /** The last two are subscribed to in the specification's examples; nobody has said what they tell, so they are never sent. */
 export const offeredEvents = Object.freeze([
-  { model: 'PaymentIntent', events: ['payment_intent.created', 'payment_intent.status_updated'] },
+  { model: 'PaymentIntent', events: [createdEvent, statusUpdatedEvent] },
   { model: 'Payment', events: ['payment.successful'] },
   { model: 'Order', events: ['order.created'] },
 ]);
@@ -47,7 +49,7 @@ export type SubscriptionOutcome =
   | { kind: 'too-many-secrets' };
 
 /** Dojo has a maximum that nobody has published; its examples show two. */
-export const maxSecrets = 5;
+const maxSecrets = 5;
 
 export type SubscriptionStore = {
   list(): Subscription[];
@@ -83,8 +85,8 @@ export function createSubscriptionStore(options: {
     [...subscriptions.values()].find(({ events }) => events.includes(event)) ?? null;
 
   function put(subscription: Subscription): SubscriptionOutcome {
-    subscriptions.set(subscription.id, subscription);
     file.keep('subscription', subscription.id, () => z.encode(subscriptionSchema, subscription));
+    subscriptions.set(subscription.id, subscription);
     return { kind: 'done', subscription };
   }
 
@@ -118,6 +120,16 @@ export function createSubscriptionStore(options: {
       secret.id === secretId ? change(secret) : [secret],
     );
     return put({ ...subscription, secrets, updatedAt: now() });
+  }
+
+  /** No change of the subscription, so `updatedAt` stays. */
+  function noteUse(id: string, secretId: string): void {
+    const subscription = find(id);
+    if (subscription === null) return;
+    const secrets = subscription.secrets.map((secret) =>
+      secret.id === secretId ? { ...secret, lastUsedAt: now() } : secret,
+    );
+    put({ ...subscription, secrets });
   }
 
   return {
@@ -175,7 +187,7 @@ export function createSubscriptionStore(options: {
         .toSorted((a, b) => Number(a.activatedAt) - Number(b.activatedAt));
       const secret = options.settings().signingSecret === 'oldest' ? oldestFirst.at(0) : oldestFirst.at(-1);
       if (secret === undefined) return null;
-      changeSecret(id, secret.id, () => [{ ...secret, lastUsedAt: now() }]);
+      noteUse(id, secret.id);
       return secret;
     },
     clear: () => subscriptions.clear(),

@@ -1,6 +1,6 @@
 import type { Money } from '../../dojo/schemas.ts';
-import type { CreateRequest } from '../api/create-request.ts';
 import type { Settings } from '../settings.ts';
+import type { CreateRequest } from './create-request.ts';
 import {
   type Attempt,
   type Capture,
@@ -191,7 +191,10 @@ export function refund(intent: PaymentIntent, given: Refund, now: Date, settings
     status: left === 0 ? 'Refunded' : 'Captured',
     refunds: [...intent.refunds, given],
     events: [...intent.events, { type: 'Refunded', at: now, attempt: intent.payment }],
-    movements: [...intent.movements, movement('refunded', now, given.amount, intent.payment)],
+    movements: [
+      ...intent.movements,
+      ...giveBack(intent, { kind: 'refunded', at: now, amount: given.amount }),
+    ],
   });
 }
 
@@ -211,7 +214,10 @@ export function reverse(intent: PaymentIntent, now: Date, settings: Settings): T
   return changed(intent, now, {
     status: 'Reversed',
     events: [...intent.events, { type: 'Reversed', at: now, attempt: payment }],
-    movements: [...intent.movements, movement('reversed', now, capturedAmount(intent), payment)],
+    movements: [
+      ...intent.movements,
+      ...giveBack(intent, { kind: 'reversed', at: now, amount: capturedAmount(intent) }),
+    ],
   });
 }
 
@@ -243,6 +249,37 @@ function londonDay(date: Date): string {
 
 function movement(kind: Movement['kind'], at: Date, amount: number, { card }: Attempt): Movement {
   return { kind, at, amount, maskedNumber: card.maskedNumber, scheme: card.scheme };
+}
+
+/** Of money that left a card, and came back to it. */
+const flows = Object.freeze({
+  reserved: 0,
+  released: 0,
+  captured: 1,
+  charged: 1,
+  refunded: -1,
+  reversed: -1,
+} as const satisfies Record<Movement['kind'], -1 | 0 | 1>);
+
+/** To the cards that paid, the latest first: there are two where a setting lets a second tab pay too. */
+function giveBack(
+  { movements }: PaymentIntent,
+  { kind, at, amount }: Pick<Movement, 'kind' | 'at' | 'amount'>,
+): Movement[] {
+  const kept = new Map<string, { scheme: string; amount: number }>();
+  for (const entry of movements.toReversed()) {
+    const before = kept.get(entry.maskedNumber)?.amount ?? 0;
+    kept.set(entry.maskedNumber, {
+      scheme: entry.scheme,
+      amount: before + flows[entry.kind] * entry.amount,
+    });
+  }
+  let left = amount;
+  return [...kept].flatMap(([maskedNumber, card]) => {
+    const part = Math.min(left, card.amount);
+    left -= part;
+    return part > 0 ? [{ kind, at, amount: part, maskedNumber, scheme: card.scheme }] : [];
+  });
 }
 
 function changed(intent: PaymentIntent, now: Date, change: Partial<PaymentIntent>): Transition {

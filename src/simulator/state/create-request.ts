@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { createPaymentIntentRequestSchema, moneySchema } from '../../dojo/schemas.ts';
+import { parseTimespan } from './instant.ts';
 
 /** The whole request of the specification, of which our client uses a part. Limits are the specification's. */
 
@@ -26,7 +27,8 @@ export const itemLineSchema = z.object({
   modifiers: z
     .array(z.object({ id: z.string(), name: z.string(), quantity: z.int(), amountPerModifier: moneySchema }))
     .optional(),
-  amountTotal: moneySchema,
+  // The specification requires it, and lets it be null.
+  amountTotal: moneySchema.nullable(),
   plu: z.string().max(200).optional(),
 });
 
@@ -74,29 +76,35 @@ const configSchema = z.object({
     .nullish(),
 });
 
-const timespanPattern = /^(?:(\d{1,2})\.)?([01]?\d|2[0-3]):([0-5]?\d):([0-5]?\d)$/;
+/** Of amount, tip, cashback and service charge each: their sum is still a whole number. Dojo's own maximum is unknown. */
+export const mostMinorUnits = Math.floor(Number.MAX_SAFE_INTEGER / 4);
 
-/** Seconds of `dd.hh:MM:ss`; null where it is not that. */
-export function parseTimespan(value: string): number | null {
-  const parts = timespanPattern.exec(value);
-  if (parts === null) return null;
-  const [days, hours, minutes, seconds] = parts.slice(1).map((part) => Number(part ?? 0));
-  return (((days ?? 0) * 24 + (hours ?? 0)) * 60 + (minutes ?? 0)) * 60 + (seconds ?? 0);
-}
-
-const extraSchema = moneySchema.extend({ value: z.int().nonnegative() }).nullish();
+const extraSchema = moneySchema.extend({ value: z.int().nonnegative().max(mostMinorUnits) }).nullish();
 
 const sevenDaysInSeconds = 7 * 24 * 3600;
 
+/** Other years are written in another way, which no schema of dates takes. What is no date has a fault of its own. */
+function hasFourDigitYear(value: string): boolean {
+  const year = new Date(value).getUTCFullYear();
+  return !(year < 0 || year > 9999);
+}
+
 export const createRequestSchema = createPaymentIntentRequestSchema.extend({
   // Dojo's own limits are unknown; nothing can be paid on a page that asks for nothing.
-  amount: moneySchema.extend({ value: z.int().positive(), currencyCode: z.enum(['GBP', 'EUR']) }),
+  amount: moneySchema.extend({
+    value: z.int().positive().max(mostMinorUnits),
+    currencyCode: z.enum(['GBP', 'EUR']),
+  }),
   tipsAmount: extraSchema,
   cashbackAmount: extraSchema,
   serviceChargeAmount: extraSchema,
   itemLines: z.array(itemLineSchema).nullish(),
   taxLines: z.array(taxLineSchema).nullish(),
   config: configSchema.nullish(),
+  expireAt: z.iso
+    .datetime({ offset: true })
+    .refine(hasFourDigitYear, { error: 'The value must be a time from the year 0 to the year 9999 in UTC.' })
+    .nullish(),
   autoExpireIn: z
     .string()
     .refine(
@@ -125,7 +133,7 @@ export const createRequestSchema = createPaymentIntentRequestSchema.extend({
   actionLink: z
     .object({
       url: webAddressSchema,
-      action: z.enum(['OpenLink', 'DownloadFile']).optional(),
+      action: z.enum(['OpenLink', 'DownloadFile']).nullish(),
       label: z.string().min(1).max(60),
       fileName: text(256),
     })

@@ -33,6 +33,10 @@ const operationTable = {
 
 export type Operation = keyof typeof operationTable;
 export const operations = Object.keys(operationTable) as Operation[];
+/** Those whose path names an intent or one of its refunds. */
+export const intentOperations: readonly Operation[] = operations.filter((operation) =>
+  /^\/payment-intents\/.*\*/.test(operationTable[operation][1]),
+);
 
 const patterns = operations.map((operation) => {
   const [method, path] = operationTable[operation];
