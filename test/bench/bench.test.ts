@@ -18,6 +18,7 @@ test('every suite runs, finds in the store what was acknowledged, and ends by it
   const report = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
   expect(Object.keys(report.figures)).toEqual([
     'intake',
+    'postgres',
     'latency',
     'checkout',
     'growth',
