@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import {
   findSigningSecret,
   parseWebhookEvent,
@@ -31,7 +31,7 @@ export async function recordWebhook(
 
   const kept = {
     body,
-    digest: createHash('sha256').update(body).digest(),
+    digest: hash('sha256', body, 'buffer'),
     secret: secret.label,
     receivedAt: deps.now(),
   };

@@ -7,6 +7,12 @@ import { answerProblems, HttpProblem } from './problem.ts';
 /** Deliveries are a few hundred bytes. */
 const maxBodyBytes = 65_536;
 
+const received = Buffer.from('{"received":true}');
+const receivedHeaders = {
+  'Content-Type': 'application/json; charset=utf-8',
+  'Content-Length': received.byteLength,
+};
+
 /** `POST /webhooks/dojo`: `200` once the delivery is durable. */
 export function webhooks(deps: CheckoutDeps): Router {
   const router = Router();
@@ -25,7 +31,7 @@ export function webhooks(deps: CheckoutDeps): Router {
         'A webhook was put into quarantine',
       );
     }
-    res.json({ received: true });
+    res.writeHead(200, receivedHeaders).end(received);
   });
   router.all('/webhooks/dojo', () => {
     throw new HttpProblem(405, { headers: { Allow: 'POST' } });

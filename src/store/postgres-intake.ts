@@ -1,14 +1,18 @@
 import { z } from 'zod';
 import { createGroupCommit, type Settled } from './group-commit.ts';
-import { answerOf, hear, type OrderFacts, sameColumns, sameFacts } from './order-facts.ts';
+import { sameColumns, sameFacts } from './order-facts.ts';
 import { type OrderStore, type ReceivedEvent, type RecordedEvent, StoreError } from './order-store.ts';
 import { bufferOf, sqlStateOf, withoutNul } from './postgres.ts';
+import {
+  type AttemptKey,
+  type AttemptOf,
+  dayOf,
+  type Heard,
+  type IntakeStatements,
+  recordEvents,
+} from './record-events.ts';
 import type { SqlDatabase, SqlTransaction } from './sql.ts';
-import { factColumns, loadFacts } from './sql-facts.ts';
-import { dayOf } from './sql-order-store.ts';
-
-type Attempt = { readonly orderId: number; readonly number: number };
-type Heard = { readonly before: OrderFacts; readonly after: OrderFacts };
+import { factColumns } from './sql-facts.ts';
 
 /**
  * Events into PostgreSQL: everything that arrives while one transaction is under way goes into the next, in a few
@@ -24,7 +28,7 @@ export function createPostgresIntake(
     calls: readonly (readonly ReceivedEvent[])[],
   ): Promise<readonly Settled<RecordedEvent[]>[]> {
     try {
-      const recorded = await database.write((tx) => recordAll(tx, calls.flat()));
+      const recorded = await database.write((tx) => recordEvents(tx, calls.flat(), overLists));
       let from = 0;
       return calls.map((events) => {
         const value = recorded.slice(from, from + events.length);
@@ -48,44 +52,24 @@ function isFaultOfOne(error: unknown): boolean {
   return !(error instanceof StoreError) || /^2[23]/.test(sqlStateOf(error) ?? '');
 }
 
-async function recordAll(tx: SqlTransaction, events: readonly ReceivedEvent[]): Promise<RecordedEvent[]> {
-  const attempts = await findAttempts(tx, events);
-  const attemptOf = ({ paymentIntentId }: ReceivedEvent): Attempt | undefined =>
-    paymentIntentId === null ? undefined : attempts.get(withoutNul(paymentIntentId));
-  const ids = [...new Set([...attempts.values()].map(({ orderId }) => orderId))].sort((a, b) => a - b);
-  // Sent together and run in this order: what is loaded is what the lock found.
-  const [, isNew, loaded] = await Promise.all([
-    // In the order of the ids, so that no two processes wait for each other.
-    tx.all(`SELECT id FROM orders WHERE id = ANY($1) ORDER BY id FOR UPDATE`, [ids]),
-    keepAll(tx, events, attemptOf),
-    loadFacts(tx, ids),
-  ]);
+/** Over lists, however many events there are: each statement is a way to the server and back. */
+const overLists: IntakeStatements = {
+  findAttempts,
+  async lockOrders(tx, ids) {
+    await tx.all(`SELECT id FROM orders WHERE id = ANY($1) ORDER BY id FOR UPDATE`, [ids]);
+  },
+  keep,
+  save,
+};
 
-  const orders = new Map(loaded.map((order): [number, Heard] => [order.id, { before: order, after: order }]));
-  const recorded = events.map((event, index): RecordedEvent => {
-    if (isNew[index] !== true) return { kind: 'duplicate' };
-    const attempt = attemptOf(event);
-    const order = attempt === undefined ? undefined : orders.get(attempt.orderId);
-    if (attempt === undefined || order === undefined) return answerOf(event, null);
-    const after = hear(order.after, attempt.number, event);
-    orders.set(attempt.orderId, { before: order.before, after });
-    return answerOf(event, after);
-  });
-  await saveAll(tx, [...orders.values()]);
-  return recorded;
-}
-
-/** The attempts whose intents the events speak of. What nobody has yet is locked, and looked for again. */
-async function findAttempts(
-  tx: SqlTransaction,
-  events: readonly ReceivedEvent[],
-): Promise<ReadonlyMap<string, Attempt>> {
+/** What nobody has yet is locked, and looked for again. */
+async function findAttempts(tx: SqlTransaction, events: readonly ReceivedEvent[]): Promise<AttemptOf> {
   const intents = [
     ...new Set(events.flatMap(({ paymentIntentId }) => (paymentIntentId === null ? [] : [paymentIntentId]))),
   ]
     .map(withoutNul)
     .sort();
-  const find = async (wanted: readonly string[]): Promise<[string, Attempt][]> =>
+  const find = async (wanted: readonly string[]): Promise<[string, AttemptKey][]> =>
     attemptKeysSchema
       .parse(
         await tx.all(
@@ -96,27 +80,28 @@ async function findAttempts(
       .map((row) => [row.payment_intent_id, { orderId: row.order_id, number: row.number }]);
   const attempts = new Map(await find(intents));
   const unknown = intents.filter((intent) => !attempts.has(intent));
-  if (unknown.length === 0) return attempts;
-  const [, found] = await Promise.all([
-    tx.all(
-      `INSERT INTO intents (id) SELECT unnest(CAST($1 AS TEXT[])) ON CONFLICT (id) DO UPDATE SET id = excluded.id`,
-      [unknown],
-    ),
-    find(unknown),
-  ]);
-  for (const [intent, attempt] of found) attempts.set(intent, attempt);
-  return attempts;
+  if (unknown.length > 0) {
+    const [, found] = await Promise.all([
+      tx.all(
+        `INSERT INTO intents (id) SELECT unnest(CAST($1 AS TEXT[])) ON CONFLICT (id) DO UPDATE SET id = excluded.id`,
+        [unknown],
+      ),
+      find(unknown),
+    ]);
+    for (const [intent, attempt] of found) attempts.set(intent, attempt);
+  }
+  return ({ paymentIntentId }) =>
+    paymentIntentId === null ? undefined : attempts.get(withoutNul(paymentIntentId));
 }
 
 const attemptKeysSchema = z.array(
   z.object({ payment_intent_id: z.string(), order_id: z.int(), number: z.int() }),
 );
 
-/** Keeps the events as they came, in their order; tells of each whether it is new. */
-async function keepAll(
+async function keep(
   tx: SqlTransaction,
   events: readonly ReceivedEvent[],
-  attemptOf: (event: ReceivedEvent) => Attempt | undefined,
+  attemptOf: AttemptOf,
 ): Promise<boolean[]> {
   const rows = await tx.all(
     `INSERT INTO events (day, digest, event_id, event, payment_intent_id, payment_status, order_id, secret, received_at, body)
@@ -147,7 +132,7 @@ function keyOf(day: number, digest: Buffer): string {
   return `${day} ${digest.toString('latin1')}`;
 }
 
-async function saveAll(tx: SqlTransaction, heard: readonly Heard[]): Promise<void> {
+async function save(tx: SqlTransaction, heard: readonly Heard[]): Promise<void> {
   const attempts = heard.flatMap(({ before, after }) =>
     after.attempts
       .filter((attempt, index) => !sameFacts(attempt.facts, before.attempts[index]?.facts ?? attempt.facts))

@@ -150,14 +150,18 @@ function nameOf(sql: string): string | null {
 }
 
 function createTransaction(client: pg.ClientBase, clock: 'database' | 'caller'): SqlTransaction {
-  const all = async (sql: string, params: readonly SqlValue[] = []): Promise<unknown[]> => {
+  const query = (sql: string, params: readonly SqlValue[] = []): Promise<pg.QueryResult> => {
     const name = nameOf(sql);
-    const query = { text: sql, values: params.map(inputOf), ...(name !== null && { name }) };
-    return (await client.query(query).catch(failed)).rows;
+    return client
+      .query({ text: sql, values: params.map(inputOf), ...(name !== null && { name }) })
+      .catch(failed);
   };
+  const all = async (sql: string, params?: readonly SqlValue[]): Promise<unknown[]> =>
+    (await query(sql, params)).rows;
   return {
     dialect,
     all,
+    run: async (sql, params) => (await query(sql, params)).rowCount ?? 0,
     async exec(sql) {
       await client.query(sql).catch(failed);
     },

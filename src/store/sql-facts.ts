@@ -82,7 +82,7 @@ export async function mergeFactsInto(
   attempt: number,
   facts: IntentFacts,
 ): Promise<void> {
-  await tx.all(mergeFactsSql, [orderId, attempt, ...factColumns.map(([name]) => Number(facts[name]))]);
+  await tx.run(mergeFactsSql, [orderId, attempt, ...factColumns.map(([name]) => Number(facts[name]))]);
 }
 
 export const factColumns = [
@@ -230,13 +230,13 @@ export async function saveFacts(tx: SqlTransaction, before: OrderFacts, after: O
   }
   const { status, holds, refundedAmount, updatedAt, nextLookAt } = after;
   if (!sameColumns(before, after) || before.nextLookAt !== nextLookAt) {
-    await tx.all(
+    await tx.run(
       `UPDATE orders SET status = $2, holds = $3, refunded_amount = $4, updated_at = $5, next_look_at = $6 WHERE id = $1`,
       [after.id, status, holds.join(), refundedAmount, updatedAt.getTime(), nextLookAt?.getTime() ?? null],
     );
   }
   if (after.isDue && !before.isDue) {
-    await tx.all(
+    await tx.run(
       `INSERT INTO fulfilments (order_id, due_at, next_notify_at) VALUES ($1, $2, $2) ON CONFLICT (order_id) DO NOTHING`,
       [after.id, updatedAt.getTime()],
     );

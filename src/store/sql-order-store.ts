@@ -1,15 +1,14 @@
 import { isPayable, parseToken } from '../shop/order.ts';
 import { nextLook } from '../shop/sweep-schedule.ts';
-import { answerOf, hear } from './order-facts.ts';
-import type { OrderStore, ReceivedEvent, RecordedEvent } from './order-store.ts';
-import { inCommonTime, type SqlDatabase, type SqlTransaction } from './sql.ts';
+import type { OrderStore } from './order-store.ts';
+import { type AttemptKey, dayOf, type IntakeStatements, recordEvents } from './record-events.ts';
+import { inCommonTime, type SqlDatabase } from './sql.ts';
 import {
   applyWaitingEvents,
   derive,
   findAttempt,
   findOrder,
   getOrder,
-  loadFacts,
   lockIntent,
   lockOrder,
   saveFacts,
@@ -118,12 +117,7 @@ export function createSqlOrderStore(database: SqlDatabase): OrderStore {
         await derive(tx, orderId, now);
       }),
 
-    recordEvents: (events) =>
-      database.write(async (tx) => {
-        const recorded: RecordedEvent[] = [];
-        for (const event of events) recorded.push(await recordEvent(tx, event));
-        return recorded;
-      }),
+    recordEvents: (events) => database.write((tx) => recordEvents(tx, events, oneByOne)),
 
     quarantine: ({ digest, reason, secret, receivedAt, body }) =>
       database.write(async (tx) => {
@@ -158,35 +152,47 @@ export function createSqlOrderStore(database: SqlDatabase): OrderStore {
 
 const maxAttempts = 3;
 
-async function recordEvent(tx: SqlTransaction, event: ReceivedEvent): Promise<RecordedEvent> {
-  const { paymentIntentId, paymentStatus } = event;
-  const attempt = paymentIntentId === null ? null : await findAttempt(tx, paymentIntentId);
-  const kept = await tx.all(
-    `INSERT INTO events (day, digest, event_id, event, payment_intent_id, payment_status, order_id, secret, received_at, body)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (day, digest) DO NOTHING RETURNING day`,
-    [
-      dayOf(event.createdAt),
-      event.digest,
-      event.eventId,
-      event.event,
-      paymentIntentId,
-      paymentStatus,
-      attempt?.order_id ?? null,
-      event.secret,
-      event.receivedAt.getTime(),
-      event.body,
-    ],
-  );
-  if (kept.length === 0) return { kind: 'duplicate' };
-  if (attempt === null || paymentStatus === null) return answerOf(event, null);
-  const [order] = await loadFacts(tx, [attempt.order_id]);
-  if (order === undefined) throw new Error(`Order ${attempt.order_id} is not in the store.`);
-  const heard = hear(order, attempt.number, event);
-  await saveFacts(tx, order, heard);
-  return answerOf(event, heard);
-}
+/** Each statement for each event: without a network between them nothing is gained by lists. */
+const oneByOne: IntakeStatements = {
+  async findAttempts(tx, events) {
+    const attempts = new Map<string, AttemptKey>();
+    for (const { paymentIntentId } of events) {
+      if (paymentIntentId === null || attempts.has(paymentIntentId)) continue;
+      const found = await findAttempt(tx, paymentIntentId);
+      if (found !== null) attempts.set(paymentIntentId, { orderId: found.order_id, number: found.number });
+    }
+    return ({ paymentIntentId }) => (paymentIntentId === null ? undefined : attempts.get(paymentIntentId));
+  },
 
-/** Days since 1970, as events are keyed. */
-export function dayOf(date: Date | null): number {
-  return date === null ? 0 : Math.floor(date.getTime() / 86_400_000);
-}
+  async lockOrders(tx, ids) {
+    for (const id of ids) await lockOrder(tx, id);
+  },
+
+  async keep(tx, events, attemptOf) {
+    const isNew: boolean[] = [];
+    for (const event of events) {
+      const kept = await tx.run(
+        `INSERT INTO events (day, digest, event_id, event, payment_intent_id, payment_status, order_id, secret, received_at, body)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (day, digest) DO NOTHING`,
+        [
+          dayOf(event.createdAt),
+          event.digest,
+          event.eventId,
+          event.event,
+          event.paymentIntentId,
+          event.paymentStatus,
+          attemptOf(event)?.orderId ?? null,
+          event.secret,
+          event.receivedAt.getTime(),
+          event.body,
+        ],
+      );
+      isNew.push(kept === 1);
+    }
+    return isNew;
+  },
+
+  async save(tx, heard) {
+    for (const { before, after } of heard) await saveFacts(tx, before, after);
+  },
+};

@@ -5,6 +5,8 @@ type SqlScalar = string | number | Uint8Array | null;
 export type SqlTransaction = {
   readonly dialect: SqlDialect;
   all(sql: string, params?: readonly SqlValue[]): Promise<unknown[]>;
+  /** How many rows it changed. SQLite would make a table of its own for RETURNING, each time. */
+  run(sql: string, params?: readonly SqlValue[]): Promise<number>;
   /** Statements without parameters, several at once. */
   exec(sql: string): Promise<void>;
   /**

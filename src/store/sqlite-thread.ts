@@ -1,11 +1,11 @@
 import { parentPort } from 'node:worker_threads';
 import type { Settled } from './group-commit.ts';
 import { migrate } from './migrate.ts';
-import { type OrderStore, StoreError } from './order-store.ts';
+import { type OrderStore, type ReceivedEvent, StoreError } from './order-store.ts';
 import type { SqlDatabase } from './sql.ts';
 import { createSqlOrderStore } from './sql-order-store.ts';
-import { openSqliteWriter, type SqliteWriter } from './sqlite.ts';
-import type { Answer, Question, SentError, SentOutcome } from './sqlite-writer.ts';
+import { type Attempt, openSqliteWriter, type SqliteWriter } from './sqlite.ts';
+import type { Answer, Call, Question, SentError, SentOutcome } from './sqlite-writer.ts';
 
 // The thread that writes. It answers one question at a time; whoever asks waits for the answer before the next.
 
@@ -33,8 +33,7 @@ async function answer(question: Question): Promise<Answer> {
 async function openDatabase(path: string, patienceMs: number): Promise<void> {
   const writer = openSqliteWriter(path);
   try {
-    const [outcome] = await writer.commit([() => migrate(writer.tx)], patienceMs);
-    if (outcome?.status === 'rejected') throw outcome.reason;
+    await writer.commit(() => migrate(writer.tx), patienceMs);
   } catch (error) {
     writer.close();
     throw error;
@@ -62,12 +61,43 @@ function commit({
     checkpointing = null;
     writer.checkpoint();
   }, checkpointEveryMs);
-  const works = calls.map(
-    ({ method, args }) =>
-      () =>
-        (store[method] as (...given: readonly unknown[]) => Promise<unknown>)(...args),
+  return writer.commit(async (attempt) => {
+    const recorded = await recordTogether(store, calls, attempt);
+    const outcomes: Settled<unknown>[] = [];
+    for (const call of calls) {
+      outcomes.push(recorded.get(call) ?? (await attempt(() => run(store, call))));
+    }
+    return outcomes;
+  }, patienceMs);
+}
+
+/**
+ * Webhooks that came together are recorded as one list, each order loaded and saved once. Where that fails there is no
+ * outcome, so that each is tried by itself, and the one at fault is refused alone.
+ */
+async function recordTogether(
+  store: OrderStore,
+  calls: readonly Call[],
+  attempt: Attempt,
+): Promise<ReadonlyMap<Call, Settled<unknown>>> {
+  const webhooks = calls.filter(({ method }) => method === 'recordEvents');
+  if (webhooks.length < 2) return new Map();
+  const lists = webhooks.map(({ args }) => args[0] as readonly ReceivedEvent[]);
+  const all = await attempt(() => store.recordEvents(lists.flat()));
+  if (all.status === 'rejected') return new Map();
+  let from = 0;
+  return new Map(
+    webhooks.map((call, index) => {
+      const to = from + (lists[index]?.length ?? 0);
+      const value = all.value.slice(from, to);
+      from = to;
+      return [call, { status: 'fulfilled', value }];
+    }),
   );
-  return writer.commit(works, patienceMs);
+}
+
+function run(store: OrderStore, { method, args }: Call): Promise<unknown> {
+  return (store[method] as (...given: readonly unknown[]) => Promise<unknown>)(...args);
 }
 
 function toSent(outcome: Settled<unknown>): SentOutcome {

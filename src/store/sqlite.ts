@@ -11,16 +11,16 @@ export const busyLimitMs = 3_000;
 /** 80 MB: so long a log is written back even if other writers have to wait for it. */
 const longLogPages = 20_000;
 
+/** Does a part of a transaction. One that throws is undone alone; what it threw is its outcome. */
+export type Attempt = <T>(part: () => Promise<T>) => Promise<Settled<T>>;
+
 export type SqliteWriter = {
   readonly tx: SqlTransaction;
   /**
-   * Runs works one after another in one transaction. One that throws is undone alone; what it threw is its outcome.
-   * Rejects with `StoreError`, for all of them, where the transaction could not begin within the time or be committed.
+   * Does all parts of a work, one after another, in one transaction. Rejects with `StoreError`, for all of them, where the
+   * transaction could not begin within the time or be committed.
    */
-  commit(
-    works: readonly (() => Promise<unknown>)[],
-    patienceMs: number,
-  ): Promise<readonly Settled<unknown>[]>;
+  commit<T>(work: (attempt: Attempt) => Promise<T>, patienceMs: number): Promise<T>;
   /** Writes the log back into the file, so that it does not grow for ever. Called between transactions. */
   checkpoint(): void;
   close(): void;
@@ -40,31 +40,29 @@ export function openSqliteWriter(path: string): SqliteWriter {
     connection.prepare('RELEASE item'),
   ];
 
-  async function runEach(works: readonly (() => Promise<unknown>)[]): Promise<Settled<unknown>[]> {
-    const outcomes: Settled<unknown>[] = [];
-    for (const work of works) {
-      save.run();
-      try {
-        outcomes.push({ status: 'fulfilled', value: await work() });
-      } catch (reason) {
-        // A full disk, for one, ends the whole transaction.
-        if (!connection.isTransaction) throw reason;
-        undo.run();
-        outcomes.push({ status: 'rejected', reason: storeErrorOf(reason) });
-      }
+  const attempt: Attempt = async (part) => {
+    save.run();
+    try {
+      const value = await part();
       release.run();
+      return { status: 'fulfilled', value };
+    } catch (reason) {
+      // A full disk, for one, ends the whole transaction.
+      if (!connection.isTransaction) throw reason;
+      undo.run();
+      release.run();
+      return { status: 'rejected', reason: storeErrorOf(reason) };
     }
-    return outcomes;
-  }
+  };
 
   return {
     tx,
-    async commit(works, patienceMs) {
+    async commit(work, patienceMs) {
       try {
         beginPatiently(connection, patienceMs);
-        const outcomes = await runEach(works);
+        const result = await work(attempt);
         connection.exec('COMMIT');
-        return outcomes;
+        return result;
       } catch (error) {
         if (connection.isTransaction) connection.exec('ROLLBACK');
         throw storeErrorOf(error);
@@ -127,16 +125,22 @@ export function openSqliteReader(path: string): SqlDatabase {
 
 function createTransaction(connection: DatabaseSync): SqlTransaction {
   const statements = new Map<string, StatementSync>();
+  const prepared = (sql: string): StatementSync => {
+    let statement = statements.get(sql);
+    if (statement === undefined) {
+      // SQLite takes $1 for a name and ?1 for a position; PostgreSQL reads $1 only.
+      statement = connection.prepare(sql.replace(/\$(\d+)/g, '?$1'));
+      statements.set(sql, statement);
+    }
+    return statement;
+  };
   return {
     dialect,
     async all(sql, params = []) {
-      let statement = statements.get(sql);
-      if (statement === undefined) {
-        // SQLite takes $1 for a name and ?1 for a position; PostgreSQL reads $1 only.
-        statement = connection.prepare(sql.replace(/\$(\d+)/g, '?$1'));
-        statements.set(sql, statement);
-      }
-      return statement.all(...params.map(inputOf));
+      return prepared(sql).all(...params.map(inputOf));
+    },
+    async run(sql, params = []) {
+      return Number(prepared(sql).run(...params.map(inputOf)).changes);
     },
     async exec(sql) {
       connection.exec(sql);
@@ -168,7 +172,8 @@ function connect(path: string, { readOnly }: { readonly readOnly: boolean }): Da
       `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = ${longLogPages}`,
     );
     assertDurable(connection, path);
-    connection.exec('PRAGMA busy_timeout = 0');
+    // A savepoint around many changes would write what it may have to undo to a temporary file.
+    connection.exec('PRAGMA busy_timeout = 0; PRAGMA temp_store = MEMORY');
     return connection;
   } catch (error) {
     throw storeErrorOf(error, `The database file ${path} cannot be opened`);
