@@ -42,7 +42,7 @@ export type FaultKind = ApiFaultKind | WebhookFaultKind;
 
 export const apiFaultKinds = Object.keys(apiFaultTable) as ApiFaultKind[];
 export const webhookFaultKinds = Object.keys(webhookFaultTable) as WebhookFaultKind[];
-export const faultKinds: readonly FaultKind[] = [...apiFaultKinds, ...webhookFaultKinds];
+const faultKinds: readonly FaultKind[] = [...apiFaultKinds, ...webhookFaultKinds];
 
 /** Those that change an intent in the answer, and so happen only where one is in it. */
 const intentFaultKinds: readonly FaultKind[] = [

@@ -4,10 +4,10 @@ import type { FaultSubject } from '../active-faults.ts';
 import { doesCallTakeEffect, type Fault } from '../faults.ts';
 import { findOperation, type Operation } from '../operations.ts';
 import type { Parts } from '../parts.ts';
-import { takeAnswer } from './answer.ts';
 import { sendProblem } from './problem.ts';
 import { parseBody } from './request-body.ts';
 import { createSpoiling, sendSpoiled } from './spoiled-answer.ts';
+import { takeAnswer } from './take-answer.ts';
 
 /** The kinds that leave nothing of the answer; of several that meet, the first one happens. */
 const endings = {

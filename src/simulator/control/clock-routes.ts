@@ -4,7 +4,7 @@ import { describeFaults, type InputFaults } from '../input-faults.ts';
 import type { Parts } from '../parts.ts';
 import { type Clock, clockRange } from '../state/clock.ts';
 import { parseInstant, parseTimespan } from '../state/instant.ts';
-import { inputOf, sendDone, sendFormPage, sendRefusal, typedInto, wantsPage } from './exchange.ts';
+import { inputOf, sendDone, sendFormPage, sendRefusal, typedInto, wantsPage } from './page-or-json.ts';
 
 const page = '/simulator/clock';
 

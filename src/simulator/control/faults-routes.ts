@@ -15,7 +15,7 @@ import { describeFaults, type InputFaults } from '../input-faults.ts';
 import { formatMoney } from '../money.ts';
 import { operations } from '../operations.ts';
 import type { Parts } from '../parts.ts';
-import { inputOf, sendDone, sendFormPage, sendRefusal, typedInto, wantsPage } from './exchange.ts';
+import { inputOf, sendDone, sendFormPage, sendRefusal, typedInto, wantsPage } from './page-or-json.ts';
 
 const page = '/simulator/faults';
 

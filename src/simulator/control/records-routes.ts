@@ -3,7 +3,7 @@ import { sendProblem } from '../api/problem.ts';
 import { sendPage } from '../page/page-response.ts';
 import type { Parts } from '../parts.ts';
 import { readLedger } from '../state/ledger.ts';
-import { mostRows, noticeOf, readLimit, sendDone, typedInto, wantsPage } from './exchange.ts';
+import { mostRows, noticeOf, readLimit, sendDone, typedInto, wantsPage } from './page-or-json.ts';
 import {
   balanceRecord,
   callRecord,

@@ -2,7 +2,7 @@ import { type Request, type Response, Router } from 'express';
 import { describeFaults, type InputFaults } from '../input-faults.ts';
 import type { Parts } from '../parts.ts';
 import { defaultSettings, settingNames, settingsChangeSchema, settingTable } from '../settings.ts';
-import { inputOf, sendDone, sendFormPage, sendRefusal, wantsPage } from './exchange.ts';
+import { inputOf, sendDone, sendFormPage, sendRefusal, wantsPage } from './page-or-json.ts';
 
 const page = '/simulator/settings';
 

@@ -1,12 +1,12 @@
 import type { Response } from 'express';
 import type { Parts } from '../parts.ts';
 import { isPayable, type PaymentIntent } from '../state/payment-intent.ts';
-import { arrangedFaults } from './arranged.ts';
+import { arrangedFaults } from './arranged-faults.ts';
 import { payPage, type ShownForm } from './checkout-page.ts';
 import { noticePage } from './notice-page.ts';
 import { sendPage } from './page-response.ts';
 import { returnAddress } from './return-address.ts';
-import { findWallet, walletNotes } from './wallet.ts';
+import { findSavedCardOffer, paymentMethodNotes } from './saved-card-offer.ts';
 
 /** What the payment page answers with. */
 export type Answers = {
@@ -34,8 +34,8 @@ export function createAnswers(parts: Parts): Answers {
       faults: mistakes,
       decline,
       formKey: ids.next('form_'),
-      wallet: findWallet(parts, intent),
-      notes: [...arrangedFaults(intent, faults), ...walletNotes(parts, intent)],
+      offer: findSavedCardOffer(parts, intent),
+      notes: [...arrangedFaults(intent, faults), ...paymentMethodNotes(parts, intent)],
       now: clock.now(),
     });
     sendPage(response, {

@@ -15,7 +15,7 @@ import {
 import type { FormFault, FormField, Typed } from './form-field.ts';
 import { presentOrder } from './order-summary.ts';
 import { pageTitle } from './page-title.ts';
-import { methodField, otherCard, saveCardField, totalField, type Wallet } from './payment-form.ts';
+import { methodField, otherCard, type SavedCardOffer, saveCardField, totalField } from './payment-form.ts';
 import { cancelAddress } from './return-address.ts';
 
 /** Why the shopper is back at the form; `earlier` where the page was opened anew since. */
@@ -49,7 +49,7 @@ export type ShownForm = {
   readonly faults: readonly FormFault[];
   readonly decline: ShownDecline | null;
   readonly formKey: string;
-  readonly wallet: Wallet;
+  readonly offer: SavedCardOffer;
   /** What a tester has to know about this intent, a sentence each. */
   readonly notes: readonly string[];
   readonly now: Date;
@@ -97,9 +97,9 @@ function presentDetails(intent: PaymentIntent, typed: Typed, faults: readonly Fo
   };
 }
 
-function presentPayment(typed: Typed, { wallet, faults, now }: ShownForm) {
-  const savedCards = wallet?.savedCards ?? [];
-  const wanted = typed[methodField] ?? wallet?.preselectedId;
+function presentPayment(typed: Typed, { offer, faults, now }: ShownForm) {
+  const savedCards = offer?.savedCards ?? [];
+  const wanted = typed[methodField] ?? offer?.preselectedId;
   const chosen = savedCards.find(({ id }) => id === wanted)?.id ?? otherCard;
   return {
     savedCards: savedCards.map((card, index) => ({
@@ -116,7 +116,7 @@ function presentPayment(typed: Typed, { wallet, faults, now }: ShownForm) {
     })),
     method: { name: methodField, other: otherCard },
     isOtherChosen: chosen === otherCard,
-    saveCard: wallet === null ? null : checkbox(saveCardField, typed),
+    saveCard: offer === null ? null : checkbox(saveCardField, typed),
     fields: cardFields.map((field) => presentField(field, typed, faults)),
   };
 }

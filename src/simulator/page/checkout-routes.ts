@@ -18,7 +18,7 @@ import { wantedDetails } from './details-form.ts';
 import { sendErrorPage } from './error-page.ts';
 import { sendPage } from './page-response.ts';
 import { parsePaymentForm, type ValidPaymentForm } from './payment-form.ts';
-import { findWallet } from './wallet.ts';
+import { findSavedCardOffer } from './saved-card-offer.ts';
 
 type PageRequest = Request<{ id: string }>;
 type ChallengeRequest = Request<{ id: string; challengeId: string }>;
@@ -54,7 +54,7 @@ export function createCheckoutRouter(parts: Parts): Router {
     const intent = findOpenIntent(request, response, formKey);
     if (intent === null) return;
     const form = parsePaymentForm(request.body, {
-      wallet: findWallet(parts, intent),
+      offer: findSavedCardOffer(parts, intent),
       wanted: wantedDetails(intent),
       total: intent.total,
       now: clock.now(),

@@ -15,7 +15,7 @@ export const saveCardField = 'saveCard';
 export const totalField = 'shownTotal';
 
 /** The cards of the customer whom the intent names; null where it names none whose secret is good. */
-export type Wallet = {
+export type SavedCardOffer = {
   readonly savedCards: readonly SavedCard[];
   /** The one that the shop has named; null where it named none. It may be gone. */
   readonly preselectedId: string | null;
@@ -37,10 +37,10 @@ export type PaymentForm =
 /** Reads the whole page: the details that it collects, then how the shopper wants to pay. */
 export function parsePaymentForm(
   form: unknown,
-  asked: { wallet: Wallet; wanted: WantedDetails; total: Money; now: Date },
+  asked: { offer: SavedCardOffer; wanted: WantedDetails; total: Money; now: Date },
 ): PaymentForm {
   const details = parseDetailsForm(form, asked.wanted);
-  const payment = readSavedCard(form, asked.wallet) ?? readCard(form, asked);
+  const payment = readSavedCard(form, asked.offer) ?? readCard(form, asked);
   const typed = { ...details.typed, ...payment.typed };
   const faults = [...findTotalFault(form, asked.total), ...details.faults, ...payment.faults];
   if (payment.method === null || faults.length > 0) return { kind: 'invalid', faults, typed };
@@ -50,10 +50,10 @@ export function parsePaymentForm(
 type ReadMethod = { method: Method | null; faults: readonly FormFault[]; typed: Typed };
 
 /** Null where the card form is chosen, or nothing, as where no saved card was offered. */
-function readSavedCard(form: unknown, wallet: Wallet): ReadMethod | null {
+function readSavedCard(form: unknown, offer: SavedCardOffer): ReadMethod | null {
   const chosen = readField(form, methodField);
   if (chosen === '' || chosen === otherCard) return null;
-  const card = wallet?.savedCards.find(({ id }) => id === chosen);
+  const card = offer?.savedCards.find(({ id }) => id === chosen);
   if (card === undefined) return { method: null, faults: [goneCard], typed: { [methodField]: otherCard } };
   return { method: { kind: 'saved-card', card }, faults: [], typed: { [methodField]: card.id } };
 }
@@ -64,9 +64,9 @@ const goneCard: FormFault = Object.freeze({
   message: 'That saved card can not be used any more: enter a card',
 });
 
-function readCard(form: unknown, { wallet, now }: { wallet: Wallet; now: Date }): ReadMethod {
+function readCard(form: unknown, { offer, now }: { offer: SavedCardOffer; now: Date }): ReadMethod {
   const { card, faults, typed } = parseCardForm(form, now);
-  const isToBeSaved = wallet !== null && readField(form, saveCardField) === 'on';
+  const isToBeSaved = offer !== null && readField(form, saveCardField) === 'on';
   return {
     method: card && { kind: 'card', card, isToBeSaved },
     faults,

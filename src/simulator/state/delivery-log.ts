@@ -14,7 +14,7 @@ export type DeliveryLog = {
   clear(): void;
 };
 
-export const finishedKept = 10_000;
+const finishedKept = 10_000;
 
 export function createDeliveryLog(file: StateFile): DeliveryLog {
   const deliveries = new Map<string, Delivery>();

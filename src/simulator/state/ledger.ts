@@ -37,7 +37,7 @@ export function readLedger(intents: Pick<PaymentIntentStore, 'list'>): {
 }
 
 /** Everything that ever happened to a card, oldest first. */
-export function listMovements(intents: readonly PaymentIntent[]): LedgerEntry[] {
+function listMovements(intents: readonly PaymentIntent[]): LedgerEntry[] {
   return intents
     .flatMap(({ id, request, total, movements }) =>
       movements.map((movement) => ({
