@@ -58,7 +58,6 @@ function receivedEvent(
     ...kept,
     eventId: event.id,
     event: event.event,
-    createdAt: event.createdAt,
     paymentIntentId: event.change?.paymentIntentId ?? null,
     // Only this event changes orders; whatever else an account sends is kept as it came.
     paymentStatus: event.event === statusUpdatedEvent ? (event.change?.paymentStatus ?? null) : null,

@@ -93,12 +93,17 @@ async function writePage(tx: SqlTransaction, orders: readonly WholeOrder[]): Pro
     await tx.all(`DELETE FROM ${part} WHERE order_id ${tx.dialect.isOneOf('$1')}`, [stale]);
   }
   await tx.all(`DELETE FROM orders WHERE id ${tx.dialect.isOneOf('$1')}`, [stale]);
+  // What came over while no order had its intent comes again with the order.
+  const intents = different.flatMap((order) =>
+    (order.rows.get('attempts') ?? []).flatMap(({ payment_intent_id: id }) => (id ? [String(id)] : [])),
+  );
+  await tx.all(
+    `DELETE FROM events WHERE order_id IS NULL AND payment_intent_id ${tx.dialect.isOneOf('$1')}`,
+    [intents],
+  );
   for (const table of ['orders', ...parts]) {
-    // An event may have come over while no order had its intent.
-    const conflict =
-      table === 'events' ? 'ON CONFLICT (day, digest) DO UPDATE SET order_id = excluded.order_id' : '';
     const rows = different.flatMap((order) => order.rows.get(table) ?? []);
-    await insertAll(tx, table, rows, conflict);
+    await insertAll(tx, table, rows);
   }
   return different.length;
 }
@@ -121,35 +126,26 @@ function rowText(row: Row): string {
 
 /** Events of intents that no order has, and what was not understood: they only ever grow. */
 async function copyLoose(from: SqlDatabase, to: SqlDatabase): Promise<void> {
-  for (let last: readonly SqlValue[] = [-1, Buffer.alloc(0)]; ; ) {
-    const rows = await readAfter(
-      from,
-      `SELECT * FROM events WHERE order_id IS NULL AND (day > $1 OR (day = $1 AND digest > $2)) ORDER BY day, digest`,
-      last,
-    );
-    const end = rows.at(-1);
-    if (end === undefined) break;
-    await to.write((tx) => insertAll(tx, 'events', rows, 'ON CONFLICT (day, digest) DO NOTHING'));
-    last = [end.day ?? 0, end.digest ?? null];
+  for (const [table, condition] of [
+    ['events', 'order_id IS NULL AND digest > $1'],
+    ['quarantine', 'digest > $1'],
+  ] as const) {
+    const sql = `SELECT * FROM ${table} WHERE ${condition} ORDER BY digest LIMIT ${pageSize}`;
+    for (let last: SqlValue = Buffer.alloc(0); ; ) {
+      const rows = rowsSchema.parse(await from.read((tx) => tx.all(sql, [last])));
+      const end = rows.at(-1);
+      if (end === undefined) break;
+      await to.write((tx) => insertAll(tx, table, rows, 'ON CONFLICT DO NOTHING'));
+      last = end.digest ?? null;
+    }
   }
-  for (let last: readonly SqlValue[] = [Buffer.alloc(0)]; ; ) {
-    const rows = await readAfter(from, 'SELECT * FROM quarantine WHERE digest > $1 ORDER BY digest', last);
-    const end = rows.at(-1);
-    if (end === undefined) break;
-    await to.write((tx) => insertAll(tx, 'quarantine', rows, 'ON CONFLICT (digest) DO NOTHING'));
-    last = [end.digest ?? null];
-  }
-}
-
-async function readAfter(from: SqlDatabase, sql: string, last: readonly SqlValue[]): Promise<Row[]> {
-  return rowsSchema.parse(await from.read((tx) => tx.all(`${sql} LIMIT ${pageSize}`, last)));
 }
 
 async function insertAll(
   tx: SqlTransaction,
   table: string,
   rows: readonly Row[],
-  conflict: string,
+  conflict = '',
 ): Promise<void> {
   const [first] = rows;
   if (first === undefined) return;

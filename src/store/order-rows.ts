@@ -1,15 +1,18 @@
 import { z } from 'zod';
 import { attemptStates } from '../shop/order.ts';
-import { holds, type IntentFacts, orderStatuses } from '../shop/order-status.ts';
+import { type Hold, holds, type IntentFacts, orderStatuses } from '../shop/order-status.ts';
 
 /** Rows as both databases give them, made into the shop's own types. */
 
 export const time = z.int().transform((ms) => new Date(ms));
-const flag = z.literal([0, 1]).transform((value) => value === 1);
-export const holdsSchema = z
-  .string()
-  .transform((text) => holdListSchema.parse(text.split(',').filter(Boolean)));
+const flag = z.literal([0, 1]);
 const holdListSchema = z.array(z.enum(holds));
+
+/** Of the column: names with commas between them. */
+export function parseHolds(text: string): Hold[] {
+  return text === '' ? [] : holdListSchema.parse(text.split(','));
+}
+
 const basketSchema = z.object({
   lines: z.array(
     z.object({
@@ -40,7 +43,7 @@ export const orderRowSchema = z
     basket: z.string().transform((text) => basketSchema.parse(JSON.parse(text))),
     created_at: time,
     status: z.enum(orderStatuses),
-    holds: holdsSchema,
+    holds: z.string().transform(parseHolds),
     updated_at: time,
     looks: z.int(),
     next_look_at: time.nullable(),
@@ -69,15 +72,15 @@ export const factsShape = {
 
 export function factsOfRow({ refunded_amount, ...row }: FactsRow): IntentFacts {
   return {
-    authorized: row.authorized,
-    captured: row.captured,
-    canceled: row.canceled,
-    reversed: row.reversed,
-    refunded: row.refunded,
+    authorized: row.authorized === 1,
+    captured: row.captured === 1,
+    canceled: row.canceled === 1,
+    reversed: row.reversed === 1,
+    refunded: row.refunded === 1,
     refundedAmount: refunded_amount,
-    expired: row.expired,
-    unwanted: row.unwanted,
-    mismatched: row.mismatched,
+    expired: row.expired === 1,
+    unwanted: row.unwanted === 1,
+    mismatched: row.mismatched === 1,
   };
 }
 

@@ -127,8 +127,6 @@ export type AttachedIntent = {
 export type ReceivedEvent = {
   readonly eventId: string;
   readonly event: string;
-  /** When Dojo says it happened; null where it gives no date. */
-  readonly createdAt: Date | null;
   /** Null where the event speaks of no intent. */
   readonly paymentIntentId: string | null;
   /** The status whose facts are to be merged; null where the event tells nothing about money. */

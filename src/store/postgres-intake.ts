@@ -3,16 +3,9 @@ import { createGroupCommit, type Settled } from './group-commit.ts';
 import { sameColumns, sameFacts } from './order-facts.ts';
 import { type OrderStore, type ReceivedEvent, type RecordedEvent, StoreError } from './order-store.ts';
 import { bufferOf, sqlStateOf, withoutNul } from './postgres.ts';
-import {
-  type AttemptKey,
-  type AttemptOf,
-  dayOf,
-  type Heard,
-  type IntakeStatements,
-  recordEvents,
-} from './record-events.ts';
+import { type AttemptKey, type AttemptOf, type Heard, hearEvents } from './hear-events.ts';
 import type { SqlDatabase, SqlTransaction } from './sql.ts';
-import { factColumns } from './sql-facts.ts';
+import { factColumns, loadFacts } from './sql-facts.ts';
 
 /**
  * Events into PostgreSQL: everything that arrives while one transaction is under way goes into the next, in a few
@@ -28,7 +21,7 @@ export function createPostgresIntake(
     calls: readonly (readonly ReceivedEvent[])[],
   ): Promise<readonly Settled<RecordedEvent[]>[]> {
     try {
-      const recorded = await database.write((tx) => recordEvents(tx, calls.flat(), overLists));
+      const recorded = await database.write((tx) => recordEvents(tx, calls.flat()));
       let from = 0;
       return calls.map((events) => {
         const value = recorded.slice(from, from + events.length);
@@ -53,14 +46,20 @@ function isFaultOfOne(error: unknown): boolean {
 }
 
 /** Over lists, however many events there are: each statement is a way to the server and back. */
-const overLists: IntakeStatements = {
-  findAttempts,
-  async lockOrders(tx, ids) {
-    await tx.all(`SELECT id FROM orders WHERE id = ANY($1) ORDER BY id FOR UPDATE`, [ids]);
-  },
-  keep,
-  save,
-};
+async function recordEvents(tx: SqlTransaction, events: readonly ReceivedEvent[]): Promise<RecordedEvent[]> {
+  const attemptOf = await findAttempts(tx, events);
+  // In the order of the ids, so that no two processes wait for each other.
+  const ids = [...new Set(events.flatMap((event) => attemptOf(event)?.orderId ?? []))].sort((a, b) => a - b);
+  // Sent together and run in this order: what is loaded is what the lock found.
+  const [, isNew, orders] = await Promise.all([
+    tx.all(`SELECT id FROM orders WHERE id = ANY($1) ORDER BY id FOR UPDATE`, [ids]),
+    keep(tx, events, attemptOf),
+    loadFacts(tx, ids),
+  ]);
+  const { recorded, heard } = hearEvents(events, { orders, attemptOf, isNew });
+  await save(tx, heard);
+  return recorded;
+}
 
 /** What nobody has yet is locked, and looked for again. */
 async function findAttempts(tx: SqlTransaction, events: readonly ReceivedEvent[]): Promise<AttemptOf> {
@@ -104,12 +103,11 @@ async function keep(
   attemptOf: AttemptOf,
 ): Promise<boolean[]> {
   const rows = await tx.all(
-    `INSERT INTO events (day, digest, event_id, event, payment_intent_id, payment_status, order_id, secret, received_at, body)
-     SELECT * FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS BYTEA[]), CAST($3 AS TEXT[]), CAST($4 AS TEXT[]),
-       CAST($5 AS TEXT[]), CAST($6 AS TEXT[]), CAST($7 AS BIGINT[]), CAST($8 AS TEXT[]), CAST($9 AS BIGINT[]), CAST($10 AS BYTEA[]))
-     ON CONFLICT (day, digest) DO NOTHING RETURNING day, digest`,
+    `INSERT INTO events (digest, event_id, event, payment_intent_id, payment_status, order_id, secret, received_at, body)
+     SELECT * FROM unnest(CAST($1 AS BYTEA[]), CAST($2 AS TEXT[]), CAST($3 AS TEXT[]), CAST($4 AS TEXT[]),
+       CAST($5 AS TEXT[]), CAST($6 AS BIGINT[]), CAST($7 AS TEXT[]), CAST($8 AS BIGINT[]), CAST($9 AS BYTEA[]))
+     ON CONFLICT DO NOTHING RETURNING digest`,
     [
-      column(events, ({ createdAt }) => dayOf(createdAt)),
       column(events, ({ digest }) => bufferOf(digest)),
       column(events, ({ eventId }) => textOf(eventId)),
       column(events, ({ event }) => textOf(event)),
@@ -121,16 +119,12 @@ async function keep(
       column(events, ({ body }) => bufferOf(body)),
     ],
   );
-  const kept = new Set(eventKeysSchema.parse(rows).map(({ day, digest }) => keyOf(day, digest)));
+  const kept = new Set(digestsSchema.parse(rows).map(({ digest }) => digest.toString('latin1')));
   // Of the same bytes twice in one group the first is the new one.
-  return events.map(({ createdAt, digest }) => kept.delete(keyOf(dayOf(createdAt), bufferOf(digest))));
+  return events.map(({ digest }) => kept.delete(bufferOf(digest).toString('latin1')));
 }
 
-const eventKeysSchema = z.array(z.object({ day: z.int(), digest: z.instanceof(Buffer) }));
-
-function keyOf(day: number, digest: Buffer): string {
-  return `${day} ${digest.toString('latin1')}`;
-}
+const digestsSchema = z.array(z.object({ digest: z.instanceof(Buffer) }));
 
 async function save(tx: SqlTransaction, heard: readonly Heard[]): Promise<void> {
   const attempts = heard.flatMap(({ before, after }) =>

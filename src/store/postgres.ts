@@ -182,7 +182,7 @@ const dialect: SqlDialect = {
     text
       .replace(/\bINTEGER\b/g, 'BIGINT')
       .replace(/\bBLOB\b/g, 'BYTEA')
-      .replace(/\) STRICT;/g, ');'),
+      .replace(/\) STRICT(, WITHOUT ROWID)?;/g, ');'),
 };
 
 /** PostgreSQL's text has no place for U+0000. The bytes of an event that has one are kept as they came. */

@@ -1,7 +1,6 @@
 import { isPayable, parseToken } from '../shop/order.ts';
 import { nextLook } from '../shop/sweep-schedule.ts';
 import type { OrderStore } from './order-store.ts';
-import { type AttemptKey, dayOf, type IntakeStatements, recordEvents } from './record-events.ts';
 import { inCommonTime, type SqlDatabase } from './sql.ts';
 import {
   applyWaitingEvents,
@@ -11,14 +10,16 @@ import {
   getOrder,
   lockIntent,
   lockOrder,
-  saveFacts,
 } from './sql-facts.ts';
 import { createSqlFulfilments, createSqlRefunds } from './sql-money-back.ts';
 import { createSqlPrune } from './sql-prune.ts';
 import { createSqlSweep } from './sql-sweep.ts';
 
-/** The order store in SQL, every statement once, in words that both databases read alike. */
-export function createSqlOrderStore(database: SqlDatabase): OrderStore {
+/**
+ * The order store in SQL, every statement once, in words that both databases read alike. All but the intake of events,
+ * which each does in its own way.
+ */
+export function createSqlOrderStore(database: SqlDatabase): Omit<OrderStore, 'recordEvents'> {
   return {
     ...createSqlSweep(database),
     ...createSqlRefunds(database),
@@ -117,8 +118,6 @@ export function createSqlOrderStore(database: SqlDatabase): OrderStore {
         await derive(tx, orderId, now);
       }),
 
-    recordEvents: (events) => database.write((tx) => recordEvents(tx, events, oneByOne)),
-
     quarantine: ({ digest, reason, secret, receivedAt, body }) =>
       database.write(async (tx) => {
         await tx.all(
@@ -151,48 +150,3 @@ export function createSqlOrderStore(database: SqlDatabase): OrderStore {
 }
 
 const maxAttempts = 3;
-
-/** Each statement for each event: without a network between them nothing is gained by lists. */
-const oneByOne: IntakeStatements = {
-  async findAttempts(tx, events) {
-    const attempts = new Map<string, AttemptKey>();
-    for (const { paymentIntentId } of events) {
-      if (paymentIntentId === null || attempts.has(paymentIntentId)) continue;
-      const found = await findAttempt(tx, paymentIntentId);
-      if (found !== null) attempts.set(paymentIntentId, { orderId: found.order_id, number: found.number });
-    }
-    return ({ paymentIntentId }) => (paymentIntentId === null ? undefined : attempts.get(paymentIntentId));
-  },
-
-  async lockOrders(tx, ids) {
-    for (const id of ids) await lockOrder(tx, id);
-  },
-
-  async keep(tx, events, attemptOf) {
-    const isNew: boolean[] = [];
-    for (const event of events) {
-      const kept = await tx.run(
-        `INSERT INTO events (day, digest, event_id, event, payment_intent_id, payment_status, order_id, secret, received_at, body)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (day, digest) DO NOTHING`,
-        [
-          dayOf(event.createdAt),
-          event.digest,
-          event.eventId,
-          event.event,
-          event.paymentIntentId,
-          event.paymentStatus,
-          attemptOf(event)?.orderId ?? null,
-          event.secret,
-          event.receivedAt.getTime(),
-          event.body,
-        ],
-      );
-      isNew.push(kept === 1);
-    }
-    return isNew;
-  },
-
-  async save(tx, heard) {
-    for (const { before, after } of heard) await saveFacts(tx, before, after);
-  },
-};

@@ -41,8 +41,8 @@ async function pruneOrder(tx: SqlTransaction, id: number, before: Date): Promise
     before.getTime(),
   ]);
   if (finished.length === 0) return 0;
-  const gone = await tx.all(`DELETE FROM events WHERE order_id = $1 RETURNING day`, [id]);
-  if (gone.length === 0) return 0;
+  const gone = await tx.run(`DELETE FROM events WHERE order_id = $1`, [id]);
+  if (gone === 0) return 0;
   const [order] = await loadFacts(tx, [id]);
   for (const attempt of order?.attempts ?? []) {
     for (const status of statusesOf(attempt.facts)) {
@@ -54,7 +54,7 @@ async function pruneOrder(tx: SqlTransaction, id: number, before: Date): Promise
       ]);
     }
   }
-  return gone.length;
+  return gone;
 }
 
 /** The fewest of Dojo's statuses that tell the same as all that was heard: in their place every order derives as before. */

@@ -44,7 +44,9 @@ export async function openSqliteStore(path: string): Promise<OrderStore> {
     : createStore(writer, await openReader(writer, path));
 }
 
-async function openReader(writer: SqliteThreadWriter, path: string): Promise<OrderStore> {
+type Reader = ReturnType<typeof createSqlOrderStore>;
+
+async function openReader(writer: SqliteThreadWriter, path: string): Promise<Reader> {
   try {
     return createSqlOrderStore(openSqliteReader(path));
   } catch (error) {
@@ -54,12 +56,12 @@ async function openReader(writer: SqliteThreadWriter, path: string): Promise<Ord
 }
 
 /** Memory is seen by one connection only, so without a reader the thread that writes does everything. */
-function createStore(writer: SqliteThreadWriter, reader: OrderStore | null): OrderStore {
+function createStore(writer: SqliteThreadWriter, reader: Reader | null): OrderStore {
+  const reads: Partial<OrderStore> = reader ?? {};
   const calls = Object.entries(kinds).map(([name, kind]) => {
     const method = name as Call['method'];
-    return kind === 'read' && reader !== null
-      ? [method, reader[method]]
-      : [method, (...args: readonly unknown[]) => writer.call({ method, args })];
+    const read = kind === 'read' ? reads[method] : undefined;
+    return [method, read ?? ((...args: readonly unknown[]) => writer.call({ method, args }))];
   });
   return {
     ...(Object.fromEntries(calls) as Omit<OrderStore, 'close'>),

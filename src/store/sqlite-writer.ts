@@ -1,16 +1,22 @@
 import { Worker } from 'node:worker_threads';
-import { createGroupCommit, type Settled } from './group-commit.ts';
-import { type OrderStore, StoreError } from './order-store.ts';
+import { type EventParcel, packEvents } from './event-parcel.ts';
+import { type OrderStore, type ReceivedEvent, StoreError } from './order-store.ts';
 import { busyLimitMs } from './sqlite.ts';
 
-/** What the thread is asked; it answers each before it is asked the next. */
+/** What the thread is asked. It answers in the order in which it was asked. */
 export type Question =
   | { readonly kind: 'open'; readonly path: string; readonly patienceMs: number }
-  | { readonly kind: 'commit'; readonly calls: readonly Call[]; readonly patienceMs: number }
-  | { readonly kind: 'close' };
-export type Answer =
-  | { readonly kind: 'done'; readonly outcomes: readonly SentOutcome[] }
-  | { readonly kind: 'failed'; readonly error: SentError };
+  | { readonly kind: 'close' }
+  | {
+      readonly kind: 'commit';
+      /** Calls; a number stands for a call of `recordEvents` with so many of the events. */
+      readonly calls: readonly (Call | number)[];
+      readonly events: EventParcel;
+      /** By the clock that all threads share, see `sharedNow`. */
+      readonly deadline: number;
+    };
+/** For so many of the questions as it has outcomes; each call is one. */
+export type Answer = readonly SentOutcome[];
 export type SentOutcome =
   | { readonly status: 'fulfilled'; readonly value: unknown }
   | { readonly status: 'rejected'; readonly error: SentError };
@@ -26,48 +32,74 @@ export type SqliteThreadWriter = {
   breakThread(): Promise<void>;
 };
 
+/** Whoever comes when so many wait would wait for seconds, and is better told at once. */
+const maxWaiting = 5_000;
+
+/** Monotonic, in ms. Each thread's own `performance.now` begins when the thread does. */
+export function sharedNow(): number {
+  return performance.timeOrigin + performance.now();
+}
+
 /**
- * Opens a SQLite file, or `:memory:`, in a thread of its own and brings its schema up to date. Calls that arrive while
- * one transaction is being made durable are committed together. Rejects with `StoreError`.
+ * Opens a SQLite file, or `:memory:`, in a thread of its own and brings its schema up to date. Calls are sent as they come,
+ * those of one turn of the event loop in one message; what arrives while one transaction is being made durable goes into the
+ * next. Rejects with `StoreError`.
  *
  * A thread that ends unasked fails the calls that it had; the next opens the file in another, since the file is all
  * that there is to know. What was in memory only is gone, and every further call says so.
  */
 export async function openSqliteThread(path: string): Promise<SqliteThreadWriter> {
   let thread = await openThread(path);
+  let unsent: Waiting[] = [];
+  let sending: Promise<void> | null = null;
+  let isClosing = false;
 
-  const group = createGroupCommit<Waiting, unknown>(async (waiting) => {
-    if (!thread.isAlive()) {
-      if (path === ':memory:') throw new StoreError('The thread with the orders in memory has ended');
-      thread = await openThread(path);
+  async function send(): Promise<void> {
+    await new Promise(setImmediate);
+    try {
+      if (!thread.isAlive()) {
+        if (path === ':memory:') throw new StoreError('The thread with the orders in memory has ended');
+        thread = await openThread(path);
+      }
+      thread.commit(unsent);
+    } catch (error) {
+      for (const { reject } of unsent) reject(error);
     }
-    // The last to come decides: each has its time, and nobody waits for more than two such times.
-    const patienceMs = Math.max(...waiting.map(({ deadline }) => deadline)) - performance.now();
-    const calls = waiting.map(({ call }) => call);
-    return (await ask(thread, { kind: 'commit', calls, patienceMs })).map(received);
-  });
+    unsent = [];
+    sending = null;
+  }
 
   return {
-    call({ method, args }) {
-      const call = { method, args: args.map(withTightBytes) };
-      return group.add({ call, deadline: performance.now() + busyLimitMs });
+    call(call) {
+      if (isClosing) return Promise.reject(new StoreError('The order store is closing'));
+      if (unsent.length + thread.unanswered() >= maxWaiting) {
+        return Promise.reject(new StoreError(`${maxWaiting} changes wait for the database already`));
+      }
+      const waiting = { call, ...Promise.withResolvers<unknown>() };
+      unsent.push(waiting);
+      sending ??= send();
+      return waiting.promise;
     },
     async close() {
-      await group.close();
+      isClosing = true;
+      await sending;
       if (!thread.isAlive()) return;
-      await ask(thread, { kind: 'close' });
+      await thread.ask({ kind: 'close' });
       idle.push(thread);
     },
     breakThread: () => thread.end(),
   };
 }
 
-type Waiting = { readonly call: Call; readonly deadline: number };
+type Waiting = { readonly call: Call } & Pick<PromiseWithResolvers<unknown>, 'resolve' | 'reject'>;
 
 type Thread = {
   isAlive(): boolean;
+  unanswered(): number;
   /** Rejects with `StoreError` where the thread ends before it answers. */
-  ask(question: Question): Promise<Answer>;
+  ask(question: Question & { readonly kind: 'open' | 'close' }): Promise<unknown>;
+  /** Answers each of them. */
+  commit(waiting: readonly Waiting[]): void;
   end(): Promise<void>;
 };
 
@@ -77,7 +109,7 @@ const idle: Thread[] = [];
 async function openThread(path: string): Promise<Thread> {
   const thread = idle.pop() ?? startThread();
   if (!thread.isAlive()) return openThread(path);
-  await ask(thread, { kind: 'open', path, patienceMs: busyLimitMs });
+  await thread.ask({ kind: 'open', path, patienceMs: busyLimitMs });
   return thread;
 }
 
@@ -91,28 +123,40 @@ function startThread(): Thread {
   worker.unref();
   let isAlive = true;
   let fault: unknown = null;
-  let asked: PromiseWithResolvers<Answer> | null = null;
+  let asked: Pick<Waiting, 'resolve' | 'reject'>[] = [];
+
   worker.on('message', (answer: Answer) => {
-    worker.unref();
-    asked?.resolve(answer);
-    asked = null;
+    const answered = asked.slice(0, answer.length);
+    asked = asked.slice(answer.length);
+    if (asked.length === 0) worker.unref();
+    for (const [index, waiting] of answered.entries()) settle(waiting, answer[index]);
   });
   worker.on('error', (error) => {
     fault = error;
   });
   worker.on('exit', () => {
     isAlive = false;
-    asked?.reject(new StoreError('The thread that writes to the database has ended', { cause: fault }));
-    asked = null;
+    for (const { reject } of asked) reject(hasEnded(fault));
+    asked = [];
   });
+
+  function post(question: Question, waiting: readonly Pick<Waiting, 'resolve' | 'reject'>[]): void {
+    if (asked.length === 0) worker.ref();
+    worker.postMessage(question, question.kind === 'commit' ? [question.events.bytes.buffer] : []);
+    asked.push(...waiting);
+  }
+
   return {
     isAlive: () => isAlive,
+    unanswered: () => asked.length,
     ask(question) {
-      if (!isAlive) return Promise.reject(new StoreError('The thread that writes to the database has ended'));
-      asked = Promise.withResolvers();
-      worker.ref();
-      worker.postMessage(question);
-      return asked.promise;
+      if (!isAlive) return Promise.reject(hasEnded(fault));
+      const waiting = Promise.withResolvers<unknown>();
+      post(question, [waiting]);
+      return waiting.promise;
+    },
+    commit(waiting) {
+      post(questionOf(waiting.map(({ call }) => call)), waiting);
     },
     async end() {
       await worker.terminate();
@@ -120,16 +164,24 @@ function startThread(): Thread {
   };
 }
 
-async function ask(thread: Thread, question: Question): Promise<readonly SentOutcome[]> {
-  const answer = await thread.ask(question);
-  if (answer.kind === 'failed') throw receivedError(answer.error);
-  return answer.outcomes;
+function hasEnded(cause: unknown): StoreError {
+  return new StoreError('The thread that writes to the database has ended', { cause });
 }
 
-function received(outcome: SentOutcome): Settled<unknown> {
-  return outcome.status === 'fulfilled'
-    ? outcome
-    : { status: 'rejected', reason: receivedError(outcome.error) };
+function questionOf(calls: readonly Call[]): Question {
+  const events: ReceivedEvent[] = [];
+  const sent = calls.map(({ method, args }) => {
+    if (method !== 'recordEvents') return { method, args: args.map(withTightBytes) };
+    const [given] = args as [readonly ReceivedEvent[]];
+    events.push(...given);
+    return given.length;
+  });
+  return { kind: 'commit', calls: sent, events: packEvents(events), deadline: sharedNow() + busyLimitMs };
+}
+
+function settle({ resolve, reject }: Pick<Waiting, 'resolve' | 'reject'>, outcome?: SentOutcome): void {
+  if (outcome?.status === 'fulfilled') resolve(outcome.value);
+  else reject(outcome === undefined ? new Error('A call got no answer.') : receivedError(outcome.error));
 }
 
 function receivedError({ isOfStore, message, stack }: SentError): Error {

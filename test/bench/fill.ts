@@ -95,7 +95,6 @@ function copyOf(template: Template, order: { place: number; intentId: string; at
     events: template.events.map((row) => ({
       ...row,
       order_id: id,
-      day: Math.floor(at / 86_400_000),
       digest: createHash('sha256').update(text).digest(),
       event_id: `evt_past_${place}`,
       payment_intent_id: intentId,
@@ -124,7 +123,6 @@ async function placeTemplates(url: string): Promise<[paid: number, awaiting: num
       {
         eventId: 'evt_template',
         event: 'payment_intent.status_updated',
-        createdAt: now,
         paymentIntentId: 'pi_sandbox_template_paid',
         paymentStatus: 'Captured',
         body,

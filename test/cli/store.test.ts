@@ -44,7 +44,6 @@ function event(number: number, paymentStatus: string, paymentIntentId = `pi_${nu
   return {
     eventId: `evt_${number}_${paymentStatus}`,
     event: 'payment_intent.status_updated',
-    createdAt: now,
     paymentIntentId,
     paymentStatus,
     body,

@@ -57,7 +57,6 @@ function event(paymentIntentId: string, paymentStatus: string | null): ReceivedE
   return {
     eventId: `evt_${events}`,
     event: 'payment_intent.status_updated',
-    createdAt: now,
     paymentIntentId,
     paymentStatus,
     body: Buffer.from(`event ${events}`),

@@ -68,7 +68,6 @@ function event(paymentIntentId: string, paymentStatus: string): ReceivedEvent {
   return {
     eventId: `evt_${events}`,
     event: 'payment_intent.status_updated',
-    createdAt: now,
     paymentIntentId,
     paymentStatus,
     body,

@@ -105,7 +105,6 @@ async function hear(store: OrderStore, index: number, step: number, message: Hea
     {
       eventId: `evt_${index}_${step}`,
       event: 'payment_intent.status_updated',
-      createdAt: now,
       paymentIntentId: `pi_${index}`,
       paymentStatus: message,
       body,

@@ -45,7 +45,7 @@ CREATE TABLE attempts (
   looks INTEGER NOT NULL DEFAULT 0,
   next_look_at INTEGER,
   PRIMARY KEY (order_id, number)
-) STRICT;
+) STRICT, WITHOUT ROWID; -- kept by their order, so that its attempts lie together
 
 CREATE INDEX attempts_to_look_at ON attempts (next_look_at) WHERE next_look_at IS NOT NULL;
 
@@ -53,8 +53,6 @@ CREATE INDEX attempts_to_look_at ON attempts (next_look_at) WHERE next_look_at I
 CREATE UNIQUE INDEX attempts_live ON attempts (order_id) WHERE state IN ('sending', 'attached');
 
 CREATE TABLE events (
-  -- Days since 1970 of Dojo's own date, so that new events go to the end of the unique index; 0 where it gives none.
-  day INTEGER NOT NULL,
   digest BLOB NOT NULL, -- SHA-256 of the body
   event_id TEXT NOT NULL,
   event TEXT NOT NULL,
@@ -63,11 +61,13 @@ CREATE TABLE events (
   order_id INTEGER REFERENCES orders (id), -- NULL until an order has the intent
   secret TEXT NOT NULL, -- the label of the secret that signed it
   received_at INTEGER NOT NULL,
-  body BLOB NOT NULL,
-  PRIMARY KEY (day, digest)
+  body BLOB NOT NULL
 ) STRICT;
 
-CREATE INDEX events_of_order ON events (order_id, received_at) WHERE order_id IS NOT NULL;
+-- The same bytes are kept once. By order, since an index over digests alone is written all over: so new events go where
+-- the newest orders are, however many there were before.
+CREATE UNIQUE INDEX events_of_order ON events (order_id, digest) WHERE order_id IS NOT NULL;
+CREATE UNIQUE INDEX events_of_none ON events (digest) WHERE order_id IS NULL;
 CREATE INDEX events_waiting ON events (payment_intent_id) WHERE order_id IS NULL AND payment_intent_id IS NOT NULL;
 
 -- Signed by Dojo, but not understood: a person, or a later version, looks at it.

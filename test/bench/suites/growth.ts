@@ -122,7 +122,6 @@ function newEvents(shelf: Shelf, count: number): ReceivedEvent[] {
     return {
       eventId: `evt_growth_${number}`,
       event: 'payment_intent.status_updated',
-      createdAt: receivedAt,
       paymentIntentId: intentIdOf(number),
       paymentStatus: 'Captured',
       body,
