@@ -142,7 +142,7 @@ async function placeTemplates(url: string): Promise<[paid: number, awaiting: num
 async function placeTemplate(store: OrderStore, intentId: string): Promise<number> {
   const now = new Date();
   const id = createOrderId(now, intentId.length);
-  await store.placeOrder({
+  const order = {
     id,
     reference: referenceOf(id),
     token: createToken(id, intentId.padEnd(24, 'x').slice(0, 24)),
@@ -150,12 +150,12 @@ async function placeTemplate(store: OrderStore, intentId: string): Promise<numbe
     shopperId: 'shopper-of-the-benchmark',
     basket: templateBasket,
     createdAt: now,
-  });
-  const begun = await store.beginAttempt(id, now, new Date(now.getTime() + 15_000));
-  if (begun.kind !== 'begun') throw new Error(`No attempt could be begun: ${begun.kind}`);
+  };
+  const placed = await store.placeOrder(order, new Date(now.getTime() + 15_000));
+  if (placed.kind !== 'placed') throw new Error(`No order could be placed: ${placed.kind}`);
   const intent = { id: intentId, paymentLink: `${checkoutOrigin}/checkout/${intentId}`, expireAt: null };
-  const attached = await store.attachIntent(id, begun.number, intent, now);
-  if (attached.kind !== 'attached') throw new Error(`No intent could be attached: ${attached.kind}`);
+  const attached = await store.attachIntent(id, 1, intent, now);
+  if (attached !== 'attached') throw new Error(`No intent could be attached: ${attached}`);
   return id;
 }
 
