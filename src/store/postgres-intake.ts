@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { createGroupCommit, type Settled } from './group-commit.ts';
+import { type AttemptKey, type AttemptOf, type Heard, hearEvents } from './hear-events.ts';
 import { sameColumns, sameFacts } from './order-facts.ts';
 import { type OrderStore, type ReceivedEvent, type RecordedEvent, StoreError } from './order-store.ts';
 import { bufferOf, sqlStateOf, withoutNul } from './postgres.ts';
-import { type AttemptKey, type AttemptOf, type Heard, hearEvents } from './hear-events.ts';
 import type { SqlDatabase, SqlTransaction } from './sql.ts';
 import { factColumns, loadFacts } from './sql-facts.ts';
 

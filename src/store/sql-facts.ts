@@ -25,20 +25,21 @@ export async function findOrder(
   key: 'id' | 'checkout_key' | 'reference',
   value: string | number,
 ): Promise<Order | null> {
-  const row = (await tx.all(`SELECT * FROM orders WHERE ${key} = $1`, [value]))[0];
+  const row = (await tx.all(`${selectOrder} WHERE ${key} = $1`, [value]))[0];
   if (row === undefined) return null;
   const order = orderRowSchema.parse(row);
   const attempts = await tx.all(`SELECT * FROM attempts WHERE order_id = $1 ORDER BY number`, [order.id]);
   return { ...order, attempts: attemptRowsSchema.parse(attempts) };
 }
 
+const selectOrder = `SELECT * FROM orders JOIN baskets ON baskets.order_id = orders.id`;
 const attemptRowsSchema = z.array(attemptRowSchema);
 
 /** For an order that must be there, because something refers to it. */
 export async function getOrder(tx: SqlTransaction, id: number): Promise<Order> {
   // Sent together: over a network each statement that waits for another costs its way there and back.
   const [orders, attempts] = await Promise.all([
-    tx.all(`SELECT * FROM orders WHERE id = $1`, [id]),
+    tx.all(`${selectOrder} WHERE id = $1`, [id]),
     tx.all(`SELECT * FROM attempts WHERE order_id = $1 ORDER BY number`, [id]),
   ]);
   if (orders[0] === undefined) throw new Error(`Order ${id} is not in the store.`);
@@ -130,7 +131,9 @@ export async function loadFacts(tx: SqlTransaction, ids: readonly number[]): Pro
     loadOrders(tx, ids),
     ids.length === 1
       ? tx.all(`${selectAttempts} WHERE order_id = $1 ORDER BY number`, [ids[0] ?? 0])
-      : tx.all(`${selectAttempts} WHERE order_id ${tx.dialect.isOneOf('$1')} ORDER BY order_id, number`, [ids]),
+      : tx.all(`${selectAttempts} WHERE order_id ${tx.dialect.isOneOf('$1')} ORDER BY order_id, number`, [
+          ids,
+        ]),
   ]);
   return withAttempts(orders, attemptFactsOf(attempts));
 }
@@ -162,7 +165,10 @@ const selectOrders = `SELECT id, reference, total, status, holds, refunded_amoun
     fulfilments.order_id AS due, done_at AS fulfilled
   FROM orders LEFT JOIN fulfilments ON fulfilments.order_id = orders.id`;
 
-async function loadOrders(tx: SqlTransaction, ids: readonly number[]): Promise<Omit<OrderFacts, 'attempts'>[]> {
+async function loadOrders(
+  tx: SqlTransaction,
+  ids: readonly number[],
+): Promise<Omit<OrderFacts, 'attempts'>[]> {
   const rows =
     ids.length === 1
       ? await tx.all(`${selectOrders} WHERE id = $1`, [ids[0] ?? 0])

@@ -34,15 +34,14 @@ export function createSqlOrderStore(database: SqlDatabase): Omit<OrderStore, 're
         const [{ until }, stored] = await Promise.all([
           inCommonTime(tx, order.createdAt, leaseUntil),
           tx.run(
-            `INSERT INTO orders (id, reference, token, checkout_key, shopper_id, basket, total, currency, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) ON CONFLICT DO NOTHING`,
+            `INSERT INTO orders (id, reference, token, checkout_key, shopper_id, total, currency, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) ON CONFLICT DO NOTHING`,
             [
               order.id,
               order.reference,
               order.token,
               order.checkoutKey,
               order.shopperId,
-              JSON.stringify(order.basket),
               order.basket.total,
               order.basket.currencyCode,
               createdAt,
@@ -50,7 +49,13 @@ export function createSqlOrderStore(database: SqlDatabase): Omit<OrderStore, 're
           ),
         ]);
         if (stored === 1) {
-          await storeAttempt(tx, { orderId: order.id, number: 1, until, createdAt });
+          await Promise.all([
+            tx.run(`INSERT INTO baskets (order_id, basket) VALUES ($1, $2)`, [
+              order.id,
+              JSON.stringify(order.basket),
+            ]),
+            storeAttempt(tx, { orderId: order.id, number: 1, until, createdAt }),
+          ]);
           return { kind: 'placed' };
         }
         const found = await findOrder(tx, 'checkout_key', order.checkoutKey);

@@ -25,7 +25,13 @@ export type Bulk = {
 
 type Row = Record<string, unknown>;
 
-const tables = { orders: 'id', attempts: 'order_id', events: 'order_id', fulfilments: 'order_id' } as const;
+const tables = {
+  orders: 'id',
+  baskets: 'order_id',
+  attempts: 'order_id',
+  events: 'order_id',
+  fulfilments: 'order_id',
+} as const;
 const tableNames = Object.keys(tables) as (keyof typeof tables)[];
 type Template = { -readonly [table in keyof typeof tables]: Row[] };
 
@@ -85,6 +91,7 @@ function copyOf(template: Template, order: { place: number; intentId: string; at
       // The sweep has nothing to do while the benchmark lasts.
       next_look_at: row.next_look_at === null ? null : tomorrow,
     })),
+    baskets: template.baskets.map((row) => ({ ...row, order_id: id })),
     attempts: template.attempts.map((row) => ({
       ...row,
       order_id: id,
@@ -160,7 +167,7 @@ async function placeTemplate(store: OrderStore, intentId: string): Promise<numbe
 }
 
 async function readTemplate(bulk: Bulk, orderId: number): Promise<Template> {
-  const template: Template = { orders: [], attempts: [], events: [], fulfilments: [] };
+  const template: Template = { orders: [], baskets: [], attempts: [], events: [], fulfilments: [] };
   for (const table of tableNames) template[table] = await bulk.rows(table, tables[table], orderId);
   if (template.attempts.length === 0) throw new Error('A template order has no attempt.');
   return template;
