@@ -162,14 +162,14 @@ async function attempt(
   number: number,
   remainingMs: number,
 ): Promise<{ kind: 'done' | 'again'; placed: PlacedOrder }> {
-  const log = deps.log.child({ orderReference: order.reference, attempt: number });
+  const about = { orderReference: order.reference, attempt: number };
   let intent: PaymentIntent;
   try {
     intent = await createIntent(deps, order, number, remainingMs);
   } catch (error) {
     if (!(error instanceof DojoError)) throw error;
-    log[error.kind === 'unauthorized' || error.kind === 'forbidden' ? 'error' : 'warn'](
-      { err: error },
+    deps.log[error.kind === 'unauthorized' || error.kind === 'forbidden' ? 'error' : 'warn'](
+      { ...about, err: error },
       'Dojo created no payment intent that can be used',
     );
     const state = error.isAmbiguous ? 'ambiguous' : 'refused';
@@ -196,8 +196,8 @@ async function attempt(
     // We were so slow that somebody else took over. The next look finds what came of it.
     return { kind: 'again', placed: { kind: 'dojo-unavailable', order, retryAfterMs: null } };
   }
-  log.error(
-    { paymentIntentId: intent.id, mismatch: mismatch ?? 'id of another attempt' },
+  deps.log.error(
+    { ...about, paymentIntentId: intent.id, mismatch: mismatch ?? 'id of another attempt' },
     'Dojo created another intent than was asked for',
   );
   const nextLookAt = nextStrayLook(deps.now(), 0);
