@@ -31,6 +31,8 @@ async function shopBefore(answers: Answer[], options: ShopOptions = {}) {
 
 const purchase = { items: [{ sku: 'mug', quantity: 1 }], checkoutKey: 'key-1', shopperId: 'shopper-1' };
 const place = (shop: OpenShop) => placeOrder(shop.deps, purchase);
+/** Dojo finds fault with the request. */
+const refuses: Answer = (res) => void res.writeHead(400).end('{}');
 const attempts = (shop: OpenShop) => rows(shop, 'SELECT number, state FROM attempts ORDER BY number');
 
 describe('a shopper who checks out', () => {
@@ -42,7 +44,51 @@ describe('a shopper who checks out', () => {
     };
     const { shop } = await shopBefore([sameForAll]);
     expect((await place(shop)).kind).toBe('ready');
-    expect((await placeOrder(shop.deps, { ...purchase, checkoutKey: 'key-2' })).kind).toBe('dojo-refused');
+    const other = await placeOrder(shop.deps, { ...purchase, checkoutKey: 'key-2' });
+    expect(other).toMatchObject({ kind: 'dojo-refused', order: { checkoutKey: 'key-2' } });
+    const [line] = shop.log.filter(({ mismatch }) => mismatch === 'id of another attempt');
+    const { reference } = (await shop.deps.store.findOrderByCheckoutKey('key-2')) ?? {};
+    expect(line).toMatchObject({ orderReference: reference, attempt: 1, paymentIntentId: 'pi_sandbox_T1' });
+  });
+
+  test('has the order and its attempt stored in one commit before Dojo is asked, and the link in another', async () => {
+    const seen: unknown[] = [];
+    const looks: Answer = (res, body, req) => {
+      seen.push(...rows(shop, 'SELECT reference, number, state FROM orders JOIN attempts ON order_id = id'));
+      creates(res, body, req);
+    };
+    const { shop, dojo } = await shopBefore([looks]);
+    const calls: string[] = [];
+    const store = new Proxy(shop.deps.store, {
+      get(target, name) {
+        calls.push(String(name));
+        return Reflect.get(target, name);
+      },
+    });
+    expect((await placeOrder({ ...shop.deps, store }, purchase)).kind).toBe('ready');
+    expect(calls).toEqual(['placeOrder', 'attachIntent']);
+    expect(seen).toEqual([{ reference: dojo.asked[0]?.reference, number: 1, state: 'sending' }]);
+  });
+
+  test('with another basket under the same key is told so, and no attempt is begun for either', async () => {
+    const { shop, dojo } = await shopBefore([refuses, creates]);
+    expect((await place(shop)).kind).toBe('dojo-refused');
+    const before = attempts(shop);
+    const other = { ...purchase, items: [{ sku: 'mug', quantity: 2 }] };
+    expect(await placeOrder(shop.deps, other)).toEqual({ kind: 'basket-changed' });
+    expect(attempts(shop)).toEqual(before);
+    expect(dojo.asked).toHaveLength(1);
+    // What was refused created nothing, so its number is free again.
+    expect((await place(shop)).kind).toBe('ready');
+    expect(attempts(shop)).toEqual([{ number: 1, state: 'attached' }]);
+  });
+
+  test('and is refused by Dojo leaves a line in the log that names the order and the attempt', async () => {
+    const { shop, dojo } = await shopBefore([refuses]);
+    await place(shop);
+    const orderReference = dojo.asked[0]?.reference;
+    const lines = shop.log.filter((line) => line.orderReference === orderReference);
+    expect(lines).toMatchObject([{ attempt: 1, level: 40, err: { kind: 'invalid', status: 400 } }]);
   });
 
   test('while Dojo does not answer gets one within ten seconds, after a second try', async () => {

@@ -358,6 +358,7 @@ describe('a form', () => {
 
   test('of another type than a form is refused', async () => {
     await request(shop.app).post('/basket').type('text/plain').send('sku=mug').expect(415);
+    await request(shop.app).post('/basket').send({ sku: 'mug', quantity: '1' }).expect(415);
   });
 
   test('with a quantity that is none says so beside the field, and keeps what was typed', async () => {
