@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -99,6 +99,30 @@ describe('the shop as a process', () => {
     await (await openStore(`sqlite:${join(folder, 'data', 'orders.db')}`)).close();
   });
 
+  test('as `npm start` starts it keeps its compiled code, and that of its thread, below data/ for the next start', async () => {
+    const env = { NODE_COMPILE_CACHE: npmCompileCache(), NODE_DEBUG_NATIVE: 'COMPILE_CACHE' };
+    const fromCache = /retrieving transpile cache for StrippedTypeScript \S*\/([\w-]+\.ts)\.\.\.success/g;
+    const startAndStop = async (): Promise<string[]> => {
+      const shop = startShop(env);
+      await shop.said(open);
+      shop.child.kill('SIGTERM');
+      expect(await shop.exited).toBe(0);
+      return [...shop.output().matchAll(fromCache)].map(([, file = '']) => file);
+    };
+    expect(await startAndStop()).toEqual([]);
+    expect(await startAndStop()).toEqual(expect.arrayContaining(['main.ts', 'app.ts', 'sqlite-thread.ts']));
+  });
+
+  test('starts all the same, and says nothing of it, where no compiled code can be kept', async () => {
+    mkdirSync(join(folder, 'data'));
+    writeFileSync(join(folder, 'data', 'compile-cache'), 'in the way');
+    const shop = startShop({ NODE_COMPILE_CACHE: npmCompileCache() });
+    await shop.said(open);
+    shop.child.kill('SIGTERM');
+    expect(await shop.exited).toBe(0);
+    expect(shop.output().trim().split('\n')).toHaveLength(3);
+  });
+
   test('warns of what a developer may leave out', async () => {
     const shop = startShop({ DOJO_WEBHOOK_SECRETS: '', SESSION_SECRET: '' });
     await shop.said(open);
@@ -169,6 +193,16 @@ describe('the shop as a process', () => {
     expect(webhook.status).toBe(200);
   });
 });
+
+/** Where the scripts of package.json keep compiled code, unless the environment says where. */
+function npmCompileCache(): string {
+  const { scripts } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  return (
+    /^NODE_COMPILE_CACHE=\$\{NODE_COMPILE_CACHE-([\w/-]+)\} exec node src\/main\.ts$/.exec(
+      scripts.start,
+    )?.[1] ?? ''
+  );
+}
 
 async function firstSku(): Promise<string> {
   const page = await (await fetch(`http://127.0.0.1:${port}/`)).text();

@@ -1,6 +1,5 @@
 import { type OrderStore, StoreError } from './order-store.ts';
 import type { PostgresOptions } from './postgres.ts';
-import { openPostgresStore } from './postgres-store.ts';
 import { openSqliteStore } from './sqlite-store.ts';
 
 /**
@@ -9,7 +8,11 @@ import { openSqliteStore } from './sqlite-store.ts';
  * `postgres://user:password@host/database` is a server, with any number of shops on it. Rejects with `StoreError`.
  */
 export async function openStore(databaseUrl: string, options: PostgresOptions = {}): Promise<OrderStore> {
-  if (/^postgres(ql)?:/.test(databaseUrl)) return openPostgresStore(databaseUrl, options);
+  if (/^postgres(ql)?:/.test(databaseUrl)) {
+    // Only a shop on PostgreSQL needs its driver.
+    const { openPostgresStore } = await import('./postgres-store.ts');
+    return openPostgresStore(databaseUrl, options);
+  }
   const path = /^sqlite:(.+)$/.exec(databaseUrl)?.[1];
   if (path === undefined) throw new StoreError('DATABASE_URL names no database that is known');
   return openSqliteStore(path);
