@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { migrate } from './migrate.ts';
@@ -12,6 +13,21 @@ export type PostgresOptions = {
   readonly clock?: 'database' | 'caller';
   /** No limit to how long a statement may take, for work that nobody waits for in a browser. */
   readonly isPatient?: boolean;
+};
+
+/** A statement that goes to the server together with COMMIT. */
+export type LastStatement = { readonly sql: string; readonly params: readonly SqlValue[] };
+
+/** A write in as few ways to the server and back as it can be. */
+export type Steps<Found, T> = {
+  /** Only reads: it is sent together with BEGIN, before it is sure that a transaction has begun. */
+  find(tx: SqlTransaction): Promise<Found>;
+  /** Nobody sees the answers to the last statements; where the server refuses one, it refuses COMMIT too. */
+  decide(tx: SqlTransaction, found: Found): Promise<{ result: T; last: readonly LastStatement[] }>;
+};
+
+export type PostgresDatabase = SqlDatabase & {
+  writeInSteps<Found, T>(steps: Steps<Found, T>): Promise<T>;
 };
 
 /** How many transactions of one process run at once; the others wait their turn. */
@@ -38,7 +54,7 @@ const maxTries = 6;
  * A line that is cut during a commit leaves it open whether it took effect. All callers may ask again: the same
  * delivery, checkout key or refund id is the same change.
  */
-export async function openPostgres(url: string, options: PostgresOptions = {}): Promise<SqlDatabase> {
+export async function openPostgres(url: string, options: PostgresOptions = {}): Promise<PostgresDatabase> {
   await migrateAlone(url);
   const pool = new pg.Pool({
     connectionString: url,
@@ -49,6 +65,7 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
     ...(options.isPatient === true ? {} : limits),
     keepAlive: true,
     pipeline: true,
+    stream: () => new StatementSocket(),
     types,
     onConnect: keepWhatIsAcknowledged,
   });
@@ -64,13 +81,19 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
       .catch((error: unknown) => (error instanceof StoreError ? Promise.reject(error) : failed(error)));
   }
 
-  async function transact<T>(begin: string, work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
+  async function transact<Found, T>(begin: string, { find, decide }: Steps<Found, T>): Promise<T> {
     const client = await connect();
     let isBroken = false;
     try {
-      await client.query(begin).catch(failed);
-      const result = await work(createTransaction(client, clock));
-      const { command } = await client.query('COMMIT').catch(failed);
+      const tx = createTransaction(client, clock);
+      const begun = ask(client, begin);
+      // Told below: what is found by then may have failed for the same reason.
+      begun.catch(() => undefined);
+      const found = await find(tx);
+      await begun;
+      const { result, last } = await decide(tx, found);
+      const sent = last.map(({ sql, params }) => tx.run(sql, params));
+      const [{ command }] = await Promise.all([ask(client, 'COMMIT'), ...sent]);
       // The server answers so where it had given the transaction up.
       if (command !== 'COMMIT') throw new StoreError('The database did not commit');
       return result;
@@ -82,6 +105,18 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
     }
   }
 
+  async function writeInSteps<Found, T>(steps: Steps<Found, T>): Promise<T> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        // What waits for a lock must see what the holder did, whatever a database is set to.
+        return await transact('BEGIN ISOLATION LEVEL READ COMMITTED', steps);
+      } catch (error) {
+        if (tries === maxTries || !wasInTheWay.has(sqlStateOf(error) ?? '')) throw error;
+      }
+      await sleep(2 ** tries);
+    }
+  }
+
   try {
     (await connect()).release();
   } catch (error) {
@@ -90,18 +125,17 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
   }
 
   return {
-    async write(work) {
-      for (let tries = 1; ; tries += 1) {
-        try {
-          // What waits for a lock must see what the holder did, whatever a database is set to.
-          return await transact('BEGIN ISOLATION LEVEL READ COMMITTED', work);
-        } catch (error) {
-          if (tries === maxTries || !wasInTheWay.has(sqlStateOf(error) ?? '')) throw error;
-        }
-        await sleep(2 ** tries);
-      }
-    },
-    read: (work) => transact('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', work),
+    writeInSteps,
+    write: (work) =>
+      writeInSteps({
+        find: async () => undefined,
+        decide: async (tx) => ({ result: await work(tx), last: [] }),
+      }),
+    read: (work) =>
+      transact('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', {
+        find: work,
+        decide: async (_tx, result) => ({ result, last: [] }),
+      }),
     close: () => pool.end(),
   };
 }
@@ -149,19 +183,20 @@ function nameOf(sql: string): string | null {
   return name;
 }
 
+function ask(client: pg.ClientBase, sql: string, params: readonly SqlValue[] = []): Promise<pg.QueryResult> {
+  const name = nameOf(sql);
+  return client
+    .query({ text: sql, values: params.map(inputOf), ...(name !== null && { name }) })
+    .catch(failed);
+}
+
 function createTransaction(client: pg.ClientBase, clock: 'database' | 'caller'): SqlTransaction {
-  const query = (sql: string, params: readonly SqlValue[] = []): Promise<pg.QueryResult> => {
-    const name = nameOf(sql);
-    return client
-      .query({ text: sql, values: params.map(inputOf), ...(name !== null && { name }) })
-      .catch(failed);
-  };
   const all = async (sql: string, params?: readonly SqlValue[]): Promise<unknown[]> =>
-    (await query(sql, params)).rows;
+    (await ask(client, sql, params)).rows;
   return {
     dialect,
     all,
-    run: async (sql, params) => (await query(sql, params)).rowCount ?? 0,
+    run: async (sql, params) => (await ask(client, sql, params)).rowCount ?? 0,
     async exec(sql) {
       await client.query(sql).catch(failed);
     },
@@ -171,6 +206,13 @@ function createTransaction(client: pg.ClientBase, clock: 'database' | 'caller'):
       return new Date((row as { now: number }).now);
     },
   };
+}
+
+/** The statements of one moment go in one piece: each by itself would wake the server, and cost more than it holds. */
+class StatementSocket extends Socket {
+  override uncork(): void {
+    process.nextTick(() => super.uncork());
+  }
 }
 
 const dialect: SqlDialect = {

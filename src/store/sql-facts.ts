@@ -130,7 +130,9 @@ export async function loadFacts(tx: SqlTransaction, ids: readonly number[]): Pro
     loadOrders(tx, ids),
     ids.length === 1
       ? tx.all(`${selectAttempts} WHERE order_id = $1 ORDER BY number`, [ids[0] ?? 0])
-      : tx.all(`${selectAttempts} WHERE order_id ${tx.dialect.isOneOf('$1')} ORDER BY order_id, number`, [ids]),
+      : tx.all(`${selectAttempts} WHERE order_id ${tx.dialect.isOneOf('$1')} ORDER BY order_id, number`, [
+          ids,
+        ]),
   ]);
   return withAttempts(orders, attemptFactsOf(attempts));
 }
@@ -151,7 +153,7 @@ export async function loadFactsOfIntents(
   return withAttempts(await loadOrders(tx, ids), attempts);
 }
 
-const selectAttempts = `SELECT order_id, number, state, payment_intent_id, authorized, captured, canceled, reversed, refunded,
+export const selectAttempts = `SELECT order_id, number, state, payment_intent_id, authorized, captured, canceled, reversed, refunded,
     refunded_amount, expired, unwanted, mismatched
   FROM attempts`;
 const selectOrders = `SELECT id, reference, total, status, holds, refunded_amount, updated_at, next_look_at,
@@ -162,12 +164,19 @@ const selectOrders = `SELECT id, reference, total, status, holds, refunded_amoun
     fulfilments.order_id AS due, done_at AS fulfilled
   FROM orders LEFT JOIN fulfilments ON fulfilments.order_id = orders.id`;
 
-async function loadOrders(tx: SqlTransaction, ids: readonly number[]): Promise<Omit<OrderFacts, 'attempts'>[]> {
+async function loadOrders(
+  tx: SqlTransaction,
+  ids: readonly number[],
+): Promise<Omit<OrderFacts, 'attempts'>[]> {
   const rows =
     ids.length === 1
       ? await tx.all(`${selectOrders} WHERE id = $1`, [ids[0] ?? 0])
       : await tx.all(`${selectOrders} WHERE id ${tx.dialect.isOneOf('$1')}`, [ids]);
-  return orderFactsSchema.parse(rows).map((row) => ({
+  return orderFactsSchema.parse(rows).map(orderFactsOf);
+}
+
+export function orderFactsOf(row: z.output<typeof orderFactsSchema>[number]): Omit<OrderFacts, 'attempts'> {
+  return {
     id: row.id,
     reference: row.reference,
     total: row.total,
@@ -182,10 +191,10 @@ async function loadOrders(tx: SqlTransaction, ids: readonly number[]): Promise<O
       isFulfilled: row.fulfilled !== null,
     },
     isDue: row.due !== null,
-  }));
+  };
 }
 
-function withAttempts(
+export function withAttempts(
   orders: readonly Omit<OrderFacts, 'attempts'>[],
   attempts: readonly (AttemptFacts & { readonly orderId: number })[],
 ): OrderFacts[] {
@@ -200,16 +209,20 @@ async function getFacts(tx: SqlTransaction, id: number): Promise<OrderFacts> {
 }
 
 // Every webhook passes these: without a transform inside, zod reads a row in a fraction of the time.
+export const orderShape = {
+  id: z.int(),
+  reference: z.string(),
+  total: z.int(),
+  status: z.enum(orderStatuses),
+  holds: z.string(),
+  refunded_amount: z.int(),
+  updated_at: z.int(),
+  next_look_at: z.int().nullable(),
+};
+
 const orderFactsSchema = z.array(
   z.object({
-    id: z.int(),
-    reference: z.string(),
-    total: z.int(),
-    status: z.enum(orderStatuses),
-    holds: z.string(),
-    refunded_amount: z.int(),
-    updated_at: z.int(),
-    next_look_at: z.int().nullable(),
+    ...orderShape,
     refunded_by_us: z.int(),
     reversals: z.int(),
     due: z.int().nullable(),
@@ -217,7 +230,7 @@ const orderFactsSchema = z.array(
   }),
 );
 
-function attemptFactsOf(rows: readonly unknown[]): (AttemptFacts & { readonly orderId: number })[] {
+export function attemptFactsOf(rows: readonly unknown[]): (AttemptFacts & { readonly orderId: number })[] {
   return attemptFactsSchema.parse(rows).map((row) => ({
     orderId: row.order_id,
     number: row.number,
