@@ -81,19 +81,28 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
       .catch((error: unknown) => (error instanceof StoreError ? Promise.reject(error) : failed(error)));
   }
 
-  async function transact<Found, T>(begin: string, { find, decide }: Steps<Found, T>): Promise<T> {
+  async function transact<Found, T>(
+    kind: keyof typeof begins,
+    { find, decide }: Steps<Found, T>,
+  ): Promise<T> {
     const client = await connect();
     let isBroken = false;
     try {
       const tx = createTransaction(client, clock);
-      const begun = ask(client, begin);
+      const begun = ask(client, begins[kind]);
       // Told below: what is found by then may have failed for the same reason.
       begun.catch(() => undefined);
       const found = await find(tx);
       await begun;
       const { result, last } = await decide(tx, found);
       const sent = last.map(({ sql, params }) => tx.run(sql, params));
-      const [{ command }] = await Promise.all([ask(client, 'COMMIT'), ...sent]);
+      const committed = ask(client, 'COMMIT');
+      if (kind === 'read') {
+        // Nothing hangs on the answer, and whoever gets the connection next is behind it.
+        committed.catch(() => undefined);
+        return result;
+      }
+      const [{ command }] = await Promise.all([committed, ...sent]);
       // The server answers so where it had given the transaction up.
       if (command !== 'COMMIT') throw new StoreError('The database did not commit');
       return result;
@@ -108,8 +117,7 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
   async function writeInSteps<Found, T>(steps: Steps<Found, T>): Promise<T> {
     for (let tries = 1; ; tries += 1) {
       try {
-        // What waits for a lock must see what the holder did, whatever a database is set to.
-        return await transact('BEGIN ISOLATION LEVEL READ COMMITTED', steps);
+        return await transact('write', steps);
       } catch (error) {
         if (tries === maxTries || !wasInTheWay.has(sqlStateOf(error) ?? '')) throw error;
       }
@@ -132,13 +140,19 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
         decide: async (tx) => ({ result: await work(tx), last: [] }),
       }),
     read: (work) =>
-      transact('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', {
+      transact('read', {
         find: work,
         decide: async (_tx, result) => ({ result, last: [] }),
       }),
     close: () => pool.end(),
   };
 }
+
+const begins = {
+  // What waits for a lock must see what the holder did, whatever a database is set to.
+  write: 'BEGIN ISOLATION LEVEL READ COMMITTED',
+  read: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
+} as const;
 
 /** PostgreSQL's codes for a deadlock and for a conflict with another transaction: trying again is all that it takes. */
 const wasInTheWay: ReadonlySet<string> = new Set(['40P01', '40001']);
