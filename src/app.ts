@@ -8,7 +8,7 @@ import { checkout } from './http/checkout.ts';
 import { health } from './http/health.ts';
 import { orders } from './http/orders.ts';
 import { createPages } from './http/pages.ts';
-import { answerErrors, HttpProblem, notFound } from './http/problem.ts';
+import { answerErrors, answerProblems, HttpProblem, notFound } from './http/problem.ts';
 import { logRequests } from './http/request-log.ts';
 import { onlyOwnForms, onlyOwnHost, securityHeaders } from './http/security.ts';
 import { readSession } from './http/session.ts';
@@ -48,7 +48,7 @@ export function createApp(deps: CheckoutDeps, settings: AppSettings): Express {
 
   app.use(logRequests(deps.log));
   // Machines call these: before everything that only browsers need, and before any body parser.
-  app.use(webhooks(deps));
+  app.route('/webhooks/dojo').all(webhooks(deps), answerProblems(deps.log));
   app.use(health(deps));
 
   app.use(securityHeaders(security));

@@ -42,7 +42,8 @@ const table: Record<string, { values: string[]; types: string[] }> = {
   },
   'open-deps.ts': { values: ['shop', 'checkout', 'dojo', 'store', 'config.ts'], types: [] },
   'config.ts': { values: ['dojo'], types: [] },
-  'log.ts': { values: ['dojo'], types: [] },
+  'log.ts': { values: ['dojo', 'line-writer.ts'], types: [] },
+  'line-writer.ts': { values: [], types: [] },
 };
 
 /** The entries of processes, where the environment comes in. */

@@ -103,6 +103,16 @@ describe('never in a log', () => {
     }
   });
 
+  test('the number of a card, alone or among words, however it is grouped', () => {
+    for (const number of ['4456530000001013', '4456 5300 0000 1013', '4456-5300-0000-1013']) {
+      const line = JSON.stringify(logged({ note: `paid by ${number}!`, list: [number] }));
+      expect(line).not.toMatch(/0000.?1013/);
+      expect(line).toContain('paid by [card number]!');
+    }
+    expect(logged({ list: ['4222222222222'] }).list).toEqual(['[card number]']);
+    expect(logged({ id: '4456530000001014' }).id).toBe('4456530000001014');
+  });
+
   test('the bytes of a body', () => {
     expect(logged({ body: Buffer.from('hush') }).body).toBe('[4 bytes]');
   });
@@ -194,6 +204,7 @@ describe('a strange object is cut short and harms nobody', () => {
     ],
     ['with a number beyond JSON', { big: 10n ** 30n, not: Number.NaN }],
     ['without a prototype', Object.assign(Object.create(null), { a: 1 })],
+    ['with a member that names its prototype', JSON.parse('{"__proto__":{"deep":1}}')],
     ['that is a function', () => 'x'],
     ['that is a symbol', Symbol('x')],
     ['that is a date of no day', new Date(Number.NaN)],

@@ -1,10 +1,10 @@
 import type { CreatePaymentIntentRequest, PaymentIntent } from '../dojo/schemas.ts';
-import type { Order } from '../shop/order.ts';
+import type { NewOrder } from '../store/order-store.ts';
 import type { CheckoutSettings } from './deps.ts';
 
 /** What Dojo is told about an attempt to pay an order. */
 export function createIntentRequest(
-  order: Order,
+  order: NewOrder,
   attempt: number,
   now: Date,
   settings: CheckoutSettings,

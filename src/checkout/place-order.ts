@@ -1,12 +1,6 @@
 import { DojoError, type DojoErrorKind } from '../dojo/errors.ts';
 import type { PaymentIntent } from '../dojo/schemas.ts';
-import {
-  type BasketItem,
-  type BasketProblem,
-  isSamePurchase,
-  type PricedBasket,
-  priceBasket,
-} from '../shop/basket.ts';
+import { type BasketItem, type BasketProblem, type PricedBasket, priceBasket } from '../shop/basket.ts';
 import {
   createOrderId,
   createToken,
@@ -17,7 +11,7 @@ import {
   referenceOf,
 } from '../shop/order.ts';
 import { nextStrayLook } from '../shop/sweep-schedule.ts';
-import type { AttachedIntent } from '../store/order-store.ts';
+import type { AttachedIntent, BegunAttempt, NewOrder } from '../store/order-store.ts';
 import { createIntentRequest, parsePaymentLink } from './create-intent-request.ts';
 import type { CheckoutDeps } from './deps.ts';
 import { settleOrder } from './settle-order.ts';
@@ -34,16 +28,16 @@ import { settleOrder } from './settle-order.ts';
 export type PlacedOrder =
   | {
       readonly kind: 'ready';
-      readonly order: Order;
+      readonly order: NewOrder;
       readonly paymentIntentId: string;
       readonly paymentLink: string;
     }
-  | { readonly kind: 'settled' | 'exhausted'; readonly order: Order }
+  | { readonly kind: 'settled' | 'exhausted'; readonly order: NewOrder }
   | { readonly kind: 'refused'; readonly problem: BasketProblem }
   | { readonly kind: 'basket-changed' }
   | {
       readonly kind: 'dojo-unavailable' | 'dojo-refused';
-      readonly order: Order;
+      readonly order: NewOrder;
       readonly retryAfterMs: number | null;
     };
 
@@ -72,9 +66,8 @@ export async function placeOrder(deps: CheckoutDeps, purchase: Purchase): Promis
   const priced = priceBasket(deps.catalogue, purchase.items);
   if (priced.kind === 'refused') return priced;
 
-  const order = await storeOrder(deps, purchase, priced.basket);
-  if (!isSamePurchase(order.basket, priced.basket)) return { kind: 'basket-changed' };
-  return arrangePayment(deps, order, deadline);
+  const begun = await storeOrder(deps, purchase, priced.basket);
+  return begun.kind === 'basket-changed' ? begun : arrangePayment(deps, begun, deadline);
 }
 
 /**
@@ -88,11 +81,16 @@ export async function resumeOrder(deps: CheckoutDeps, purchase: Purchase): Promi
   return purchase.items.length === 0 ? { kind: 'basket-changed' } : placeOrder(deps, purchase);
 }
 
-async function storeOrder(deps: CheckoutDeps, purchase: Purchase, basket: PricedBasket): Promise<Order> {
+/** Stores the order with its first attempt in one commit, or begins another attempt where the key has an order already. */
+async function storeOrder(
+  deps: CheckoutDeps,
+  purchase: Purchase,
+  basket: PricedBasket,
+): Promise<BegunAttempt | { kind: 'basket-changed' }> {
   for (;;) {
     const createdAt = deps.now();
     const id = createOrderId(createdAt, deps.random());
-    const stored = await deps.store.placeOrder({
+    const order: NewOrder = {
       id,
       reference: referenceOf(id),
       token: createToken(id, deps.createSecret()),
@@ -100,17 +98,23 @@ async function storeOrder(deps: CheckoutDeps, purchase: Purchase, basket: Priced
       shopperId: purchase.shopperId,
       basket,
       createdAt,
-    });
-    if (stored.kind !== 'id-taken') return stored.order;
+    };
+    const placed = await deps.store.placeOrder(order, leaseFrom(createdAt));
+    if (placed.kind === 'placed') return { kind: 'begun', order, number: 1 };
+    if (placed.kind !== 'id-taken') return placed;
   }
 }
 
 /** Takes part in the order's attempts until one has a link, however many requests do the same at once. */
-async function arrangePayment(deps: CheckoutDeps, order: Order, deadline: number): Promise<PlacedOrder> {
+async function arrangePayment(
+  deps: CheckoutDeps,
+  first: BegunAttempt,
+  deadline: number,
+): Promise<PlacedOrder> {
   const remainingMs = () => deadline - deps.now().getTime();
-  for (let creates = 0; ; ) {
-    const now = deps.now();
-    const begun = await deps.store.beginAttempt(order.id, now, new Date(now.getTime() + leaseMs));
+  const { order } = first;
+  let begun = first;
+  for (let creates = 0; ; begun = await beginAgain(deps, order)) {
     if (begun.kind === 'begun') {
       creates += 1;
       const outcome = await attempt(deps, order, begun.number, remainingMs());
@@ -125,6 +129,15 @@ async function arrangePayment(deps: CheckoutDeps, order: Order, deadline: number
         : { kind: begun.kind, order: begun.order };
     }
   }
+}
+
+function beginAgain(deps: CheckoutDeps, order: NewOrder): Promise<BegunAttempt> {
+  const now = deps.now();
+  return deps.store.beginAttempt(order.id, now, leaseFrom(now));
+}
+
+function leaseFrom(now: Date): Date {
+  return new Date(now.getTime() + leaseMs);
 }
 
 /** The link that the order has, unless its time is up: then Dojo says whether it was paid, and it is closed if not. */
@@ -145,18 +158,18 @@ async function continuePayment(deps: CheckoutDeps, order: Order): Promise<Placed
 /** One call to Dojo and what becomes of it. `again` where a second call is safe and may help. */
 async function attempt(
   deps: CheckoutDeps,
-  order: Order,
+  order: NewOrder,
   number: number,
   remainingMs: number,
 ): Promise<{ kind: 'done' | 'again'; placed: PlacedOrder }> {
-  const log = deps.log.child({ orderReference: order.reference, attempt: number });
+  const about = { orderReference: order.reference, attempt: number };
   let intent: PaymentIntent;
   try {
     intent = await createIntent(deps, order, number, remainingMs);
   } catch (error) {
     if (!(error instanceof DojoError)) throw error;
-    log[error.kind === 'unauthorized' || error.kind === 'forbidden' ? 'error' : 'warn'](
-      { err: error },
+    deps.log[error.kind === 'unauthorized' || error.kind === 'forbidden' ? 'error' : 'warn'](
+      { ...about, err: error },
       'Dojo created no payment intent that can be used',
     );
     const state = error.isAmbiguous ? 'ambiguous' : 'refused';
@@ -173,13 +186,18 @@ async function attempt(
     link === null || mismatch !== null
       ? null
       : await deps.store.attachIntent(order.id, number, attachable(intent, link), deps.now());
-  if (attached?.kind === 'attached') return { kind: 'done', placed: ready(attached.order) };
-  if (attached?.kind === 'lost') {
+  if (link !== null && attached === 'attached') {
+    return {
+      kind: 'done',
+      placed: { kind: 'ready', order, paymentIntentId: intent.id, paymentLink: link },
+    };
+  }
+  if (attached === 'lost') {
     // We were so slow that somebody else took over. The next look finds what came of it.
     return { kind: 'again', placed: { kind: 'dojo-unavailable', order, retryAfterMs: null } };
   }
-  log.error(
-    { paymentIntentId: intent.id, mismatch: mismatch ?? 'id of another attempt' },
+  deps.log.error(
+    { ...about, paymentIntentId: intent.id, mismatch: mismatch ?? 'id of another attempt' },
     'Dojo created another intent than was asked for',
   );
   const nextLookAt = nextStrayLook(deps.now(), 0);
@@ -190,7 +208,7 @@ async function attempt(
 
 function createIntent(
   deps: CheckoutDeps,
-  order: Order,
+  order: NewOrder,
   number: number,
   remainingMs: number,
 ): Promise<PaymentIntent> {
@@ -220,6 +238,6 @@ function ready(order: Order): PlacedOrder {
 /** Dojo answered, and asking again would bring the same. */
 const refusals: ReadonlySet<DojoErrorKind> = new Set(['malformed', 'invalid', 'not-found', 'conflict']);
 
-function failed(order: Order, why: DojoErrorKind, retryAfterMs: number | null = null): PlacedOrder {
+function failed(order: NewOrder, why: DojoErrorKind, retryAfterMs: number | null = null): PlacedOrder {
   return { kind: refusals.has(why) ? 'dojo-refused' : 'dojo-unavailable', order, retryAfterMs };
 }

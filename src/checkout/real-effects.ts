@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CheckoutDeps } from './deps.ts';
 
@@ -6,6 +6,6 @@ import type { CheckoutDeps } from './deps.ts';
 export const realEffects: Pick<CheckoutDeps, 'now' | 'createSecret' | 'random' | 'sleep'> = {
   now: () => new Date(),
   createSecret: () => randomBytes(18).toString('base64url'),
-  random: () => randomBytes(4).readUInt32BE(),
+  random: () => randomInt(2 ** 32),
   sleep,
 };

@@ -84,7 +84,6 @@ const envelopeSchema = z.object({
   id: nameSchema,
   event: nameSchema,
   accountId: z.string().nullish(),
-  createdAt: z.unknown().optional(),
   data: z.unknown().optional(),
 });
 
@@ -98,8 +97,6 @@ export type WebhookEvent = {
   readonly id: string;
   readonly event: string;
   readonly accountId: string | null;
-  /** When Dojo says it happened; null where that is not a date. Never used to order events. */
-  readonly createdAt: Date | null;
   /** What happened to which intent; null where the event is of another kind. */
   readonly change: { readonly paymentIntentId: string; readonly paymentStatus: string } | null;
 };
@@ -111,14 +108,13 @@ export type WebhookEvent = {
 export function parseWebhookEvent(body: Uint8Array): WebhookEvent | null {
   const envelope = envelopeSchema.safeParse(parseJson(body));
   if (!envelope.success) return null;
-  const { id, event, accountId, createdAt, data } = envelope.data;
+  const { id, event, accountId, data } = envelope.data;
   const change = intentChangeSchema.safeParse(data);
   if (!change.success && event === statusUpdatedEvent) return null;
   return {
     id,
     event,
     accountId: accountId ?? null,
-    createdAt: parseDate(createdAt),
     change: change.data ?? null,
   };
 }
@@ -132,9 +128,4 @@ function parseJson(body: Uint8Array): unknown {
   } catch {
     return undefined;
   }
-}
-
-function parseDate(value: unknown): Date | null {
-  const date = typeof value === 'string' ? new Date(value) : null;
-  return date === null || Number.isNaN(date.getTime()) ? null : date;
 }

@@ -5,6 +5,7 @@ import { type PlacedOrder, placeOrder, resumeOrder } from '../checkout/place-ord
 import { type ReadReturn, readReturn } from '../checkout/read-return.ts';
 import { checkoutBodySchema, checkoutFormSchema, checkoutKeySchema } from '../shop/checkout-form.ts';
 import type { Order } from '../shop/order.ts';
+import type { NewOrder } from '../store/order-store.ts';
 import { refusal, sendBasketPage } from './basket.ts';
 import { parseBody, readBody } from './forms.ts';
 import { findOrder, isOwnOrder, orderLocals, orderPageHeaders } from './order-locals.ts';
@@ -102,7 +103,7 @@ function returnLocals(
 }
 
 /** The order of an outcome that has one; the others become the answer they deserve. */
-function orderOrProblem(placed: PlacedOrder, res: Response): Order {
+function orderOrProblem(placed: PlacedOrder, res: Response): NewOrder {
   if ('order' in placed) res.locals.logged = logged(placed);
   switch (placed.kind) {
     case 'ready':
@@ -124,7 +125,7 @@ function orderOrProblem(placed: PlacedOrder, res: Response): Order {
   }
 }
 
-function logged(placed: PlacedOrder & { order: Order }): Record<string, unknown> {
+function logged(placed: PlacedOrder & { order: NewOrder }): Record<string, unknown> {
   return {
     outcome: placed.kind,
     orderReference: placed.order.reference,

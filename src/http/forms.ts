@@ -1,26 +1,26 @@
-import express, { type Request, type RequestHandler, Router } from 'express';
+import express, { type Request, type RequestHandler } from 'express';
 import type { z } from 'zod';
 import { HttpProblem } from './problem.ts';
 
 const maxFields = 50;
 const maxBytes = 16 * 1024;
-const typed = ['application/x-www-form-urlencoded', 'application/json'];
+const form = 'application/x-www-form-urlencoded';
+const json = 'application/json';
 
 /** Reads a form, or JSON where `json` is true, into `req.body`; refuses other types, sizes and control characters. */
 export function readBody(options: { json: boolean }): RequestHandler {
-  const router = Router();
-  router.use((req, _res, next) => {
-    if (!req.is(options.json ? typed : typed.slice(0, 1))) throw new HttpProblem(isBodyless(req) ? 400 : 415);
-    next();
-  });
-  router.use(express.urlencoded({ extended: false, limit: maxBytes, parameterLimit: maxFields }));
-  router.use(express.json({ limit: maxBytes }));
-  router.use((req, _res, next) => {
-    const texts = req.is('urlencoded') ? Object.entries(req.body).flat(2) : [];
-    if (texts.some(hasControlCharacter)) throw new HttpProblem(400);
-    next();
-  });
-  return router;
+  const readForm = express.urlencoded({ extended: false, limit: maxBytes, parameterLimit: maxFields });
+  const readJson = express.json({ limit: maxBytes });
+  const types = options.json ? [form, json] : [form];
+  return (req, res, next) => {
+    const type = req.is(types);
+    if (type === json) return readJson(req, res, next);
+    if (type !== form) throw new HttpProblem(isBodyless(req) ? 400 : 415);
+    readForm(req, res, (error) => {
+      const isOdd = error === undefined && Object.entries(req.body).flat(2).some(hasControlCharacter);
+      next(isOdd ? new HttpProblem(400) : error);
+    });
+  };
 }
 
 /** What a form says, or a 400. */

@@ -10,7 +10,7 @@ export function logRequests(log: Logger): RequestHandler {
     res.locals.requestId = requestId;
     res.locals.logged = {};
     res.setHeader('X-Request-Id', requestId);
-    res.once('close', () => {
+    res.on('close', () => {
       log.info(
         {
           requestId,

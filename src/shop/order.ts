@@ -103,7 +103,10 @@ export function createToken(id: number, secret: string): string {
 }
 
 /** Null where the intent is the one that was asked for; else what differs, for the log. */
-export function findMismatch(order: Order, intent: PaymentIntent): string | null {
+export function findMismatch(
+  order: Pick<Order, 'reference' | 'basket'>,
+  intent: PaymentIntent,
+): string | null {
   const { value, currencyCode } = intent.amount;
   if (intent.reference !== order.reference) return `reference ${JSON.stringify(intent.reference)}`;
   if (value !== order.basket.total) return `amount ${value} for ${order.basket.total}`;

@@ -13,7 +13,7 @@ export type CopiedOrders = {
 type Row = Readonly<Record<string, SqlValue>>;
 
 /** What hangs on an order, in an order in which each row finds what it refers to. */
-const parts = ['attempts', 'events', 'readings', 'refunds', 'fulfilments'] as const;
+const parts = ['baskets', 'attempts', 'events', 'readings', 'refunds', 'fulfilments'] as const;
 const pageSize = 200;
 
 /**
@@ -165,6 +165,7 @@ async function insertAll(
 /** Counts, and sums that no two different sets of rows are likely to share. */
 const measures = [
   'SELECT COUNT(*) AS measure FROM orders',
+  'SELECT COUNT(*) AS measure FROM baskets',
   'SELECT COUNT(*) AS measure FROM attempts',
   'SELECT COUNT(*) AS measure FROM events',
   'SELECT COUNT(*) AS measure FROM readings',

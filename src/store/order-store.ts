@@ -8,23 +8,21 @@ import type { Hold, OrderStatus } from '../shop/order-status.ts';
  */
 export type OrderStore = {
   /**
-   * Stores a new order, unless its checkout key is taken: then the order that has it comes back.
-   * `id-taken`: another order of the same millisecond has the id; nothing was stored.
+   * Stores a new order together with its first attempt, number 1, before Dojo is asked: `placed`. Where its checkout key
+   * is taken nothing new is stored, and the order that has it is gone on with as `beginAttempt` does.
+   * `basket-changed`: that one is another purchase. `id-taken`: another order of the same millisecond has the id.
+   * Nothing was changed in both cases.
    */
-  placeOrder(order: NewOrder): Promise<{ kind: 'placed' | 'exists'; order: Order } | { kind: 'id-taken' }>;
+  placeOrder(
+    order: NewOrder,
+    leaseUntil: Date,
+  ): Promise<{ kind: 'placed' } | { kind: 'basket-changed' } | { kind: 'id-taken' } | BegunAttempt>;
 
   /**
-   * Records an attempt before Dojo is asked, unless the order has one that is payable or under way, or had three.
+   * Records a further attempt before Dojo is asked, unless the order has one that is payable or under way, or had three.
    * An attempt under way whose lease has ended counts as ambiguous: whoever made it is gone.
    */
-  beginAttempt(
-    orderId: number,
-    now: Date,
-    leaseUntil: Date,
-  ): Promise<
-    | { kind: 'begun'; number: number }
-    | { kind: 'attached' | 'under-way' | 'settled' | 'exhausted'; order: Order }
-  >;
+  beginAttempt(orderId: number, now: Date, leaseUntil: Date): Promise<BegunAttempt>;
 
   /**
    * Gives an attempt its intent and applies the events that came before it.
@@ -36,7 +34,7 @@ export type OrderStore = {
     attempt: number,
     intent: AttachedIntent,
     now: Date,
-  ): Promise<{ kind: 'attached'; order: Order } | { kind: 'lost' | 'taken' }>;
+  ): Promise<'attached' | 'lost' | 'taken'>;
 
   /** Ends an attempt that brought nothing to pay. The intent's id is kept where Dojo gave a usable one. */
   endAttempt(
@@ -116,7 +114,12 @@ export type OrderStore = {
   close(): Promise<void>;
 };
 
+/** What an order is when it is placed, and stays. */
 export type NewOrder = Omit<Order, 'status' | 'holds' | 'updatedAt' | 'looks' | 'nextLookAt' | 'attempts'>;
+
+export type BegunAttempt =
+  | { readonly kind: 'begun'; readonly order: NewOrder; readonly number: number }
+  | { readonly kind: 'attached' | 'under-way' | 'settled' | 'exhausted'; readonly order: Order };
 
 export type AttachedIntent = {
   readonly id: string;

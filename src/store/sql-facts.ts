@@ -25,20 +25,21 @@ export async function findOrder(
   key: 'id' | 'checkout_key' | 'reference',
   value: string | number,
 ): Promise<Order | null> {
-  const row = (await tx.all(`SELECT * FROM orders WHERE ${key} = $1`, [value]))[0];
+  const row = (await tx.all(`${selectOrder} WHERE ${key} = $1`, [value]))[0];
   if (row === undefined) return null;
   const order = orderRowSchema.parse(row);
   const attempts = await tx.all(`SELECT * FROM attempts WHERE order_id = $1 ORDER BY number`, [order.id]);
   return { ...order, attempts: attemptRowsSchema.parse(attempts) };
 }
 
+const selectOrder = `SELECT * FROM orders JOIN baskets ON baskets.order_id = orders.id`;
 const attemptRowsSchema = z.array(attemptRowSchema);
 
 /** For an order that must be there, because something refers to it. */
 export async function getOrder(tx: SqlTransaction, id: number): Promise<Order> {
   // Sent together: over a network each statement that waits for another costs its way there and back.
   const [orders, attempts] = await Promise.all([
-    tx.all(`SELECT * FROM orders WHERE id = $1`, [id]),
+    tx.all(`${selectOrder} WHERE id = $1`, [id]),
     tx.all(`SELECT * FROM attempts WHERE order_id = $1 ORDER BY number`, [id]),
   ]);
   if (orders[0] === undefined) throw new Error(`Order ${id} is not in the store.`);

@@ -1,7 +1,8 @@
+import { isSamePurchase } from '../shop/basket.ts';
 import { isPayable, parseToken } from '../shop/order.ts';
 import { nextLook } from '../shop/sweep-schedule.ts';
-import type { OrderStore } from './order-store.ts';
-import { inCommonTime, type SqlDatabase } from './sql.ts';
+import type { BegunAttempt, OrderStore } from './order-store.ts';
+import { inCommonTime, type SqlDatabase, type SqlTransaction } from './sql.ts';
 import {
   applyWaitingEvents,
   derive,
@@ -26,73 +27,79 @@ export function createSqlOrderStore(database: SqlDatabase): Omit<OrderStore, 're
     ...createSqlFulfilments(database),
     ...createSqlPrune(database),
 
-    placeOrder: (order) =>
+    placeOrder: (order, leaseUntil) =>
       database.write(async (tx) => {
-        const placed = await tx.all(
-          `INSERT INTO orders (id, reference, token, checkout_key, shopper_id, basket, total, currency, created_at, updated_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
-           ON CONFLICT DO NOTHING RETURNING id`,
-          [
-            order.id,
-            order.reference,
-            order.token,
-            order.checkoutKey,
-            order.shopperId,
-            JSON.stringify(order.basket),
-            order.basket.total,
-            order.basket.currencyCode,
-            order.createdAt.getTime(),
-          ],
-        );
-        const stored = await findOrder(tx, 'checkout_key', order.checkoutKey);
-        if (stored === null) return { kind: 'id-taken' };
-        return { kind: placed.length > 0 ? 'placed' : 'exists', order: stored };
+        const createdAt = order.createdAt.getTime();
+        // Sent together, as all below that need not wait for each other.
+        const [{ until }, stored] = await Promise.all([
+          inCommonTime(tx, order.createdAt, leaseUntil),
+          tx.run(
+            `INSERT INTO orders (id, reference, token, checkout_key, shopper_id, total, currency, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) ON CONFLICT DO NOTHING`,
+            [
+              order.id,
+              order.reference,
+              order.token,
+              order.checkoutKey,
+              order.shopperId,
+              order.basket.total,
+              order.basket.currencyCode,
+              createdAt,
+            ],
+          ),
+        ]);
+        if (stored === 1) {
+          await Promise.all([
+            tx.run(`INSERT INTO baskets (order_id, basket) VALUES ($1, $2)`, [
+              order.id,
+              JSON.stringify(order.basket),
+            ]),
+            storeAttempt(tx, { orderId: order.id, number: 1, until, createdAt }),
+          ]);
+          return { kind: 'placed' };
+        }
+        const found = await findOrder(tx, 'checkout_key', order.checkoutKey);
+        if (found === null) return { kind: 'id-taken' };
+        if (!isSamePurchase(found.basket, order.basket)) return { kind: 'basket-changed' };
+        return beginAttempt(tx, found.id, { now: order.createdAt, leaseUntil });
       }),
 
     beginAttempt: (orderId, now, leaseUntil) =>
-      database.write(async (tx) => {
-        await lockOrder(tx, orderId);
-        const { now: commonNow, until } = await inCommonTime(tx, now, leaseUntil);
-        await tx.all(
-          `UPDATE attempts SET state = 'ambiguous', next_look_at = $2
-           WHERE order_id = $1 AND state = 'sending' AND lease_until <= $2`,
-          [orderId, commonNow],
-        );
-        const order = await getOrder(tx, orderId);
-        if (!isPayable(order)) return { kind: 'settled', order };
-        const live = order.attempts.find((attempt) => ['sending', 'attached'].includes(attempt.state));
-        if (live !== undefined) return { kind: live.state === 'sending' ? 'under-way' : 'attached', order };
-        // A refused attempt created nothing, so its number is free again.
-        const number = order.attempts.filter((attempt) => attempt.state !== 'refused').length + 1;
-        if (number > maxAttempts) return { kind: 'exhausted', order };
-        await tx.all(
-          // Due for a look when its lease ends: then whoever made it is gone.
-          `INSERT INTO attempts (order_id, number, state, lease_until, next_look_at, created_at)
-           VALUES ($1, $2, 'sending', $3, $3, $4)
-           ON CONFLICT (order_id, number) DO UPDATE SET state = 'sending', lease_until = $3, next_look_at = $3, created_at = $4, looks = 0`,
-          [orderId, number, until, now.getTime()],
-        );
-        return { kind: 'begun', number };
-      }),
+      database.write((tx) => beginAttempt(tx, orderId, { now, leaseUntil })),
 
     attachIntent: (orderId, attempt, intent, now) =>
       database.write(async (tx) => {
-        await lockIntent(tx, intent.id);
-        await lockOrder(tx, orderId);
-        if ((await findAttempt(tx, intent.id)) !== null) return { kind: 'taken' };
-        const attached = await tx.all(
-          `UPDATE attempts SET state = 'attached', payment_intent_id = $3, payment_link = $4, expire_at = $5, next_look_at = NULL
-           WHERE order_id = $1 AND number = $2 AND state = 'sending' RETURNING number`,
-          [orderId, attempt, intent.id, intent.paymentLink, intent.expireAt?.getTime() ?? null],
-        );
-        if (attached.length === 0) return { kind: 'lost' };
+        const [, , attached, waiting] = await Promise.all([
+          lockIntent(tx, intent.id),
+          lockOrder(tx, orderId),
+          tx.run(
+            `UPDATE attempts SET state = 'attached', payment_intent_id = $3, payment_link = $4, expire_at = $5, next_look_at = NULL
+             WHERE order_id = $1 AND number = $2 AND state = 'sending'
+               AND NOT EXISTS (SELECT 1 FROM attempts WHERE payment_intent_id = $3)`,
+            [orderId, attempt, intent.id, intent.paymentLink, intent.expireAt?.getTime() ?? null],
+          ),
+          tx.all(`SELECT 1 AS one FROM events WHERE payment_intent_id = $1 AND order_id IS NULL LIMIT 1`, [
+            intent.id,
+          ]),
+        ]);
+        if (attached === 0) return (await findAttempt(tx, intent.id)) === null ? 'lost' : 'taken';
+
+        const nextLookAt = nextLook(now, 0, intent.expireAt, now)?.getTime() ?? null;
+        if (waiting.length === 0) {
+          // Nothing is known of this intent, and of no other so far: all that can follow is this.
+          const awaits = await tx.run(
+            `UPDATE orders SET status = 'awaiting_payment', updated_at = $2, next_look_at = $3 WHERE id = $1 AND status = 'placed'`,
+            [orderId, now.getTime(), nextLookAt],
+          );
+          if (awaits === 1) return 'attached';
+        }
         await applyWaitingEvents(tx, orderId, attempt, intent.id);
         await derive(tx, orderId, now);
-        await tx.all(`UPDATE orders SET next_look_at = $2 WHERE id = $1 AND status = 'awaiting_payment'`, [
+        await tx.run(`UPDATE orders SET next_look_at = $2 WHERE id = $1 AND status = 'awaiting_payment'`, [
           orderId,
-          nextLook(now, 0, intent.expireAt, now)?.getTime() ?? null,
+          nextLookAt,
         ]);
-        return { kind: 'attached', order: await getOrder(tx, orderId) };
+        return 'attached';
       }),
 
     endAttempt: (orderId, attempt, { state, paymentIntentId, nextLookAt }, now) =>
@@ -150,3 +157,41 @@ export function createSqlOrderStore(database: SqlDatabase): Omit<OrderStore, 're
 }
 
 const maxAttempts = 3;
+
+async function beginAttempt(
+  tx: SqlTransaction,
+  orderId: number,
+  { now, leaseUntil }: { now: Date; leaseUntil: Date },
+): Promise<BegunAttempt> {
+  const [, { now: commonNow, until }] = await Promise.all([
+    lockOrder(tx, orderId),
+    inCommonTime(tx, now, leaseUntil),
+  ]);
+  await tx.run(
+    `UPDATE attempts SET state = 'ambiguous', next_look_at = $2
+     WHERE order_id = $1 AND state = 'sending' AND lease_until <= $2`,
+    [orderId, commonNow],
+  );
+  const order = await getOrder(tx, orderId);
+  if (!isPayable(order)) return { kind: 'settled', order };
+  const live = order.attempts.find((attempt) => ['sending', 'attached'].includes(attempt.state));
+  if (live !== undefined) return { kind: live.state === 'sending' ? 'under-way' : 'attached', order };
+  // A refused attempt created nothing, so its number is free again.
+  const number = order.attempts.filter((attempt) => attempt.state !== 'refused').length + 1;
+  if (number > maxAttempts) return { kind: 'exhausted', order };
+  await storeAttempt(tx, { orderId, number, until, createdAt: now.getTime() });
+  return { kind: 'begun', order, number };
+}
+
+/** Under way, and due for a look when its lease ends: then whoever made it is gone. */
+async function storeAttempt(
+  tx: SqlTransaction,
+  attempt: { orderId: number; number: number; until: number; createdAt: number },
+): Promise<void> {
+  await tx.run(
+    `INSERT INTO attempts (order_id, number, state, lease_until, next_look_at, created_at)
+     VALUES ($1, $2, 'sending', $3, $3, $4)
+     ON CONFLICT (order_id, number) DO UPDATE SET state = 'sending', lease_until = $3, next_look_at = $3, created_at = $4, looks = 0`,
+    [attempt.orderId, attempt.number, attempt.until, attempt.createdAt],
+  );
+}

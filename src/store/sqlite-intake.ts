@@ -7,7 +7,10 @@ import { loadFactsOfIntents, saveFacts } from './sql-facts.ts';
  * Keeps events and applies them, in their order, in a transaction of SQLite's one writer. What they are about is read in
  * lists; what is written is a statement each, since without a network between them nothing is gained by more.
  */
-export async function recordEvents(tx: SqlTransaction, events: readonly ReceivedEvent[]): Promise<RecordedEvent[]> {
+export async function recordEvents(
+  tx: SqlTransaction,
+  events: readonly ReceivedEvent[],
+): Promise<RecordedEvent[]> {
   const intents = new Set(events.flatMap(({ paymentIntentId }) => paymentIntentId ?? []));
   const orders = await loadFactsOfIntents(tx, [...intents]);
   const attempts = new Map(

@@ -25,7 +25,13 @@ export type Bulk = {
 
 type Row = Record<string, unknown>;
 
-const tables = { orders: 'id', attempts: 'order_id', events: 'order_id', fulfilments: 'order_id' } as const;
+const tables = {
+  orders: 'id',
+  baskets: 'order_id',
+  attempts: 'order_id',
+  events: 'order_id',
+  fulfilments: 'order_id',
+} as const;
 const tableNames = Object.keys(tables) as (keyof typeof tables)[];
 type Template = { -readonly [table in keyof typeof tables]: Row[] };
 
@@ -85,6 +91,7 @@ function copyOf(template: Template, order: { place: number; intentId: string; at
       // The sweep has nothing to do while the benchmark lasts.
       next_look_at: row.next_look_at === null ? null : tomorrow,
     })),
+    baskets: template.baskets.map((row) => ({ ...row, order_id: id })),
     attempts: template.attempts.map((row) => ({
       ...row,
       order_id: id,
@@ -142,7 +149,7 @@ async function placeTemplates(url: string): Promise<[paid: number, awaiting: num
 async function placeTemplate(store: OrderStore, intentId: string): Promise<number> {
   const now = new Date();
   const id = createOrderId(now, intentId.length);
-  await store.placeOrder({
+  const order = {
     id,
     reference: referenceOf(id),
     token: createToken(id, intentId.padEnd(24, 'x').slice(0, 24)),
@@ -150,17 +157,17 @@ async function placeTemplate(store: OrderStore, intentId: string): Promise<numbe
     shopperId: 'shopper-of-the-benchmark',
     basket: templateBasket,
     createdAt: now,
-  });
-  const begun = await store.beginAttempt(id, now, new Date(now.getTime() + 15_000));
-  if (begun.kind !== 'begun') throw new Error(`No attempt could be begun: ${begun.kind}`);
+  };
+  const placed = await store.placeOrder(order, new Date(now.getTime() + 15_000));
+  if (placed.kind !== 'placed') throw new Error(`No order could be placed: ${placed.kind}`);
   const intent = { id: intentId, paymentLink: `${checkoutOrigin}/checkout/${intentId}`, expireAt: null };
-  const attached = await store.attachIntent(id, begun.number, intent, now);
-  if (attached.kind !== 'attached') throw new Error(`No intent could be attached: ${attached.kind}`);
+  const attached = await store.attachIntent(id, 1, intent, now);
+  if (attached !== 'attached') throw new Error(`No intent could be attached: ${attached}`);
   return id;
 }
 
 async function readTemplate(bulk: Bulk, orderId: number): Promise<Template> {
-  const template: Template = { orders: [], attempts: [], events: [], fulfilments: [] };
+  const template: Template = { orders: [], baskets: [], attempts: [], events: [], fulfilments: [] };
   for (const table of tableNames) template[table] = await bulk.rows(table, tables[table], orderId);
   if (template.attempts.length === 0) throw new Error('A template order has no attempt.');
   return template;

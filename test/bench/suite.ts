@@ -42,3 +42,8 @@ export function atLeast(what: string, got: number, least: number): Aim {
 export function atMost(what: string, got: number, most: number): Aim {
   return { what, wanted: `<= ${most}`, got, isReached: got <= most };
 }
+
+/** What Node is started with where CPU profiles are wanted. */
+export function profileArgv({ profiles }: Bench): readonly string[] {
+  return profiles === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`];
+}

@@ -62,9 +62,8 @@ async function fill(store: OrderStore): Promise<void> {
     const id = createOrderId(later(number), number);
     const token = createToken(id, 'S'.repeat(24));
     const key = { checkoutKey: `key-${number}`, shopperId: 'shopper', basket, createdAt: now };
-    await store.placeOrder({ id, reference: referenceOf(id), token, ...key });
+    await store.placeOrder({ id, reference: referenceOf(id), token, ...key }, later(15));
     if (number % 10 === 0) return;
-    await store.beginAttempt(id, now, later(15));
     const link = { paymentLink: 'https://pay.dojo.test/x', expireAt: later(3_600) };
     await store.attachIntent(id, 1, { id: `pi_${number}`, ...link }, now);
     await store.recordEvents([event(number, 'Authorized')]);
@@ -132,7 +131,6 @@ describe('store copy', () => {
     await withStore(source, async (store) => {
       await store.recordEvents([event(1, 'Captured'), event(2, 'Canceled')]);
       const id = createOrderId(later(10), 10);
-      await store.beginAttempt(id, now, later(15));
       // Its money had come before anybody knew whose it was.
       const link = { paymentLink: 'https://pay.dojo.test/x', expireAt: null };
       await store.attachIntent(id, 1, { id: 'pi_stranger', ...link }, now);

@@ -13,7 +13,6 @@ const understood = {
   id: 'evt_T1',
   event: 'payment_intent.status_updated',
   accountId: 'acc_test',
-  createdAt: new Date('2026-11-22T10:00:00.123Z'),
   change: { paymentIntentId: 'pi_sandbox_T1', paymentStatus: 'Captured' },
 };
 
@@ -113,27 +112,12 @@ describe('a delivery is not understood', () => {
   });
 });
 
-describe('when it happened', () => {
-  test.each([
-    ['2026-11-22T10:00:00Z', '2026-11-22T10:00:00.000Z'],
-    ['2026-11-22T10:00:00.123Z', '2026-11-22T10:00:00.123Z'],
-    ['2026-11-22T10:00:00.1234567Z', '2026-11-22T10:00:00.123Z'],
-    ['2026-11-22T10:00:00.123456789Z', '2026-11-22T10:00:00.123Z'],
-    ['2026-11-22T11:00:00+01:00', '2026-11-22T10:00:00.000Z'],
-    ['9999-12-31T23:59:59.9999999Z', '9999-12-31T23:59:59.999Z'],
-    ['1970-01-01T00:00:00Z', '1970-01-01T00:00:00.000Z'],
-    ['0001-01-01T00:00:00Z', '0001-01-01T00:00:00.000Z'],
-  ])('is read from %s', (createdAt, expected) => {
-    expect(parse(event({ createdAt }))?.createdAt?.toISOString()).toBe(expected);
-  });
-
-  test.each(['yesterday', '', '2026-13-45T99:99:99Z', null, undefined, 0, 1e20, {}, []])(
-    'is not known from %j, and the event counts all the same',
-    (createdAt) => {
-      expect(parse(event({ createdAt }))).toEqual({ ...understood, createdAt: null });
-    },
-  );
-});
+test.each(['yesterday', '', '2026-13-45T99:99:99Z', null, undefined, 0, 1e20, {}, []])(
+  'an event that happened at %j counts all the same',
+  (createdAt) => {
+    expect(parse(event({ createdAt }))).toEqual(understood);
+  },
+);
 
 test('the last of two members of one name counts', () => {
   const text = JSON.stringify(event()).replace(

@@ -1,3 +1,7 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { contents, rows } from '../support/database.ts';
@@ -37,6 +41,54 @@ describe('a webhook on the wire', () => {
     const head = `POST /webhooks/dojo HTTP/1.1\r\nHost: x\r\nConnection: close\r\ndojo-signature: ${sign(zipped)}\r\nContent-Encoding: gzip\r\nContent-Length: ${zipped.length}\r\n\r\n`;
     const response = await sendRaw(served.port, Buffer.concat([Buffer.from(head), zipped]));
     expect(statusLine(response)).toBe('HTTP/1.1 415 Unsupported Media Type');
+  });
+
+  test('is taken in as many pieces as it comes in', async () => {
+    const socket = connect(served.port, '127.0.0.1');
+    const delivery = statusUpdate(
+      { paymentIntentId: 'pi_sandbox_T1', paymentStatus: 'Captured' },
+      { id: 'evt_pieces' },
+    );
+    const answer = text(socket);
+    const head = `POST /webhooks/dojo HTTP/1.1\r\nHost: x\r\nConnection: close\r\ndojo-signature: ${sign(delivery)}\r\n`;
+    socket.write(`${head}Content-Length: ${delivery.length}\r\n\r\n`);
+    for (const piece of [delivery.slice(0, 1), delivery.slice(1, 90), delivery.slice(90)]) {
+      await sleep(20);
+      socket.write(piece);
+    }
+    expect(statusLine(await answer)).toBe('HTTP/1.1 200 OK');
+    const kept = rows(shop, "SELECT body FROM events WHERE event_id = 'evt_pieces'");
+    expect(Buffer.from(kept[0]?.body as Uint8Array).toString()).toBe(delivery);
+  });
+
+  test('that announces too much is refused before it is sent', async () => {
+    const socket = connect(served.port, '127.0.0.1');
+    socket.write(`POST /webhooks/dojo HTTP/1.1\r\n${signed}Content-Length: 65537\r\n\r\n`);
+    const [answer] = await once(socket, 'data');
+    expect(statusLine(String(answer))).toBe('HTTP/1.1 413 Payload Too Large');
+    socket.destroy();
+  });
+
+  test('that grows too long in chunks is refused, and its connection serves the next', async () => {
+    const chunk = `4000\r\n${'x'.repeat(0x4000)}\r\n`;
+    const head = 'POST /webhooks/dojo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n';
+    const next = 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
+    const response = await sendRaw(served.port, `${head}${chunk.repeat(40)}0\r\n\r\n${next}`);
+    expect(response.match(/HTTP\/1.1 .*/g)).toEqual(['HTTP/1.1 413 Payload Too Large', 'HTTP/1.1 200 OK']);
+    expect(response).toMatch(/alive\n$/);
+  });
+
+  test('whose sender goes away leaves nothing behind, and is no error of the shop', async () => {
+    const before = contents(shop);
+    const socket = connect(served.port, '127.0.0.1');
+    socket.write(`POST /webhooks/dojo HTTP/1.1\r\n${signed}Content-Length: 500\r\n\r\n{"id":"evt`);
+    // The first half has arrived when a later request on another connection is answered.
+    await sendRaw(served.port, 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    socket.destroy();
+    const isCut = (line: Record<string, unknown>) => line.path === '/webhooks/dojo' && line.status === 'cut';
+    await expect.poll(() => shop.log.some(isCut)).toBe(true);
+    expect(contents(shop)).toEqual(before);
+    expect(shop.log.filter(({ level }) => Number(level) >= 50)).toEqual([]);
   });
 
   test('that stalls is ended with 408 and leaves nothing behind', async () => {

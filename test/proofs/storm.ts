@@ -140,7 +140,7 @@ async function prepareOrders(
       const now = new Date(begin + index);
       const lease = new Date(now.getTime() + 15_000);
       const id = createOrderId(now, random.below(4_096));
-      await store.placeOrder({
+      const order = {
         id,
         reference: referenceOf(id),
         token: createToken(id, `storm-${index}`.padEnd(24, 'x')),
@@ -148,23 +148,27 @@ async function prepareOrders(
         shopperId: 'shopper-of-the-storm',
         basket,
         createdAt: now,
-      });
+      };
+      const placed = await store.placeOrder(order, lease);
+      if (placed.kind !== 'placed') throw new Error(`No order could be placed: ${placed.kind}`);
+      let attempt = 1;
       if (strayIntentId !== null) {
-        const stray = await store.beginAttempt(id, now, lease);
-        if (stray.kind !== 'begun') throw new Error(`No attempt could be begun: ${stray.kind}`);
         const end = { state: 'mismatched', paymentIntentId: strayIntentId, nextLookAt: null } as const;
-        await store.endAttempt(id, stray.number, end, now);
+        await store.endAttempt(id, attempt, end, now);
+        const begun = await store.beginAttempt(id, now, lease);
+        if (begun.kind !== 'begun') throw new Error(`No attempt could be begun: ${begun.kind}`);
+        attempt = begun.number;
       }
-      const begun = await store.beginAttempt(id, now, lease);
-      if (begun.kind !== 'begun') throw new Error(`No attempt could be begun: ${begun.kind}`);
       const intent = {
         id: intentId,
         paymentLink: `https://pay.dojo.test/checkout/${intentId}`,
         expireAt: null,
       };
-      const attached = await store.attachIntent(id, begun.number, intent, now);
-      if (attached.kind !== 'attached') throw new Error(`No intent could be attached: ${attached.kind}`);
-      return attached.order;
+      const attached = await store.attachIntent(id, attempt, intent, now);
+      const stored = await store.findOrderByToken(order.token);
+      if (attached !== 'attached' || stored === null)
+        throw new Error(`No intent could be attached: ${attached}`);
+      return stored;
     };
     const prepared: Order[] = [];
     // No more at once than the store lets wait.

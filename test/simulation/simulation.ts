@@ -266,7 +266,7 @@ async function anyOrder(exchange: Exchange, index: number): Promise<Order | unde
   return pick(await allOrders(exchange), index);
 }
 
-function show(seen: Seen, order: Order, paymentIntentId: string): void {
+function show(seen: Seen, order: Pick<Order, 'id'>, paymentIntentId: string): void {
   const links = seen.links.get(order.id) ?? new Set();
   seen.links.set(order.id, links.add(paymentIntentId));
 }

@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { priceBasket } from '../../src/shop/basket.ts';
 import { createOrderId, createToken, type Order, referenceOf } from '../../src/shop/order.ts';
+import { noFacts } from '../../src/shop/order-status.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import type { NewOrder, OrderStore, ReceivedEvent } from '../../src/store/order-store.ts';
 import { StoreError } from '../../src/store/order-store.ts';
@@ -67,19 +68,26 @@ function event(paymentIntentId: string, paymentStatus: string | null): ReceivedE
 }
 
 async function place(order = newOrder()): Promise<Order> {
-  const placed = await store.placeOrder(order);
-  if (placed.kind === 'id-taken') throw new Error('The id was taken.');
-  return placed.order;
+  expect(await store.placeOrder(order, later(15))).toEqual({ kind: 'placed' });
+  return find(order);
 }
 
-async function attach(order: Order, intentId: string): Promise<Order> {
-  const begun = await store.beginAttempt(order.id, now, later(15));
-  if (begun.kind !== 'begun') throw new Error(`The attempt could not begin: ${begun.kind}.`);
-  const intent = { id: intentId, paymentLink: 'https://pay.dojo.test/x', expireAt: later(3600) };
-  const attached = await store.attachIntent(order.id, begun.number, intent, now);
-  if (attached.kind !== 'attached') throw new Error(`The intent was not attached: ${attached.kind}.`);
-  return attached.order;
+async function find({ token }: NewOrder): Promise<Order> {
+  const found = await store.findOrderByToken(token);
+  if (found === null) throw new Error('The order is not there.');
+  return found;
 }
+
+const link = 'https://pay.dojo.test/x';
+
+async function attach(order: Order, intentId: string, attempt = 1): Promise<Order> {
+  const intent = { id: intentId, paymentLink: link, expireAt: later(3600) };
+  expect(await store.attachIntent(order.id, attempt, intent, now)).toBe('attached');
+  return find(order);
+}
+
+const endAs = (order: Order, number: number, state: 'refused' | 'ambiguous' | 'mismatched') =>
+  store.endAttempt(order.id, number, { state, paymentIntentId: null, nextLookAt: null }, now);
 
 async function prune(before: Date): Promise<number> {
   let dropped = 0;
@@ -101,7 +109,7 @@ describe.each([
     store = await open();
   });
 
-  test('gives back every member of an order as it was stored', async () => {
+  test('gives back every member of an order as it was stored, with its first attempt under way', async () => {
     const order = newOrder();
     await place(order);
     const stored = {
@@ -111,7 +119,20 @@ describe.each([
       updatedAt: now,
       looks: 0,
       nextLookAt: null,
-      attempts: [],
+      attempts: [
+        {
+          number: 1,
+          state: 'sending',
+          leaseUntil: later(15),
+          createdAt: now,
+          looks: 0,
+          paymentIntentId: null,
+          paymentLink: null,
+          expireAt: null,
+          hasIntent: false,
+          facts: noFacts,
+        },
+      ],
     };
     expect(await store.findOrderByToken(order.token)).toEqual(stored);
     expect(await store.findOrderByCheckoutKey(order.checkoutKey)).toEqual(stored);
@@ -125,20 +146,59 @@ describe.each([
     expect((await store.findOrderByToken(order.token))?.basket.lines[0]?.name).toBe(name);
   });
 
-  test('takes one order a checkout key, from many requests at once', async () => {
+  test('takes one order a checkout key and begins one attempt of it, from many requests at once', async () => {
     const orders = Array.from({ length: 20 }, () => newOrder({ checkoutKey: 'the same' }));
-    const placed = await Promise.all(orders.map((order) => store.placeOrder(order)));
-    expect(placed.filter((outcome) => outcome.kind === 'placed')).toHaveLength(1);
-    expect(new Set(placed.map((outcome) => outcome.kind !== 'id-taken' && outcome.order.id)).size).toBe(1);
+    const placed = await Promise.all(orders.map((order) => store.placeOrder(order, later(15))));
+    expect(placed.filter(({ kind }) => kind === 'placed')).toHaveLength(1);
+    const underWay = placed.flatMap((outcome) => (outcome.kind === 'under-way' ? [outcome.order] : []));
+    expect(underWay).toHaveLength(19);
+    const stored = await store.findOrderByCheckoutKey('the same');
+    expect(stored?.attempts).toMatchObject([{ number: 1, state: 'sending' }]);
+    for (const order of underWay) expect(order).toEqual(stored);
   });
 
-  test('refuses an id that another order has', async () => {
+  test('refuses an id that another order has, and leaves that one as it was', async () => {
     const order = await place();
-    expect(await store.placeOrder(newOrder({ id: order.id }))).toEqual({ kind: 'id-taken' });
+    expect(await store.placeOrder(newOrder({ id: order.id }), later(99))).toEqual({ kind: 'id-taken' });
+    expect(await find(order)).toEqual(order);
+  });
+
+  test('refuses a checkout key for another basket, and begins no attempt', async () => {
+    const order = await place();
+    await endAs(order, 1, 'refused');
+    const before = await find(order);
+    const { checkoutKey, basket } = order;
+    const changed = newOrder({ checkoutKey, basket: { ...basket, total: basket.total + 1 } });
+    expect(await store.placeOrder(changed, later(15))).toEqual({ kind: 'basket-changed' });
+    expect(await find(order)).toEqual(before);
+    expect(await store.findOrderByToken(changed.token)).toBeNull();
+  });
+
+  test('begins another attempt of an order that is placed again once its first has ended', async () => {
+    const order = await place();
+    const again = (seconds: number) =>
+      newOrder({ checkoutKey: order.checkoutKey, createdAt: later(seconds), shopperId: 'another tab' });
+    expect(await store.placeOrder(again(14), later(29))).toEqual({ kind: 'under-way', order });
+    const begun = await store.placeOrder(again(15), later(30));
+    expect(begun).toMatchObject({ kind: 'begun', number: 2, order: { id: order.id, token: order.token } });
+    expect((await find(order)).attempts).toMatchObject([
+      { state: 'ambiguous', leaseUntil: later(15) },
+      { state: 'sending', leaseUntil: later(30), createdAt: later(15) },
+    ]);
+  });
+
+  test('answers with what has become of an order that is placed again', async () => {
+    const order = await place();
+    const again = () => store.placeOrder(newOrder({ checkoutKey: order.checkoutKey }), later(15));
+    await attach(order, 'pi_1');
+    expect(await again()).toEqual({ kind: 'attached', order: await find(order) });
+    await store.recordEvents([event('pi_1', 'Captured')]);
+    expect(await again()).toEqual({ kind: 'settled', order: await find(order) });
   });
 
   test('lets one attempt begin at a time, from many requests at once', async () => {
     const order = await place();
+    await endAs(order, 1, 'refused');
     const begun = await Promise.all(
       Array.from({ length: 20 }, () => store.beginAttempt(order.id, now, later(15))),
     );
@@ -148,32 +208,40 @@ describe.each([
 
   test('lets another attempt begin when the lease has ended, and takes no intent for the first any more', async () => {
     const order = await place();
-    await store.beginAttempt(order.id, now, later(15));
     expect(await store.beginAttempt(order.id, later(14), later(30))).toMatchObject({ kind: 'under-way' });
-    expect(await store.beginAttempt(order.id, later(15), later(30))).toEqual({ kind: 'begun', number: 2 });
-    const intent = { id: 'pi_late', paymentLink: 'https://pay.dojo.test/x', expireAt: null };
-    expect(await store.attachIntent(order.id, 1, intent, later(16))).toEqual({ kind: 'lost' });
-    expect((await store.findOrderByToken(order.token))?.attempts.map((attempt) => attempt.state)).toEqual([
-      'ambiguous',
-      'sending',
+    expect(await store.beginAttempt(order.id, later(15), later(30))).toMatchObject({
+      kind: 'begun',
+      number: 2,
+    });
+    const intent = { id: 'pi_late', paymentLink: link, expireAt: null };
+    expect(await store.attachIntent(order.id, 1, intent, later(16))).toBe('lost');
+    const stored = await find(order);
+    expect(stored.status).toBe('placed');
+    expect(stored.attempts).toMatchObject([
+      { state: 'ambiguous', paymentIntentId: null },
+      { state: 'sending', paymentIntentId: null },
     ]);
   });
 
   test('counts three attempts that may have made an intent, and none that surely did not', async () => {
     const order = await place();
-    const end = (number: number, state: 'refused' | 'ambiguous' | 'mismatched') =>
-      store.endAttempt(order.id, number, { state, paymentIntentId: null, nextLookAt: null }, now);
+    const again = () => store.placeOrder(newOrder({ checkoutKey: order.checkoutKey }), later(15));
     for (const [number, state] of [
       [1, 'refused'],
       [1, 'ambiguous'],
       [2, 'refused'],
       [2, 'mismatched'],
-      [3, 'ambiguous'],
     ] as const) {
-      expect(await store.beginAttempt(order.id, now, later(15))).toEqual({ kind: 'begun', number });
-      await end(number, state);
+      await endAs(order, number, state);
+      const next = state === 'refused' ? number : number + 1;
+      expect(await store.beginAttempt(order.id, now, later(15))).toMatchObject({
+        kind: 'begun',
+        number: next,
+      });
     }
+    await endAs(order, 3, 'ambiguous');
     expect(await store.beginAttempt(order.id, now, later(15))).toMatchObject({ kind: 'exhausted' });
+    expect(await again()).toMatchObject({ kind: 'exhausted' });
   });
 
   test('begins no attempt for an order that has a link, or needs none', async () => {
@@ -182,6 +250,46 @@ describe.each([
     expect(await store.beginAttempt(order.id, now, later(15))).toMatchObject({ kind: 'attached' });
     await store.recordEvents([event('pi_1', 'Captured')]);
     expect(await store.beginAttempt(order.id, now, later(15))).toMatchObject({ kind: 'settled' });
+  });
+
+  test('makes an order await its payment with the intent, and be looked at until then', async () => {
+    const order = await place();
+    const intent = { id: 'pi_1', paymentLink: link, expireAt: later(3600) };
+    expect(await store.attachIntent(order.id, 1, intent, later(1))).toBe('attached');
+    expect(await find(order)).toEqual({
+      ...order,
+      status: 'awaiting_payment',
+      updatedAt: later(1),
+      nextLookAt: later(121),
+      attempts: [
+        {
+          ...order.attempts[0],
+          state: 'attached',
+          paymentIntentId: 'pi_1',
+          paymentLink: link,
+          expireAt: later(3600),
+          hasIntent: true,
+        },
+      ],
+    });
+    // An attempt that has its intent is no stray any more.
+    expect(await store.claimStrays(later(999), later(1_000), 9)).toEqual([]);
+  });
+
+  test('keeps what is known of an earlier attempt when a later one gets its intent', async () => {
+    const order = await place();
+    const end = { state: 'mismatched', paymentIntentId: 'pi_stray', nextLookAt: null } as const;
+    await store.endAttempt(order.id, 1, end, now);
+    expect(await store.beginAttempt(order.id, now, later(15))).toMatchObject({ kind: 'begun', number: 2 });
+    await store.recordEvents([event('pi_stray', 'Captured')]);
+    const before = await find(order);
+    expect(await attach(order, 'pi_1', 2)).toMatchObject({
+      status: 'paid',
+      holds: ['amount_mismatch'],
+      updatedAt: before.updatedAt,
+      nextLookAt: before.nextLookAt,
+    });
+    expect((await store.checkReplay()).different).toEqual([]);
   });
 
   test('applies several events in one commit, each to its own order, each answered', async () => {
@@ -205,15 +313,16 @@ describe.each([
   test('applies what it heard of an intent before it was attached', async () => {
     const order = await place();
     await store.recordEvents([event('pi_1', 'Captured'), event('pi_1', 'Refunded')]);
-    expect(await attach(order, 'pi_1')).toMatchObject({ status: 'refunded' });
+    expect(await attach(order, 'pi_1')).toMatchObject({ status: 'refunded', nextLookAt: null });
+    expect((await store.checkReplay()).different).toEqual([]);
   });
 
   test('gives one intent to one attempt only', async () => {
     await attach(await place(), 'pi_1');
     const other = await place();
-    await store.beginAttempt(other.id, now, later(15));
-    const intent = { id: 'pi_1', paymentLink: 'https://pay.dojo.test/x', expireAt: null };
-    expect(await store.attachIntent(other.id, 1, intent, now)).toEqual({ kind: 'taken' });
+    const intent = { id: 'pi_1', paymentLink: link, expireAt: null };
+    expect(await store.attachIntent(other.id, 1, intent, now)).toBe('taken');
+    expect(await find(other)).toEqual(other);
   });
 
   test('leaves an order as it was when it hears nothing new', async () => {

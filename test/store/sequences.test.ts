@@ -67,7 +67,7 @@ async function hearSequences(store: OrderStore, sequences: number, atOnce: numbe
 async function orderWithIntent(store: OrderStore, index: number): Promise<string> {
   const id = createOrderId(new Date(now.getTime() + index), index);
   const token = createToken(id, 'S'.repeat(24));
-  await store.placeOrder({
+  const order = {
     id,
     reference: referenceOf(id),
     token,
@@ -75,8 +75,8 @@ async function orderWithIntent(store: OrderStore, index: number): Promise<string
     shopperId: 'shopper',
     basket,
     createdAt: now,
-  });
-  await store.beginAttempt(id, now, new Date(now.getTime() + 15_000));
+  };
+  await store.placeOrder(order, new Date(now.getTime() + 15_000));
   await store.attachIntent(
     id,
     1,

@@ -64,3 +64,17 @@ test('what waits when the store is closed is done first, and what comes later is
   expect(file.prepare('SELECT COUNT(*) AS count FROM leases').get()).toEqual({ count: 1_200 });
   file.close();
 });
+
+test('whoever comes when five thousand wait is refused at once, and those who wait are served', async () => {
+  const writer = await openSqliteThread(':memory:');
+  const calls = Array.from({ length: 5_000 }, (_, index) => writer.call(lease(`lease ${index}`)));
+  let served = 0;
+  for (const call of calls) call.then(() => (served += 1));
+  await expect(writer.call(lease('one too many'))).rejects.toThrow(
+    '5000 changes wait for the database already',
+  );
+  expect(served).toBe(0);
+  await Promise.all(calls);
+  expect(await writer.call(lease('one too many'))).toBe(true);
+  await writer.close();
+});

@@ -25,11 +25,11 @@ export async function start(options: ShopOptions = {}): Promise<Exchange> {
 export async function ordered(exchange: Exchange, checkoutKey = 'key-1') {
   const placed = await exchange.place(checkoutKey);
   if (placed.kind !== 'ready') throw new Error(`The order is ${placed.kind}.`);
-  return { intentId: placed.paymentIntentId, order: placed.order };
+  return { intentId: placed.paymentIntentId, order: await current(exchange, placed.order) };
 }
 
 export const sweep = (exchange: Exchange) => sweepOrders(exchange.deps, 'sweeper');
-export async function current(exchange: Exchange, order: Order): Promise<Order> {
+export async function current(exchange: Exchange, order: Pick<Order, 'token'>): Promise<Order> {
   const found = await exchange.deps.store.findOrderByToken(order.token);
   if (found === null) throw new Error('The order is gone.');
   return found;

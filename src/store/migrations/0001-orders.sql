@@ -6,7 +6,6 @@ CREATE TABLE orders (
   token TEXT NOT NULL, -- found by the id inside it
   checkout_key TEXT NOT NULL UNIQUE,
   shopper_id TEXT NOT NULL,
-  basket TEXT NOT NULL, -- JSON: lines, delivery and VAT as they were priced
   total INTEGER NOT NULL CHECK (total > 0),
   currency TEXT NOT NULL,
   created_at INTEGER NOT NULL,
@@ -18,6 +17,12 @@ CREATE TABLE orders (
   -- The sweep.
   looks INTEGER NOT NULL DEFAULT 0, -- how often Dojo was asked about it
   next_look_at INTEGER -- NULL where there is nothing left to ask
+) STRICT;
+
+-- As it was priced, which never changes: a database that writes an order anew need not write this with it.
+CREATE TABLE baskets (
+  order_id INTEGER PRIMARY KEY REFERENCES orders (id),
+  basket TEXT NOT NULL -- JSON: lines, delivery and VAT
 ) STRICT;
 
 CREATE INDEX orders_to_look_at ON orders (next_look_at) WHERE next_look_at IS NOT NULL;

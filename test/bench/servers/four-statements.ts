@@ -23,9 +23,8 @@ app.post('/webhooks/dojo', express.raw({ type: 'application/json' }), async (req
 serve(createServer(app));
 
 async function record(body: Buffer): Promise<void> {
-  const { id, event, createdAt, data } = JSON.parse(body.toString());
+  const { id, event, data } = JSON.parse(body.toString());
   const { paymentIntentId, paymentStatus } = data;
-  const day = Math.floor(Date.parse(createdAt) / 86_400_000);
   const digest = createHash('sha256').update(body).digest();
   const client = await pool.connect();
   try {
@@ -35,9 +34,9 @@ async function record(body: Buffer): Promise<void> {
     ]);
     const { order_id: orderId = null, number = null } = found.rows[0] ?? {};
     await client.query(
-      `INSERT INTO events (day, digest, event_id, event, payment_intent_id, payment_status, order_id, secret, received_at, body)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
-      [day, digest, id, event, paymentIntentId, paymentStatus, orderId, secret.label, Date.now(), body],
+      `INSERT INTO events (digest, event_id, event, payment_intent_id, payment_status, order_id, secret, received_at, body)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`,
+      [digest, id, event, paymentIntentId, paymentStatus, orderId, secret.label, Date.now(), body],
     );
     await client.query('UPDATE attempts SET captured = 1 WHERE order_id = $1 AND number = $2', [
       orderId,

@@ -13,8 +13,8 @@ const database = new DatabaseSync(String(process.env.DATABASE_PATH));
 database.exec('PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL');
 const findAttempt = database.prepare('SELECT order_id, number FROM attempts WHERE payment_intent_id = ?');
 const addEvent = database.prepare(
-  `INSERT INTO events (day, digest, event_id, event, payment_intent_id, payment_status, order_id, secret, received_at, body)
-   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+  `INSERT INTO events (digest, event_id, event, payment_intent_id, payment_status, order_id, secret, received_at, body)
+   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 );
 const markAttempt = database.prepare('UPDATE attempts SET captured = 1 WHERE order_id = ? AND number = ?');
 const markOrder = database.prepare(`UPDATE orders SET status = 'paid' WHERE id = ?`);
@@ -32,25 +32,13 @@ app.post('/webhooks/dojo', express.raw({ type: 'application/json' }), (req, res)
 serve(createServer(app));
 
 function record(body: Buffer): void {
-  const { id, event, createdAt, data } = JSON.parse(body.toString());
+  const { id, event, data } = JSON.parse(body.toString());
   const { paymentIntentId, paymentStatus } = data;
-  const day = Math.floor(Date.parse(createdAt) / 86_400_000);
   const digest = createHash('sha256').update(body).digest();
   database.exec('BEGIN IMMEDIATE');
   const attempt = findAttempt.get(paymentIntentId);
   const orderId = attempt?.order_id ?? null;
-  addEvent.run(
-    day,
-    digest,
-    id,
-    event,
-    paymentIntentId,
-    paymentStatus,
-    orderId,
-    secret.label,
-    Date.now(),
-    body,
-  );
+  addEvent.run(digest, id, event, paymentIntentId, paymentStatus, orderId, secret.label, Date.now(), body);
   if (attempt !== undefined) {
     markAttempt.run(orderId, attempt.number ?? null);
     markOrder.run(orderId);

@@ -7,7 +7,7 @@ import { startServer } from '../processes.ts';
 import type { Plan } from '../requests.ts';
 import { firstCookie, startShop } from '../shop.ts';
 import { figure, median } from '../stats.ts';
-import { type Aim, atLeast, atMost, type Bench, type Report } from '../suite.ts';
+import { type Aim, atLeast, atMost, type Bench, profileArgv, type Report } from '../suite.ts';
 
 // What the shop adds to Dojo's own time between the click and the payment link. A server in Dojo's place answers after
 // 20 ms; it is asked by itself and through the shop, in turn, by as many clients.
@@ -18,7 +18,7 @@ const addedMost = { 1: 2, 32: 3, 128: 7 } as const;
 const run = 'checkout';
 
 type Clients = (typeof clientCounts)[number];
-type Pair = { readonly upstream: LoadResult; readonly shop: LoadResult };
+type Pair = { readonly upstream: LoadResult; readonly shop: LoadResult; readonly cpuMicros: number };
 
 export async function checkout(bench: Bench): Promise<Report> {
   const load = startLoad();
@@ -47,6 +47,7 @@ async function takeTurn(bench: Bench, load: Load, folder: string): Promise<Recor
     folder,
     databaseUrl: `sqlite:${databasePath}`,
     dojoUrl: `http://127.0.0.1:${dojo.port}`,
+    execArgv: profileArgv(bench),
   });
   const cookie = await firstCookie(shop.port);
   let placed = 0;
@@ -76,7 +77,13 @@ async function takeTurn(bench: Bench, load: Load, folder: string): Promise<Recor
   const pairs: Partial<Record<Clients, Pair>> = {};
   for (const clients of clientCounts) {
     const upstream = await measure({ kind: 'create-intent' }, clients, bench.seconds / 2);
-    pairs[clients] = { upstream, shop: await throughShop(clients, bench.seconds) };
+    const before = await shop.cpuMicros();
+    const result = await throughShop(clients, bench.seconds);
+    pairs[clients] = {
+      upstream,
+      shop: result,
+      cpuMicros: ((await shop.cpuMicros()) - before) / result.sent,
+    };
   }
   await shop.stop();
   await dojo.stop();
@@ -106,6 +113,7 @@ function reportOf(turns: readonly Record<Clients, Pair>[]): Report {
           'shop p99 ms',
           'shop a second',
           'of upstream',
+          'CPU µs a checkout',
         ],
         rows: clientCounts.map((clients) => [
           String(clients),
@@ -115,6 +123,7 @@ function reportOf(turns: readonly Record<Clients, Pair>[]): Report {
           figure(of(clients, ({ shop }) => shop.p99Ms)),
           figure(of(clients, ({ shop }) => shop.perSecond)),
           figure(share(clients)),
+          figure(of(clients, ({ cpuMicros }) => cpuMicros)),
         ]),
       },
     ],

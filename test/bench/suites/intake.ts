@@ -8,7 +8,7 @@ import { type ServerProcess, startServer } from '../processes.ts';
 import type { Plan } from '../requests.ts';
 import { type ShopOptions, startShop } from '../shop.ts';
 import { figure, median } from '../stats.ts';
-import { type Aim, atLeast, atMost, type Bench, type Report } from '../suite.ts';
+import { type Aim, atLeast, atMost, type Bench, profileArgv, type Report } from '../suite.ts';
 
 // Webhooks, as many as a server takes. Every server has its turn in every round: a process of its own, a warm-up, the
 // measured seconds, its end, and a look into its store for every event that it acknowledged.
@@ -61,7 +61,6 @@ function contestantsOn(filled: string, bench: Bench): Record<Names, Contestant> 
       assertDurable(folder, journal, synchronous);
       assertKept(database(folder), acknowledged);
     };
-  const execArgv = bench.profiles === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${bench.profiles}`];
   return {
     hello: { name: 'Express 5, "hello"', kind: 'hello', start: server('hello-express.ts') },
     raw: { name: 'node:http, "hello"', kind: 'hello', start: server('hello-raw.ts') },
@@ -87,7 +86,7 @@ function contestantsOn(filled: string, bench: Bench): Record<Names, Contestant> 
     shop: {
       name: 'the shop, SQLite',
       kind: 'dojo-webhook',
-      start: shop({ execArgv }),
+      start: shop({ execArgv: profileArgv(bench) }),
       audit: audit('wal', 2),
     },
     off: {
