@@ -1,4 +1,3 @@
-import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { migrate } from './migrate.ts';
@@ -65,7 +64,6 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
     ...(options.isPatient === true ? {} : limits),
     keepAlive: true,
     pipeline: true,
-    stream: () => new StatementSocket(),
     types,
     onConnect: keepWhatIsAcknowledged,
   });
@@ -220,13 +218,6 @@ function createTransaction(client: pg.ClientBase, clock: 'database' | 'caller'):
       return new Date((row as { now: number }).now);
     },
   };
-}
-
-/** The statements of one moment go in one piece: each by itself would wake the server, and cost more than it holds. */
-class StatementSocket extends Socket {
-  override uncork(): void {
-    process.nextTick(() => super.uncork());
-  }
 }
 
 const dialect: SqlDialect = {

@@ -1,6 +1,7 @@
--- Room on each page for what attempts become: a row that is changed where it is needs no new entry in any index, since
--- facts are in none. Orders get no room: when they are looked at next is in an index, so theirs are new each time.
+-- Room on each page for what rows become. Facts are in no index, so an attempt that changes where it is needs no new
+-- entry in any. An order does need them, for its next look, but no new page.
 ALTER TABLE attempts SET (fillfactor = 50);
+ALTER TABLE orders SET (fillfactor = 50);
 
 -- An order is never deleted, and these rows are added by whoever holds it locked: to look for it again, once for each
 -- row, is the dearest part of adding them.
