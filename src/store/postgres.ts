@@ -14,6 +14,21 @@ export type PostgresOptions = {
   readonly isPatient?: boolean;
 };
 
+/** A statement that goes to the server together with COMMIT. */
+export type LastStatement = { readonly sql: string; readonly params: readonly SqlValue[] };
+
+/** A write in as few ways to the server and back as it can be. */
+export type Steps<Found, T> = {
+  /** Only reads: it is sent together with BEGIN, before it is sure that a transaction has begun. */
+  find(tx: SqlTransaction): Promise<Found>;
+  /** Nobody sees the answers to the last statements; where the server refuses one, it refuses COMMIT too. */
+  decide(tx: SqlTransaction, found: Found): Promise<{ result: T; last: readonly LastStatement[] }>;
+};
+
+export type PostgresDatabase = SqlDatabase & {
+  writeInSteps<Found, T>(steps: Steps<Found, T>): Promise<T>;
+};
+
 /** How many transactions of one process run at once; the others wait their turn. */
 const connections = 10;
 /** More than this would wait for longer than anybody waits for an answer. */
@@ -38,7 +53,7 @@ const maxTries = 6;
  * A line that is cut during a commit leaves it open whether it took effect. All callers may ask again: the same
  * delivery, checkout key or refund id is the same change.
  */
-export async function openPostgres(url: string, options: PostgresOptions = {}): Promise<SqlDatabase> {
+export async function openPostgres(url: string, options: PostgresOptions = {}): Promise<PostgresDatabase> {
   await migrateAlone(url);
   const pool = new pg.Pool({
     connectionString: url,
@@ -64,13 +79,28 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
       .catch((error: unknown) => (error instanceof StoreError ? Promise.reject(error) : failed(error)));
   }
 
-  async function transact<T>(begin: string, work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
+  async function transact<Found, T>(
+    kind: keyof typeof begins,
+    { find, decide }: Steps<Found, T>,
+  ): Promise<T> {
     const client = await connect();
     let isBroken = false;
     try {
-      await client.query(begin).catch(failed);
-      const result = await work(createTransaction(client, clock));
-      const { command } = await client.query('COMMIT').catch(failed);
+      const tx = createTransaction(client, clock);
+      const begun = ask(client, begins[kind]);
+      // Told below: what is found by then may have failed for the same reason.
+      begun.catch(() => undefined);
+      const found = await find(tx);
+      await begun;
+      const { result, last } = await decide(tx, found);
+      const sent = last.map(({ sql, params }) => tx.run(sql, params));
+      const committed = ask(client, 'COMMIT');
+      if (kind === 'read') {
+        // Nothing hangs on the answer, and whoever gets the connection next is behind it.
+        committed.catch(() => undefined);
+        return result;
+      }
+      const [{ command }] = await Promise.all([committed, ...sent]);
       // The server answers so where it had given the transaction up.
       if (command !== 'COMMIT') throw new StoreError('The database did not commit');
       return result;
@@ -82,6 +112,17 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
     }
   }
 
+  async function writeInSteps<Found, T>(steps: Steps<Found, T>): Promise<T> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await transact('write', steps);
+      } catch (error) {
+        if (tries === maxTries || !wasInTheWay.has(sqlStateOf(error) ?? '')) throw error;
+      }
+      await sleep(2 ** tries);
+    }
+  }
+
   try {
     (await connect()).release();
   } catch (error) {
@@ -90,21 +131,26 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
   }
 
   return {
-    async write(work) {
-      for (let tries = 1; ; tries += 1) {
-        try {
-          // What waits for a lock must see what the holder did, whatever a database is set to.
-          return await transact('BEGIN ISOLATION LEVEL READ COMMITTED', work);
-        } catch (error) {
-          if (tries === maxTries || !wasInTheWay.has(sqlStateOf(error) ?? '')) throw error;
-        }
-        await sleep(2 ** tries);
-      }
-    },
-    read: (work) => transact('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', work),
+    writeInSteps,
+    write: (work) =>
+      writeInSteps({
+        find: async () => undefined,
+        decide: async (tx) => ({ result: await work(tx), last: [] }),
+      }),
+    read: (work) =>
+      transact('read', {
+        find: work,
+        decide: async (_tx, result) => ({ result, last: [] }),
+      }),
     close: () => pool.end(),
   };
 }
+
+const begins = {
+  // What waits for a lock must see what the holder did, whatever a database is set to.
+  write: 'BEGIN ISOLATION LEVEL READ COMMITTED',
+  read: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
+} as const;
 
 /** PostgreSQL's codes for a deadlock and for a conflict with another transaction: trying again is all that it takes. */
 const wasInTheWay: ReadonlySet<string> = new Set(['40P01', '40001']);
@@ -149,19 +195,20 @@ function nameOf(sql: string): string | null {
   return name;
 }
 
+function ask(client: pg.ClientBase, sql: string, params: readonly SqlValue[] = []): Promise<pg.QueryResult> {
+  const name = nameOf(sql);
+  return client
+    .query({ text: sql, values: params.map(inputOf), ...(name !== null && { name }) })
+    .catch(failed);
+}
+
 function createTransaction(client: pg.ClientBase, clock: 'database' | 'caller'): SqlTransaction {
-  const query = (sql: string, params: readonly SqlValue[] = []): Promise<pg.QueryResult> => {
-    const name = nameOf(sql);
-    return client
-      .query({ text: sql, values: params.map(inputOf), ...(name !== null && { name }) })
-      .catch(failed);
-  };
   const all = async (sql: string, params?: readonly SqlValue[]): Promise<unknown[]> =>
-    (await query(sql, params)).rows;
+    (await ask(client, sql, params)).rows;
   return {
     dialect,
     all,
-    run: async (sql, params) => (await query(sql, params)).rowCount ?? 0,
+    run: async (sql, params) => (await ask(client, sql, params)).rowCount ?? 0,
     async exec(sql) {
       await client.query(sql).catch(failed);
     },

@@ -250,6 +250,41 @@ describe('two processes on one PostgreSQL', () => {
 });
 
 describe('a PostgreSQL store', () => {
+  test('refuses one event alone where the database refuses what becomes of its order, and keeps nothing of it', async () => {
+    const orders = await Promise.all(Array.from({ length: 20 }, () => place()));
+    await Promise.all(orders.map((order) => attach(order, `pi_${order.id}`)));
+    const heard = orders.map(({ id }) => event(`pi_${id}`, 'Captured'));
+    const database = await openPostgres(url);
+    const poisoned = 13;
+    await database.write((tx) =>
+      tx.exec(`ALTER TABLE fulfilments ADD CONSTRAINT poison CHECK (order_id <> ${orders[poisoned]?.id})`),
+    );
+    const outcomes = await Promise.allSettled(heard.map((each) => one.recordEvents([each])));
+    const refused = [...outcomes.entries()].filter(([, { status }]) => status === 'rejected');
+    expect(refused.map(([index]) => index)).toEqual([poisoned]);
+    expect(refused[0]?.[1]).toMatchObject({ reason: expect.any(StoreError) });
+
+    await database.write((tx) => tx.exec('ALTER TABLE fulfilments DROP CONSTRAINT poison'));
+    await database.close();
+    const again = await one.recordEvents(heard);
+    expect(again.map(({ kind }) => kind)).toEqual(
+      heard.map((_, index) => (index === poisoned ? 'applied' : 'duplicate')),
+    );
+    for (const order of orders) expect((await current(order)).status).toBe('paid');
+  });
+
+  test('refuses one event alone that cannot be told to the database', async () => {
+    const order = await place();
+    await attach(order, 'pi_1');
+    const outcomes = await Promise.allSettled([
+      one.recordEvents([event('pi_1', 'Captured')]),
+      one.recordEvents([{ ...event('pi_1', 'Refunded'), receivedAt: new Date(Number.NaN) }]),
+      one.recordEvents([event('pi_stranger', 'Captured')]),
+    ]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect((await current(order)).status).toBe('paid');
+  });
+
   test('goes by the clock of the database, so that a process whose clock is ahead takes no lease away', async () => {
     const store = await openStore(url);
     const real = Date.now();
