@@ -25,9 +25,10 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-function startShop(env: Record<string, string> = {}): Program {
+function startShop(env: Record<string, string> = {}, execArgv: string[] = []): Program {
   const program = start('src/main.ts', {
     cwd: folder,
+    execArgv,
     env: {
       PORT: String(port),
       DOJO_API_KEY: 'sk_sandbox_x',
@@ -100,10 +101,9 @@ describe('the shop as a process', () => {
   });
 
   test('as `npm start` starts it keeps its compiled code, and that of its thread, below data/ for the next start', async () => {
-    const env = { NODE_COMPILE_CACHE: npmCompileCache(), NODE_DEBUG_NATIVE: 'COMPILE_CACHE' };
     const fromCache = /retrieving transpile cache for StrippedTypeScript \S*\/([\w-]+\.ts)\.\.\.success/g;
     const startAndStop = async (): Promise<string[]> => {
-      const shop = startShop(env);
+      const shop = startShop({ NODE_DEBUG_NATIVE: 'COMPILE_CACHE' }, execArgvOfNpmStart());
       await shop.said(open);
       shop.child.kill('SIGTERM');
       expect(await shop.exited).toBe(0);
@@ -116,7 +116,7 @@ describe('the shop as a process', () => {
   test('starts all the same, and says nothing of it, where no compiled code can be kept', async () => {
     mkdirSync(join(folder, 'data'));
     writeFileSync(join(folder, 'data', 'compile-cache'), 'in the way');
-    const shop = startShop({ NODE_COMPILE_CACHE: npmCompileCache() });
+    const shop = startShop({}, execArgvOfNpmStart());
     await shop.said(open);
     shop.child.kill('SIGTERM');
     expect(await shop.exited).toBe(0);
@@ -194,14 +194,12 @@ describe('the shop as a process', () => {
   });
 });
 
-/** Where the scripts of package.json keep compiled code, unless the environment says where. */
-function npmCompileCache(): string {
-  const { scripts } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
-  return (
-    /^NODE_COMPILE_CACHE=\$\{NODE_COMPILE_CACHE-([\w/-]+)\} exec node src\/main\.ts$/.exec(
-      scripts.start,
-    )?.[1] ?? ''
-  );
+/** What `npm start` tells Node before it names the file. */
+function execArgvOfNpmStart(): string[] {
+  const project = new URL('../', import.meta.url);
+  const { scripts } = JSON.parse(readFileSync(new URL('package.json', project), 'utf8'));
+  const [, preload = ''] = /^node --import (\S+) src\/main\.ts$/.exec(scripts.start) ?? [];
+  return ['--import', new URL(preload, project).href];
 }
 
 async function firstSku(): Promise<string> {

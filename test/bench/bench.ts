@@ -57,7 +57,7 @@ async function main(): Promise<number> {
     folder,
     rounds: Number(given.rounds ?? (isQuick ? 1 : 5)),
     seconds: Number(given.seconds ?? (isQuick ? 0.3 : 4)),
-    warmUpSeconds: isQuick ? 0.2 : 2,
+    warmUpSeconds: isQuick ? 0.2 : 5,
     isQuick,
     hasTenMillion: given['ten-million'],
     profiles: given.profiles ?? null,

@@ -22,7 +22,7 @@ export async function startShop(options: ShopOptions): Promise<ServerProcess> {
     ...(options.execArgv && { execArgv: options.execArgv }),
     ...(options.isBare && { isBare: true }),
     env: {
-      // As `npm start` sets it.
+      // Where `npm start` keeps it.
       NODE_COMPILE_CACHE: 'data/compile-cache',
       PUBLIC_URL: `https://${host}`,
       DATABASE_URL: options.databaseUrl,

@@ -7,10 +7,10 @@ import { fileURLToPath } from 'node:url';
 /** A program of the project as a process of its own, with nothing of this environment but PATH. */
 export function start(
   file: string,
-  options: { args?: string[]; env?: Record<string, string>; cwd?: string } = {},
+  options: { args?: string[]; execArgv?: string[]; env?: Record<string, string>; cwd?: string } = {},
 ): Program {
   const path = fileURLToPath(new URL(`../../${file}`, import.meta.url));
-  const child = spawn(process.execPath, [path, ...(options.args ?? [])], {
+  const child = spawn(process.execPath, [...(options.execArgv ?? []), path, ...(options.args ?? [])], {
     env: { PATH: process.env.PATH, ...options.env },
     ...(options.cwd !== undefined && { cwd: options.cwd }),
   });
