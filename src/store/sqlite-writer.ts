@@ -36,9 +36,9 @@ export type SqliteThreadWriter = {
 const maxWaiting = 5_000;
 /**
  * So many calls are worth a message before the turn of the event loop ends: the thread works on them while the rest are read.
- * One for all of a turn left it idle for a third of the time.
+ * With one message for all of a turn 64 connections got a fifth fewer answers.
  */
-const messageSize = 8;
+const messageSize = 16;
 
 /** Monotonic, in ms. Each thread's own `performance.now` begins when the thread does. */
 export function sharedNow(): number {
