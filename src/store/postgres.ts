@@ -85,8 +85,9 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
   ): Promise<T> {
     const client = await connect();
     let isBroken = false;
+    const faults: unknown[] = [];
     try {
-      const tx = createTransaction(client, clock);
+      const tx = createTransaction(client, clock, faults);
       const begun = ask(client, begins[kind]);
       // Told below: what is found by then may have failed for the same reason.
       begun.catch(() => undefined);
@@ -104,7 +105,9 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
       // The server answers so where it had given the transaction up.
       if (command !== 'COMMIT') throw new StoreError('The database did not commit');
       return result;
-    } catch (error) {
+    } catch (caught) {
+      // The statements that were sent behind the one at fault fail too, and theirs may be heard of first.
+      const error = sqlStateOf(caught) === inFailedTransaction ? (faults[0] ?? caught) : caught;
       isBroken = !(await rolledBack(client, error));
       throw error;
     } finally {
@@ -152,6 +155,7 @@ const begins = {
   read: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
 } as const;
 
+const inFailedTransaction = '25P02';
 /** PostgreSQL's codes for a deadlock and for a conflict with another transaction: trying again is all that it takes. */
 const wasInTheWay: ReadonlySet<string> = new Set(['40P01', '40001']);
 
@@ -202,13 +206,23 @@ function ask(client: pg.ClientBase, sql: string, params: readonly SqlValue[] = [
     .catch(failed);
 }
 
-function createTransaction(client: pg.ClientBase, clock: 'database' | 'caller'): SqlTransaction {
+/** What the server refuses is added to the faults, in the order in which it does. */
+function createTransaction(
+  client: pg.ClientBase,
+  clock: 'database' | 'caller',
+  faults: unknown[] = [],
+): SqlTransaction {
+  const query = (sql: string, params?: readonly SqlValue[]): Promise<pg.QueryResult> =>
+    ask(client, sql, params).catch((error: unknown) => {
+      faults.push(error);
+      throw error;
+    });
   const all = async (sql: string, params?: readonly SqlValue[]): Promise<unknown[]> =>
-    (await ask(client, sql, params)).rows;
+    (await query(sql, params)).rows;
   return {
     dialect,
     all,
-    run: async (sql, params) => (await ask(client, sql, params)).rowCount ?? 0,
+    run: async (sql, params) => (await query(sql, params)).rowCount ?? 0,
     async exec(sql) {
       await client.query(sql).catch(failed);
     },

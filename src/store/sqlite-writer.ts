@@ -56,7 +56,7 @@ export async function openSqliteThread(path: string): Promise<SqliteThreadWriter
   let thread = await openThread(path);
   let unsent: Waiting[] = [];
   let sending: Promise<void> | null = null;
-  let isClosing = false;
+  let closing: Promise<void> | null = null;
 
   /** What came in the rest of this turn of the event loop. */
   async function sendLater(): Promise<void> {
@@ -87,9 +87,16 @@ export async function openSqliteThread(path: string): Promise<SqliteThreadWriter
     unsent = [];
   }
 
+  async function close(): Promise<void> {
+    await sending;
+    if (!thread.isAlive()) return;
+    await thread.ask({ kind: 'close' });
+    idle.push(thread);
+  }
+
   return {
     call(call) {
-      if (isClosing) return Promise.reject(new StoreError('The order store is closing'));
+      if (closing !== null) return Promise.reject(new StoreError('The order store is closing'));
       if (unsent.length + thread.unanswered() >= maxWaiting) {
         return Promise.reject(new StoreError(`${maxWaiting} changes wait for the database already`));
       }
@@ -99,13 +106,7 @@ export async function openSqliteThread(path: string): Promise<SqliteThreadWriter
       else sending ??= sendLater();
       return waiting.promise;
     },
-    async close() {
-      isClosing = true;
-      await sending;
-      if (!thread.isAlive()) return;
-      await thread.ask({ kind: 'close' });
-      idle.push(thread);
-    },
+    close: () => (closing ??= close()),
     breakThread: () => thread.end(),
   };
 }
@@ -128,8 +129,14 @@ const idle: Thread[] = [];
 async function openThread(path: string): Promise<Thread> {
   const thread = idle.pop() ?? startThread();
   if (!thread.isAlive()) return openThread(path);
-  await thread.ask({ kind: 'open', path, patienceMs: busyLimitMs });
-  return thread;
+  try {
+    await thread.ask({ kind: 'open', path, patienceMs: busyLimitMs });
+    return thread;
+  } catch (error) {
+    // It holds nothing, and another would be started for each call while a disk is away.
+    if (thread.isAlive()) idle.push(thread);
+    throw error;
+  }
 }
 
 function startThread(): Thread {
@@ -160,8 +167,8 @@ function startThread(): Thread {
   });
 
   function post(question: Question, waiting: readonly Pick<Waiting, 'resolve' | 'reject'>[]): void {
-    if (asked.length === 0) worker.ref();
     worker.postMessage(question, question.kind === 'commit' ? [question.events.bytes.buffer] : []);
+    if (asked.length === 0) worker.ref();
     asked.push(...waiting);
   }
 

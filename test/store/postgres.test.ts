@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { priceBasket } from '../../src/shop/basket.ts';
 import { createOrderId, createToken, type Order, referenceOf } from '../../src/shop/order.ts';
 import { openStore } from '../../src/store/open-store.ts';
@@ -81,6 +82,32 @@ async function current(order: Pick<Order, 'reference'>): Promise<Order> {
 }
 
 describe('two processes on one PostgreSQL', () => {
+  test('try again what a deadlock with somebody else has undone, and it is done', async () => {
+    const first = await place();
+    const second = await place();
+    await attach(first, 'pi_first');
+    await attach(second, 'pi_second');
+    // The server undoes whoever waits for too long first, which is not to be this one.
+    const somebody = new pg.Client({ connectionString: url });
+    await somebody.connect();
+    await somebody.query(`SET deadlock_timeout = '20s'`);
+    const lock = (order: Pick<Order, 'id'>) =>
+      somebody.query('SELECT 1 FROM orders WHERE id = $1 FOR UPDATE', [order.id]);
+    await somebody.query('BEGIN');
+    await lock(second);
+    const recorded = one.recordEvents([event('pi_first', 'Captured'), event('pi_second', 'Captured')]);
+    await vi.waitFor(async () => {
+      const { rows } = await somebody.query('SELECT 1 FROM pg_locks WHERE NOT granted');
+      expect(rows).toHaveLength(1);
+    });
+    await lock(first);
+    await somebody.query('COMMIT');
+    await somebody.end();
+    expect((await recorded).map(({ kind }) => kind)).toEqual(['applied', 'applied']);
+    expect((await current(first)).status).toBe('paid');
+    expect((await current(second)).status).toBe('paid');
+  });
+
   test('hear of an intent and attach it at the same moment, and the money is seen', async () => {
     for (let round = 0; round < rounds; round += 1) {
       const order = await place();

@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -77,4 +78,37 @@ test('whoever comes when five thousand wait is refused at once, and those who wa
   await Promise.all(calls);
   expect(await writer.call(lease('one too many'))).toBe(true);
   await writer.close();
+});
+
+test('while a file cannot be opened again, each call is refused and no call starts another thread', async () => {
+  const path = join(folder, 'orders.db');
+  const writer = await openSqliteThread(path);
+  await writer.breakThread();
+  rmSync(path);
+  mkdirSync(path);
+  let started = 0;
+  const count = () => {
+    started += 1;
+  };
+  subscribe('worker_threads', count);
+  for (let calls = 0; calls < 5; calls += 1) {
+    await expect(writer.call(lease('nowhere'))).rejects.toThrow(StoreError);
+  }
+  unsubscribe('worker_threads', count);
+  expect(started).toBeLessThanOrEqual(1);
+  rmSync(path, { recursive: true });
+  expect(await writer.call(lease('here'))).toBe(true);
+  await writer.close();
+});
+
+test('a store that is closed twice gives its thread to one other', async () => {
+  const writer = await openSqliteThread(join(folder, 'a.db'));
+  await Promise.all([writer.close(), writer.close()]);
+  await writer.close();
+  const [b, c] = [await openSqliteThread(join(folder, 'b.db')), await openSqliteThread(join(folder, 'c.db'))];
+  await b.call(lease('of b'));
+  await Promise.all([b.close(), c.close()]);
+  const file = new DatabaseSync(join(folder, 'b.db'));
+  expect(file.prepare('SELECT name FROM leases').all()).toEqual([{ name: 'of b' }]);
+  file.close();
 });
