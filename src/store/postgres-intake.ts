@@ -13,14 +13,8 @@ import {
 } from './postgres.ts';
 import { listOfBytes, listOfIntegers, listOfTexts } from './postgres-lists.ts';
 import type { SqlTransaction } from './sql.ts';
-import {
-  attemptFactsOf,
-  factColumns,
-  orderFactsOf,
-  orderShape,
-  selectAttempts,
-  withAttempts,
-} from './sql-facts.ts';
+import { factColumns } from './sql-facts.ts';
+import { attemptFactsOf, orderFactsOf, orderShape, selectAttempts, withAttempts } from './sql-load-facts.ts';
 
 /**
  * Events into PostgreSQL: everything that arrives while one transaction is under way goes into the next, in a few

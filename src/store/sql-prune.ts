@@ -3,7 +3,8 @@ import { createOrderId } from '../shop/order.ts';
 import { factsFromStatus, type IntentFacts, mergeFacts, noFacts } from '../shop/order-status.ts';
 import type { OrderStore } from './order-store.ts';
 import type { SqlDatabase, SqlTransaction } from './sql.ts';
-import { loadFacts, lockOrder } from './sql-facts.ts';
+import { lockOrder } from './sql-facts.ts';
+import { loadFacts } from './sql-load-facts.ts';
 
 const pageSize = 50;
 

@@ -1,7 +1,8 @@
 import { type AttemptOf, hearEvents } from './hear-events.ts';
 import type { ReceivedEvent, RecordedEvent } from './order-store.ts';
 import type { SqlTransaction } from './sql.ts';
-import { loadFactsOfIntents, saveFacts } from './sql-facts.ts';
+import { saveFacts } from './sql-facts.ts';
+import { loadFactsOfIntents } from './sql-load-facts.ts';
 
 /**
  * Keeps events and applies them, in their order, in a transaction of SQLite's one writer. What they are about is read in
