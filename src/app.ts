@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import cookieParser from 'cookie-parser';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
-import type { CheckoutDeps } from './checkout/deps.ts';
+import type { Context } from './context.ts';
 import { basket } from './http/basket.ts';
 import { catalogue } from './http/catalogue.ts';
 import { checkout } from './http/checkout.ts';
@@ -28,14 +28,14 @@ const viewsFolder = fileURLToPath(new URL('../views', import.meta.url));
 const publicFolder = fileURLToPath(new URL('../public', import.meta.url));
 
 /** The shop as an Express app. Whoever calls before whom is all here. */
-export function createApp(deps: CheckoutDeps, settings: AppSettings): Express {
-  const { publicUrl, checkoutOrigin } = deps.settings;
-  const { shopName: name, strapline } = deps.catalogue;
+export function createApp(context: Context, settings: AppSettings): Express {
+  const { publicUrl, checkoutOrigin } = context.settings;
+  const { shopName: name, strapline } = context.catalogue;
   const pages = createPages(viewsFolder, { name, strapline, isTestShop: settings.isTestShop });
   const session = {
-    catalogue: deps.catalogue,
+    catalogue: context.catalogue,
     isHttps: publicUrl.startsWith('https:'),
-    createSecret: deps.createSecret,
+    createSecret: context.createSecret,
     checkoutRate: settings.checkoutRate,
   };
   const security = { publicUrl, checkoutOrigin, hasPublicUrl: settings.hasPublicUrl };
@@ -46,23 +46,23 @@ export function createApp(deps: CheckoutDeps, settings: AppSettings): Express {
   app.set('query parser', 'simple');
   app.set('trust proxy', settings.trustProxy);
 
-  app.use(logRequests(deps.log));
+  app.use(logRequests(context.log));
   // Machines call these: before everything that only browsers need, and before any body parser.
-  app.route('/webhooks/dojo').all(webhooks(deps), answerProblems(deps.log));
-  app.use(health(deps));
+  app.route('/webhooks/dojo').all(webhooks(context), answerProblems(context.log));
+  app.use(health(context));
 
   app.use(securityHeaders(security));
   app.use(onlyOwnHost(security));
   app.use('/static', ...staticFiles());
   app.use(onlyOwnForms(security));
   app.use(cookieParser(settings.sessionSecret), readSession(session));
-  app.use(catalogue(deps.catalogue, pages));
+  app.use(catalogue(context.catalogue, pages));
   app.use(basket(session, pages));
-  app.use(checkout(deps, session, pages));
-  app.use(orders(deps, session, pages));
+  app.use(checkout(context, session, pages));
+  app.use(orders(context, session, pages));
 
   app.use(notFound());
-  app.use(answerErrors(pages, deps.log));
+  app.use(answerErrors(pages, context.log));
   return app;
 }
 

@@ -2,18 +2,18 @@ import { config as readDotenv } from 'dotenv';
 import type { Logger } from 'pino';
 import { createApp } from './app.ts';
 import { notifyFulfilment } from './checkout/notify-fulfilment.ts';
+import { reconcile } from './checkout/reconcile.ts';
 import { repeat } from './checkout/repeat.ts';
-import { sweepOrders } from './checkout/sweep-orders.ts';
 import { type Config, ConfigError, parseConfig } from './config.ts';
+import { openContext } from './context.ts';
 import { closeServer, createHttpServer, listen } from './http/server.ts';
 import { createLogger } from './log.ts';
-import { createMerchantClient, type MerchantClient } from './merchant/merchant-client.ts';
-import { openDeps } from './open-deps.ts';
+import { createMerchantClient, type MerchantClient } from './outbox/merchant-client.ts';
 
 /** sysexits.h: the configuration is at fault, so starting again will not help. */
 const exitConfig = 78;
 const finishWithinMs = 10_000;
-const sweepEveryMs = 15_000;
+const reconcileEveryMs = 15_000;
 const notifyEveryMs = 5_000;
 
 try {
@@ -29,12 +29,12 @@ async function main(): Promise<void> {
   readDotenv({ quiet: true });
   const config = parseConfig(process.env, { sqliteVersion: process.versions.sqlite ?? '0' });
   const log = createLogger({ level: config.LOG_LEVEL, pretty: process.stdout.isTTY && !config.isProduction });
-  const { deps, close } = await openDeps(config, log);
+  const { context, close } = await openContext(config, log);
   warnOfGaps(config, log);
-  const app = createApp(deps, {
+  const app = createApp(context, {
     hasPublicUrl: config.hasPublicUrl,
     isTestShop: config.isTestShop,
-    sessionSecret: config.SESSION_SECRET ?? deps.createSecret(),
+    sessionSecret: config.SESSION_SECRET ?? context.createSecret(),
     checkoutRate: config.CHECKOUT_RATE,
     trustProxy: config.TRUST_PROXY,
   });
@@ -49,11 +49,11 @@ async function main(): Promise<void> {
   // For whoever started this process and waits until it serves: a process manager, or the demo.
   process.send?.('ready');
 
-  const holder = deps.createSecret();
-  const sweep = repeat((stopped) => sweepOrders(deps, holder, stopped), sweepEveryMs, log);
+  const holder = context.createSecret();
+  const sweep = repeat((stopped) => reconcile(context, holder, stopped), reconcileEveryMs, log);
   const merchant = createMerchant(config);
   const notify =
-    merchant && repeat((stopped) => notifyFulfilment(deps, merchant, stopped), notifyEveryMs, log);
+    merchant && repeat((stopped) => notifyFulfilment(context, merchant, stopped), notifyEveryMs, log);
 
   const signal = await new Promise<string>((resolve) => {
     process.once('SIGTERM', resolve);

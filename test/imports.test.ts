@@ -26,21 +26,27 @@ const table: Record<string, { values: string[]; types: string[] }> = {
   dojo: { values: [], types: [] },
   shop: { values: [], types: ['dojo'] },
   store: { values: ['shop'], types: [] },
-  checkout: { values: ['shop', 'dojo/webhook.ts', 'dojo/errors.ts'], types: ['dojo', 'store', 'merchant'] },
+  checkout: {
+    values: ['shop', 'dojo/webhook.ts', 'dojo/errors.ts'],
+    types: ['dojo', 'store', 'outbox', 'context.ts'],
+  },
   // The error by which a store says that it failed is part of its contract, and has to be told from others.
   http: {
     values: ['shop', 'checkout', 'dojo/webhook.ts', 'store/order-store.ts#StoreError'],
-    types: ['store'],
+    types: ['store', 'context.ts'],
   },
   simulator: { values: ['dojo'], types: [] },
-  merchant: { values: [], types: [] },
-  cli: { values: ['shop', 'checkout', 'dojo', 'store', 'config.ts', 'log.ts', 'open-deps.ts'], types: [] },
-  'app.ts': { values: ['http', 'shop', 'checkout', 'dojo', 'store', 'config.ts', 'log.ts'], types: [] },
-  'main.ts': {
-    values: ['http', 'checkout', 'merchant', 'app.ts', 'config.ts', 'log.ts', 'open-deps.ts'],
+  outbox: { values: [], types: [] },
+  cli: { values: ['shop', 'checkout', 'dojo', 'store', 'config.ts', 'log.ts', 'context.ts'], types: [] },
+  'app.ts': {
+    values: ['http', 'shop', 'checkout', 'dojo', 'store', 'config.ts', 'log.ts', 'context.ts'],
     types: [],
   },
-  'open-deps.ts': { values: ['shop', 'checkout', 'dojo', 'store', 'config.ts'], types: [] },
+  'main.ts': {
+    values: ['http', 'checkout', 'outbox', 'app.ts', 'config.ts', 'log.ts', 'context.ts'],
+    types: [],
+  },
+  'context.ts': { values: ['shop', 'checkout', 'dojo', 'store', 'config.ts'], types: [] },
   'config.ts': { values: ['dojo'], types: [] },
   'log.ts': { values: ['dojo', 'line-writer.ts'], types: [] },
   'line-writer.ts': { values: [], types: [] },

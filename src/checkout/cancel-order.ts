@@ -1,6 +1,6 @@
+import type { Context } from '../context.ts';
 import { findAttached, isPayable, type Order } from '../shop/order.ts';
-import type { CheckoutDeps } from './deps.ts';
-import { closeIntent, readIntent, recordReading, soon } from './settle-order.ts';
+import { closeIntent, observeIntent, recordObservation, soon } from './settle-order.ts';
 
 /**
  * - `canceled`: nobody can pay it any more
@@ -14,16 +14,20 @@ export type CanceledOrder = {
 };
 
 /** Cancels an unpaid order. The wish is stored before Dojo is asked, so that a payment in between is noticed. Throws `DojoError`. */
-export async function cancelOrder(deps: CheckoutDeps, order: Order): Promise<CanceledOrder> {
+export async function cancelOrder(context: Context, order: Order): Promise<CanceledOrder> {
   const attempt = findAttached(order);
   if (!isPayable(order) || attempt?.paymentIntentId == null) return { kind: 'not-open', order };
   const wish = { status: null, refundedAmount: 0, expired: false, unwanted: true, mismatched: false };
-  const wished = { ...wish, orderId: order.id, attempt: attempt.number, readAt: deps.now() };
-  const noted = await deps.store.recordReading(wished, soon(deps, order));
+  const wished = { ...wish, orderId: order.id, attempt: attempt.number, observedAt: context.now() };
+  const noted = await context.store.recordObservation(wished, soon(context, order));
 
-  const intent = await closeIntent(deps, attempt.paymentIntentId);
+  const intent = await closeIntent(context, attempt.paymentIntentId);
   if (intent === null) return { kind: 'unknown', order: noted };
-  const settled = await recordReading(deps, noted, readIntent(noted, attempt, intent, deps.now()));
+  const settled = await recordObservation(
+    context,
+    noted,
+    observeIntent(noted, attempt, intent, context.now()),
+  );
   if (settled.status === 'canceled' || settled.status === 'expired')
     return { kind: 'canceled', order: settled };
   return { kind: isPayable(settled) ? 'unknown' : 'too-late', order: settled };

@@ -1,6 +1,6 @@
+import type { Context } from '../context.ts';
 import { findAttached, type Order } from '../shop/order.ts';
-import type { CheckoutDeps } from './deps.ts';
-import { getIntent, isRefusal, readIntent, recordReading, soon } from './settle-order.ts';
+import { getIntent, isRefusal, observeIntent, recordObservation, soon } from './settle-order.ts';
 
 /**
  * - `captured`: the money is taken
@@ -16,23 +16,27 @@ export type CapturedOrder = {
  * Takes the whole amount that a Manual payment has reserved. Dojo has no idempotency key here, so it is asked what is
  * true before and after; a capture that took effect unheard is found by the second question. Throws `DojoError`.
  */
-export async function captureOrder(deps: CheckoutDeps, order: Order): Promise<CapturedOrder> {
+export async function captureOrder(context: Context, order: Order): Promise<CapturedOrder> {
   const attempt = findAttached(order);
   if (attempt?.paymentIntentId == null) return { kind: 'not-reserved', order };
-  const before = await getIntent(deps, attempt.paymentIntentId);
+  const before = await getIntent(context, attempt.paymentIntentId);
   if (before === null) return { kind: 'not-reserved', order };
-  const known = readIntent(order, attempt, before, deps.now());
+  const known = observeIntent(order, attempt, before, context.now());
   if (known.status !== 'Authorized' || known.mismatched) {
-    return { kind: 'not-reserved', order: await recordReading(deps, order, known) };
+    return { kind: 'not-reserved', order: await recordObservation(context, order, known) };
   }
-  await deps.store.planLook(order.id, soon(deps, order));
+  await context.store.planCheck(order.id, soon(context, order));
   try {
-    await deps.dojo.capturePaymentIntent(attempt.paymentIntentId, order.basket.total);
+    await context.dojo.capturePaymentIntent(attempt.paymentIntentId, order.basket.total);
   } catch (error) {
     if (!isRefusal(error)) throw error;
   }
-  const after = await getIntent(deps, attempt.paymentIntentId);
+  const after = await getIntent(context, attempt.paymentIntentId);
   if (after === null) return { kind: 'refused', order };
-  const settled = await recordReading(deps, order, readIntent(order, attempt, after, deps.now()));
+  const settled = await recordObservation(
+    context,
+    order,
+    observeIntent(order, attempt, after, context.now()),
+  );
   return { kind: after.status === 'Captured' ? 'captured' : 'refused', order: settled };
 }

@@ -1,6 +1,6 @@
-import type { MerchantClient } from '../merchant/merchant-client.ts';
+import type { Context } from '../context.ts';
+import type { MerchantClient } from '../outbox/merchant-client.ts';
 import type { Order } from '../shop/order.ts';
-import type { CheckoutDeps } from './deps.ts';
 
 const minute = 60_000;
 const hour = 60 * minute;
@@ -24,29 +24,29 @@ const claimMs = minute;
  * Gives how many it took. An order that is held or refunded meanwhile is not told of.
  */
 export async function notifyFulfilment(
-  deps: Pick<CheckoutDeps, 'store' | 'now' | 'log'>,
+  context: Pick<Context, 'store' | 'now' | 'log'>,
   merchant: MerchantClient,
   signal = new AbortController().signal,
 ): Promise<number> {
   for (let taken = 0; ; ) {
     if (signal.aborted) return taken;
-    const until = new Date(deps.now().getTime() + claimMs);
-    const [due] = await deps.store.claimNotifications(deps.now(), until, 1);
+    const until = new Date(context.now().getTime() + claimMs);
+    const [due] = await context.store.claimNotifications(context.now(), until, 1);
     if (due === undefined) return taken;
     const { order, tries } = due;
-    const sentAt = deps.now();
+    const sentAt = context.now();
     const { isTaken, answer } = await merchant.notify({
       id: `due_${order.reference}`,
       sentAt,
       payload: dueNotification(order, sentAt),
     });
     const pause = pausesMs[tries - 1];
-    const nextTryAt = isTaken || pause === undefined ? null : new Date(deps.now().getTime() + pause);
-    await deps.store.endNotification(order.id, { notifiedAt: isTaken ? deps.now() : null, nextTryAt });
+    const nextTryAt = isTaken || pause === undefined ? null : new Date(context.now().getTime() + pause);
+    await context.store.endNotification(order.id, { notifiedAt: isTaken ? context.now() : null, nextTryAt });
     if (isTaken) taken += 1;
     else {
       const fields = { orderReference: order.reference, answer, tries, nextTryAt };
-      deps.log[nextTryAt === null ? 'error' : 'warn'](
+      context.log[nextTryAt === null ? 'error' : 'warn'](
         fields,
         "The merchant's system did not take a notification",
       );

@@ -1,3 +1,4 @@
+import type { Context } from '../context.ts';
 import { DojoError, type DojoErrorKind } from '../dojo/errors.ts';
 import type { PaymentIntent } from '../dojo/schemas.ts';
 import { type BasketItem, type BasketProblem, type PricedBasket, priceBasket } from '../shop/basket.ts';
@@ -10,10 +11,9 @@ import {
   type Order,
   referenceOf,
 } from '../shop/order.ts';
-import { nextStrayLook } from '../shop/sweep-schedule.ts';
+import { nextOrphanCheck } from '../shop/schedule.ts';
 import type { AttachedIntent, BegunAttempt, NewOrder } from '../store/order-store.ts';
 import { createIntentRequest, parsePaymentLink } from './create-intent-request.ts';
-import type { CheckoutDeps } from './deps.ts';
 import { settleOrder } from './settle-order.ts';
 
 /**
@@ -61,79 +61,75 @@ const pollMs = 100;
  * and its intent before the shopper is sent away. The same key with the same basket gives the same link,
  * from any number of requests and processes at once.
  */
-export async function placeOrder(deps: CheckoutDeps, purchase: Purchase): Promise<PlacedOrder> {
-  const deadline = deps.now().getTime() + answerWithinMs;
-  const priced = priceBasket(deps.catalogue, purchase.items);
+export async function placeOrder(context: Context, purchase: Purchase): Promise<PlacedOrder> {
+  const deadline = context.now().getTime() + answerWithinMs;
+  const priced = priceBasket(context.catalogue, purchase.items);
   if (priced.kind === 'refused') return priced;
 
-  const begun = await storeOrder(deps, purchase, priced.basket);
-  return begun.kind === 'basket-changed' ? begun : arrangePayment(deps, begun, deadline);
+  const begun = await storeOrder(context, purchase, priced.basket);
+  return begun.kind === 'basket-changed' ? begun : arrangePayment(context, begun, deadline);
 }
 
 /**
  * Checkout from a page whose basket is no longer the shopper's: an old tab, or Back. Only an order that exists may go on,
  * since what the page showed is not what a new order would cost.
  */
-export async function resumeOrder(deps: CheckoutDeps, purchase: Purchase): Promise<PlacedOrder> {
-  const order = await deps.store.findOrderByCheckoutKey(purchase.checkoutKey);
+export async function resumeOrder(context: Context, purchase: Purchase): Promise<PlacedOrder> {
+  const order = await context.store.findOrderByCheckoutKey(purchase.checkoutKey);
   if (order === null || order.shopperId !== purchase.shopperId) return { kind: 'basket-changed' };
   if (!isPayable(order)) return { kind: 'settled', order };
-  return purchase.items.length === 0 ? { kind: 'basket-changed' } : placeOrder(deps, purchase);
+  return purchase.items.length === 0 ? { kind: 'basket-changed' } : placeOrder(context, purchase);
 }
 
 /** Stores the order with its first attempt in one commit, or begins another attempt where the key has an order already. */
 async function storeOrder(
-  deps: CheckoutDeps,
+  context: Context,
   purchase: Purchase,
   basket: PricedBasket,
 ): Promise<BegunAttempt | { kind: 'basket-changed' }> {
   for (;;) {
-    const createdAt = deps.now();
-    const id = createOrderId(createdAt, deps.random());
+    const createdAt = context.now();
+    const id = createOrderId(createdAt, context.random());
     const order: NewOrder = {
       id,
       reference: referenceOf(id),
-      token: createToken(id, deps.createSecret()),
+      token: createToken(id, context.createSecret()),
       checkoutKey: purchase.checkoutKey,
       shopperId: purchase.shopperId,
       basket,
       createdAt,
     };
-    const placed = await deps.store.placeOrder(order, leaseFrom(createdAt));
+    const placed = await context.store.placeOrder(order, leaseFrom(createdAt));
     if (placed.kind === 'placed') return { kind: 'begun', order, number: 1 };
     if (placed.kind !== 'id-taken') return placed;
   }
 }
 
 /** Takes part in the order's attempts until one has a link, however many requests do the same at once. */
-async function arrangePayment(
-  deps: CheckoutDeps,
-  first: BegunAttempt,
-  deadline: number,
-): Promise<PlacedOrder> {
-  const remainingMs = () => deadline - deps.now().getTime();
+async function arrangePayment(context: Context, first: BegunAttempt, deadline: number): Promise<PlacedOrder> {
+  const remainingMs = () => deadline - context.now().getTime();
   const { order } = first;
   let begun = first;
-  for (let creates = 0; ; begun = await beginAgain(deps, order)) {
+  for (let creates = 0; ; begun = await beginAgain(context, order)) {
     if (begun.kind === 'begun') {
       creates += 1;
-      const outcome = await attempt(deps, order, begun.number, remainingMs());
+      const outcome = await attempt(context, order, begun.number, remainingMs());
       const isLast = creates >= maxCreates || remainingMs() < minimumCallMs;
       if (outcome.kind === 'done' || isLast) return outcome.placed;
     } else if (begun.kind === 'under-way') {
       if (remainingMs() <= 0) return { kind: 'dojo-unavailable', order, retryAfterMs: leaseMs };
-      await deps.sleep(pollMs);
+      await context.sleep(pollMs);
     } else {
       return begun.kind === 'attached'
-        ? continuePayment(deps, begun.order)
+        ? continuePayment(context, begun.order)
         : { kind: begun.kind, order: begun.order };
     }
   }
 }
 
-function beginAgain(deps: CheckoutDeps, order: NewOrder): Promise<BegunAttempt> {
-  const now = deps.now();
-  return deps.store.beginAttempt(order.id, now, leaseFrom(now));
+function beginAgain(context: Context, order: NewOrder): Promise<BegunAttempt> {
+  const now = context.now();
+  return context.store.beginAttempt(order.id, now, leaseFrom(now));
 }
 
 function leaseFrom(now: Date): Date {
@@ -141,11 +137,11 @@ function leaseFrom(now: Date): Date {
 }
 
 /** The link that the order has, unless its time is up: then Dojo says whether it was paid, and it is closed if not. */
-async function continuePayment(deps: CheckoutDeps, order: Order): Promise<PlacedOrder> {
+async function continuePayment(context: Context, order: Order): Promise<PlacedOrder> {
   const expireAt = findAttached(order)?.expireAt ?? null;
-  if (expireAt === null || expireAt > deps.now()) return ready(order);
+  if (expireAt === null || expireAt > context.now()) return ready(order);
   try {
-    const settled = await settleOrder(deps, order);
+    const settled = await settleOrder(context, order);
     if (settled.status === 'canceled' || settled.status === 'expired')
       return { kind: 'exhausted', order: settled };
     return isPayable(settled) ? failed(order, 'unavailable') : { kind: 'settled', order: settled };
@@ -157,7 +153,7 @@ async function continuePayment(deps: CheckoutDeps, order: Order): Promise<Placed
 
 /** One call to Dojo and what becomes of it. `again` where a second call is safe and may help. */
 async function attempt(
-  deps: CheckoutDeps,
+  context: Context,
   order: NewOrder,
   number: number,
   remainingMs: number,
@@ -165,27 +161,32 @@ async function attempt(
   const about = { orderReference: order.reference, attempt: number };
   let intent: PaymentIntent;
   try {
-    intent = await createIntent(deps, order, number, remainingMs);
+    intent = await createIntent(context, order, number, remainingMs);
   } catch (error) {
     if (!(error instanceof DojoError)) throw error;
-    deps.log[error.kind === 'unauthorized' || error.kind === 'forbidden' ? 'error' : 'warn'](
+    context.log[error.kind === 'unauthorized' || error.kind === 'forbidden' ? 'error' : 'warn'](
       { ...about, err: error },
       'Dojo created no payment intent that can be used',
     );
     const state = error.isAmbiguous ? 'ambiguous' : 'refused';
-    const nextLookAt = error.isAmbiguous ? nextStrayLook(deps.now(), 0) : null;
-    await deps.store.endAttempt(order.id, number, { state, paymentIntentId: null, nextLookAt }, deps.now());
+    const nextCheckAt = error.isAmbiguous ? nextOrphanCheck(context.now(), 0) : null;
+    await context.store.endAttempt(
+      order.id,
+      number,
+      { state, paymentIntentId: null, nextCheckAt },
+      context.now(),
+    );
     // A malformed answer would be malformed again.
     const again = error.isAmbiguous && error.kind !== 'malformed';
     return { kind: again ? 'again' : 'done', placed: failed(order, error.kind, error.retryAfterMs) };
   }
 
-  const link = parsePaymentLink(intent, deps.settings.checkoutOrigin);
+  const link = parsePaymentLink(intent, context.settings.checkoutOrigin);
   const mismatch = findMismatch(order, intent) ?? (link === null ? 'payment link' : null);
   const attached =
     link === null || mismatch !== null
       ? null
-      : await deps.store.attachIntent(order.id, number, attachable(intent, link), deps.now());
+      : await context.store.attachIntent(order.id, number, attachable(intent, link), context.now());
   if (link !== null && attached === 'attached') {
     return {
       kind: 'done',
@@ -196,27 +197,30 @@ async function attempt(
     // We were so slow that somebody else took over. The next look finds what came of it.
     return { kind: 'again', placed: { kind: 'dojo-unavailable', order, retryAfterMs: null } };
   }
-  deps.log.error(
+  context.log.error(
     { ...about, paymentIntentId: intent.id, mismatch: mismatch ?? 'id of another attempt' },
     'Dojo created another intent than was asked for',
   );
-  const nextLookAt = nextStrayLook(deps.now(), 0);
-  const end = { state: 'mismatched', paymentIntentId: intent.id, nextLookAt } as const;
-  await deps.store.endAttempt(order.id, number, end, deps.now());
+  const nextCheckAt = nextOrphanCheck(context.now(), 0);
+  const end = { state: 'mismatched', paymentIntentId: intent.id, nextCheckAt } as const;
+  await context.store.endAttempt(order.id, number, end, context.now());
   return { kind: 'done', placed: { kind: 'dojo-refused', order, retryAfterMs: null } };
 }
 
 function createIntent(
-  deps: CheckoutDeps,
+  context: Context,
   order: NewOrder,
   number: number,
   remainingMs: number,
 ): Promise<PaymentIntent> {
   // Half of the time at most, so that an ambiguous answer leaves room for a second call.
   const timeoutMs = Math.max(minimumCallMs, Math.min(remainingMs, answerWithinMs * 0.45));
-  return deps.dojo.createPaymentIntent(createIntentRequest(order, number, deps.now(), deps.settings), {
-    timeoutMs,
-  });
+  return context.dojo.createPaymentIntent(
+    createIntentRequest(order, number, context.now(), context.settings),
+    {
+      timeoutMs,
+    },
+  );
 }
 
 function attachable(intent: PaymentIntent, paymentLink: string): AttachedIntent {

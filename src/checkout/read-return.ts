@@ -1,8 +1,8 @@
+import type { Context } from '../context.ts';
 import { DojoError } from '../dojo/errors.ts';
 import type { PaymentIntent } from '../dojo/schemas.ts';
 import { findAttached, findMismatch, isPayable, type Order } from '../shop/order.ts';
 import { type OrderTruth, truthOfReturn } from '../shop/order-page.ts';
-import type { CheckoutDeps } from './deps.ts';
 
 /** A shopper waits for this page, and "we do not know yet" is a good answer. */
 const askWithinMs = 3_000;
@@ -15,26 +15,26 @@ export type ReadReturn = {
 };
 
 /** What the browser that came back may read now. Asks Dojo and the store, and changes nothing. */
-export async function readReturn(deps: CheckoutDeps, order: Order): Promise<ReadReturn> {
+export async function readReturn(context: Context, order: Order): Promise<ReadReturn> {
   const attached = findAttached(order);
   // What the store has settled, Dojo's answer would not change on this page.
   if (attached?.paymentIntentId == null || !isPayable(order)) {
     return { order, truth: truthOfReturn(order, null), askedJustNow: false };
   }
-  const intent = await askDojo(deps, order, attached.paymentIntentId);
+  const intent = await askDojo(context, order, attached.paymentIntentId);
   // The webhook may have come while Dojo was asked.
-  const current = (await deps.store.findOrderByToken(order.token)) ?? order;
+  const current = (await context.store.findOrderByToken(order.token)) ?? order;
   return { order: current, truth: truthOfReturn(current, intent), askedJustNow: intent !== null };
 }
 
 async function askDojo(
-  deps: CheckoutDeps,
+  context: Context,
   order: Order,
   paymentIntentId: string,
 ): Promise<PaymentIntent | null> {
-  const log = deps.log.child({ orderReference: order.reference, paymentIntentId });
+  const log = context.log.child({ orderReference: order.reference, paymentIntentId });
   try {
-    const intent = await deps.dojo.getPaymentIntent(paymentIntentId, { timeoutMs: askWithinMs });
+    const intent = await context.dojo.getPaymentIntent(paymentIntentId, { timeoutMs: askWithinMs });
     const mismatch = intent.id === paymentIntentId ? findMismatch(order, intent) : 'id';
     if (mismatch === null) return intent;
     log.error({ mismatch }, 'Dojo answered with another payment intent than was asked for');

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import type { Context } from '../context.ts';
 import {
   findSigningSecret,
   parseWebhookEvent,
@@ -6,7 +7,6 @@ import {
   type WebhookEvent,
 } from '../dojo/webhook.ts';
 import type { ReceivedEvent, RecordedEvent } from '../store/order-store.ts';
-import type { CheckoutDeps } from './deps.ts';
 
 /**
  * - `unverified`: not signed by Dojo; nothing was kept
@@ -21,11 +21,11 @@ export type RecordedWebhook =
 
 /** Verifies, keeps and applies one delivery. When it resolves, what it says is durable. No network. */
 export async function recordWebhook(
-  deps: Pick<CheckoutDeps, 'store' | 'now' | 'settings'>,
+  context: Pick<Context, 'store' | 'now' | 'settings'>,
   delivery: { readonly body: Uint8Array; readonly signature: string | undefined },
 ): Promise<RecordedWebhook> {
   const { body, signature } = delivery;
-  const secret = findSigningSecret(body, signature, deps.settings.webhookSecrets);
+  const secret = findSigningSecret(body, signature, context.settings.webhookSecrets);
   if (secret === null) return { kind: 'unverified' };
   if (body.byteLength === 0) return { kind: 'empty' };
 
@@ -33,15 +33,15 @@ export async function recordWebhook(
     body,
     digest: hash('sha256', body, 'buffer'),
     secret: secret.label,
-    receivedAt: deps.now(),
+    receivedAt: context.now(),
   };
   const event = parseWebhookEvent(body);
-  if (event === null || isOfOtherAccount(event, deps.settings.accountId)) {
+  if (event === null || isOfOtherAccount(event, context.settings.accountId)) {
     const reason = event === null ? 'not-understood' : 'other-account';
-    await deps.store.quarantine({ ...kept, reason });
+    await context.store.quarantine({ ...kept, reason });
     return { kind: 'quarantined', reason };
   }
-  const [outcome] = await deps.store.recordEvents([receivedEvent(event, kept)]);
+  const [outcome] = await context.store.recordEvents([receivedEvent(event, kept)]);
   if (outcome === undefined) throw new Error('The store gave no answer for an event.');
   return { kind: 'recorded', event, outcome };
 }

@@ -1,7 +1,7 @@
-import type { Attempt, Order } from '../shop/order.ts';
+import type { Context } from '../context.ts';
+import type { Order, PaymentAttempt } from '../shop/order.ts';
 import type { NewRefund, OpenRefund } from '../store/order-store.ts';
-import type { CheckoutDeps } from './deps.ts';
-import { getIntent, isRefusal, readIntent, recordReading } from './settle-order.ts';
+import { getIntent, isRefusal, observeIntent, recordObservation } from './settle-order.ts';
 
 /**
  * - `done`: the money is on its way back
@@ -27,7 +27,7 @@ export type RefundRequest = {
 
 /** Gives money back, in full or in part. Stored before Dojo is asked; after a `DojoError` the sweep asks again with the same id. */
 export async function refundOrder(
-  deps: CheckoutDeps,
+  context: Context,
   order: Order,
   request: RefundRequest,
 ): Promise<RefundedOrder> {
@@ -35,7 +35,7 @@ export async function refundOrder(
   if (attempt === undefined) return { kind: 'not-paid', order };
   // What is left after everything went back.
   if (request.amount <= 0) return { kind: 'too-much', order };
-  return beginAndFinish(deps, order, attempt, { ...request, kind: 'refund' });
+  return beginAndFinish(context, order, attempt, { ...request, kind: 'refund' });
 }
 
 /**
@@ -43,7 +43,7 @@ export async function refundOrder(
  * allows on the same day only, or else refunded. `id` names the whole undertaking. Throws `DojoError`.
  */
 export async function undoOrder(
-  deps: CheckoutDeps,
+  context: Context,
   order: Order,
   id: string,
   reason: string,
@@ -53,84 +53,87 @@ export async function undoOrder(
   );
   if (attempt === undefined) return { kind: 'not-paid', order };
   const reversal = { id: `${id}${reversalSuffix}`, amount: order.basket.total, reason, expectedRefunded: 0 };
-  const undone = await beginAndFinish(deps, order, attempt, { ...reversal, kind: 'reversal' });
+  const undone = await beginAndFinish(context, order, attempt, { ...reversal, kind: 'reversal' });
   // A reversal gives back everything or nothing, so it cannot follow a refund.
   const isPartlyBack = undone.kind === 'stale' || undone.kind === 'too-much';
-  return isPartlyBack ? refundRest(deps, undone.order, attempt, { id, reason }) : undone;
+  return isPartlyBack ? refundRest(context, undone.order, attempt, { id, reason }) : undone;
 }
 
 async function beginAndFinish(
-  deps: CheckoutDeps,
+  context: Context,
   order: Order,
-  attempt: Attempt,
+  attempt: PaymentAttempt,
   refund: RefundRequest & Pick<NewRefund, 'kind'>,
 ): Promise<RefundedOrder> {
-  const kept = { ...refund, orderId: order.id, attempt: attempt.number, askedAt: deps.now() };
-  const begun = await deps.store.beginRefund(kept);
+  const kept = { ...refund, orderId: order.id, attempt: attempt.number, askedAt: context.now() };
+  const begun = await context.store.beginRefund(kept);
   if (begun !== 'begun') return { kind: begun, order };
-  return finishRefund(deps, { ...refund, attempt: attempt.number, order });
+  return finishRefund(context, { ...refund, attempt: attempt.number, order });
 }
 
 const reversalSuffix = '-reversal';
 
 /** Asks Dojo for a stored refund, as often as it takes: the same id moves the money once. A reversal that it refuses becomes a refund. */
-export async function finishRefund(deps: CheckoutDeps, refund: OpenRefund): Promise<RefundedOrder> {
+export async function finishRefund(context: Context, refund: OpenRefund): Promise<RefundedOrder> {
   const attempt = refund.order.attempts.find((entry) => entry.number === refund.attempt);
   if (attempt?.paymentIntentId == null) return { kind: 'not-paid', order: refund.order };
-  const answer = await askForRefund(deps, refund, attempt.paymentIntentId);
-  const ended = await deps.store.endRefund(refund.id, answer, deps.now());
-  const askedAt = deps.now();
-  const intent = await getIntent(deps, attempt.paymentIntentId);
+  const answer = await askForRefund(context, refund, attempt.paymentIntentId);
+  const ended = await context.store.endRefund(refund.id, answer, context.now());
+  const askedAt = context.now();
+  const intent = await getIntent(context, attempt.paymentIntentId);
   const order =
-    intent === null ? ended : await recordReading(deps, ended, readIntent(ended, attempt, intent, askedAt));
+    intent === null
+      ? ended
+      : await recordObservation(context, ended, observeIntent(ended, attempt, intent, askedAt));
   if (answer.state === 'done' || refund.kind === 'refund' || !attempt.facts.captured) {
     return { kind: answer.state, order };
   }
-  return refundRest(deps, order, attempt, {
+  return refundRest(context, order, attempt, {
     id: refund.id.slice(0, -reversalSuffix.length),
     reason: refund.reason,
   });
 }
 
 function refundRest(
-  deps: CheckoutDeps,
+  context: Context,
   order: Order,
-  { number }: Attempt,
+  { number }: PaymentAttempt,
   { id, reason }: { id: string; reason: string },
 ): Promise<RefundedOrder> {
   const refunded = order.attempts.find((entry) => entry.number === number)?.facts.refundedAmount ?? 0;
   const amount = order.basket.total - refunded;
-  return refundOrder(deps, order, { id: `${id}-refund`, amount, reason, expectedRefunded: null });
+  return refundOrder(context, order, { id: `${id}-refund`, amount, reason, expectedRefunded: null });
 }
 
 async function askForRefund(
-  deps: CheckoutDeps,
+  context: Context,
   refund: OpenRefund,
   paymentIntentId: string,
 ): Promise<{ state: 'done' | 'refused'; refundId: string | null }> {
   try {
-    return { state: 'done', refundId: await sendRefund(deps, refund, paymentIntentId) };
+    return { state: 'done', refundId: await sendRefund(context, refund, paymentIntentId) };
   } catch (error) {
     if (!isRefusal(error)) throw error;
     // A reversal has no idempotency key: a second one is refused because the first was done.
     const isDone =
-      refund.kind === 'reversal' && (await getIntent(deps, paymentIntentId))?.status === 'Reversed';
+      refund.kind === 'reversal' && (await getIntent(context, paymentIntentId))?.status === 'Reversed';
     if (!isDone) {
       const fields = { err: error, orderReference: refund.order.reference, refund: refund.id };
-      deps.log.warn(fields, 'Dojo refused to give money back');
+      context.log.warn(fields, 'Dojo refused to give money back');
     }
     return { state: isDone ? 'done' : 'refused', refundId: null };
   }
 }
 
 async function sendRefund(
-  deps: CheckoutDeps,
+  context: Context,
   refund: OpenRefund,
   paymentIntentId: string,
 ): Promise<string | null> {
-  if (refund.kind === 'reversal') return (await deps.dojo.reversePaymentIntent(paymentIntentId)).reversalId;
+  if (refund.kind === 'reversal')
+    return (await context.dojo.reversePaymentIntent(paymentIntentId)).reversalId;
   const { id: idempotencyKey, amount, reason } = refund;
-  const { refundId } = await deps.dojo.refundPaymentIntent(paymentIntentId, {
+  const { refundId } = await context.dojo.refundPaymentIntent(paymentIntentId, {
     idempotencyKey,
     amount,
     refundReason: reason,

@@ -2,39 +2,39 @@ import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { cancelOrder } from '../checkout/cancel-order.ts';
 import { captureOrder } from '../checkout/capture-order.ts';
-import type { CheckoutDeps } from '../checkout/deps.ts';
+import { reconcile } from '../checkout/reconcile.ts';
 import { refundOrder, undoOrder } from '../checkout/refund-order.ts';
-import { sweepOrders } from '../checkout/sweep-orders.ts';
+import type { Context } from '../context.ts';
 import { formatMoney } from '../shop/money.ts';
 import type { Order } from '../shop/order.ts';
 import { CommandError } from './command-error.ts';
 
-type Command = (deps: CheckoutDeps, args: readonly string[]) => Promise<string>;
+type Command = (context: Context, args: readonly string[]) => Promise<string>;
 
 export const orderCommands: Readonly<Record<string, Command>> = {
-  show: async (deps, args) => describe(await getOrder(deps, args)),
+  show: async (context, args) => describe(await getOrder(context, args)),
 
-  cancel: async (deps, args) => {
-    const { kind, order } = await cancelOrder(deps, await getOrder(deps, args));
+  cancel: async (context, args) => {
+    const { kind, order } = await cancelOrder(context, await getOrder(context, args));
     return `${said[kind]}\n${describe(order)}`;
   },
 
-  capture: async (deps, args) => {
-    const { kind, order } = await captureOrder(deps, await getOrder(deps, args));
+  capture: async (context, args) => {
+    const { kind, order } = await captureOrder(context, await getOrder(context, args));
     return `${said[kind]}\n${describe(order)}`;
   },
 
-  undo: async (deps, args) => {
+  undo: async (context, args) => {
     const { kind, order } = await undoOrder(
-      deps,
-      await getOrder(deps, args),
+      context,
+      await getOrder(context, args),
       randomUUID(),
       'Undone by the shop',
     );
     return `${said[kind]}\n${describe(order)}`;
   },
 
-  refund: async (deps, args) => {
+  refund: async (context, args) => {
     const { values, positionals } = parseArgs({
       args: [...args],
       allowPositionals: true,
@@ -42,30 +42,30 @@ export const orderCommands: Readonly<Record<string, Command>> = {
     });
     const amount = /^\d+(\.\d\d)?$/.test(values.amount ?? '') ? Math.round(Number(values.amount) * 100) : 0;
     if (amount <= 0) throw new CommandError('Say how much, in pounds or euros: --amount 12.50');
-    const before = await getOrder(deps, positionals);
+    const before = await getOrder(context, positionals);
     // A refund whose answer was lost counts as made: asking again is refused, and the sweep finishes the first.
     const expectedRefunded = before.attempts.reduce((sum, { facts }) => sum + facts.refundedAmount, 0);
     const request = { id: randomUUID(), amount, reason: values.reason, expectedRefunded };
-    const { kind, order } = await refundOrder(deps, before, request);
+    const { kind, order } = await refundOrder(context, before, request);
     return `${said[kind]}\n${describe(order)}`;
   },
 };
 
 /** Looks at Dojo for every order that is due for it, as the running shop does by itself. */
-export async function sweep(deps: CheckoutDeps): Promise<string> {
-  const { ran, orders, strays, refunds } = await sweepOrders(deps, randomUUID());
+export async function sweep(context: Context): Promise<string> {
+  const { ran, orders, orphans, refunds } = await reconcile(context, randomUUID());
   if (!ran) return 'Another process is sweeping just now.\n';
-  return `Asked Dojo about ${orders} orders and ${strays} strays, and finished ${refunds} refunds.\n`;
+  return `Asked Dojo about ${orders} orders and ${orphans} orphans, and finished ${refunds} refunds.\n`;
 }
 
-/** Derives every order again from the kept events and readings. Throws where one differs. */
-export async function replay(deps: Pick<CheckoutDeps, 'store'>, args: readonly string[]): Promise<string> {
+/** Derives every order again from the kept events and observations. Throws where one differs. */
+export async function replay(context: Pick<Context, 'store'>, args: readonly string[]): Promise<string> {
   if (args.join(' ') !== '--check') throw new CommandError('Say: npm run shop -- replay --check');
-  const { orders, different } = await deps.store.checkReplay();
+  const { orders, different } = await context.store.checkReplay();
   if (different.length > 0) {
     throw new CommandError(`Of ${orders} orders these differ from what was heard: ${different.join(', ')}`);
   }
-  return `${orders} orders are what the kept events and readings make of them.\n`;
+  return `${orders} orders are what the kept events and observations make of them.\n`;
 }
 
 const said: Readonly<Record<string, string>> = {
@@ -82,9 +82,9 @@ const said: Readonly<Record<string, string>> = {
   refused: 'Dojo refused; its portal may tell why.',
 };
 
-async function getOrder(deps: CheckoutDeps, [reference, ...rest]: readonly string[]): Promise<Order> {
+async function getOrder(context: Context, [reference, ...rest]: readonly string[]): Promise<Order> {
   if (reference === undefined || rest.length > 0) throw new CommandError('Name one order: ORD-…');
-  const order = await deps.store.findOrderByReference(reference.toUpperCase());
+  const order = await context.store.findOrderByReference(reference.toUpperCase());
   if (order === null) throw new CommandError(`There is no order ${reference}.`);
   return order;
 }

@@ -1,10 +1,10 @@
 import { config as readDotenv } from 'dotenv';
-import type { CheckoutDeps } from '../checkout/deps.ts';
 import { ConfigError, parseConfig, parseDojoAccess } from '../config.ts';
+import type { Context } from '../context.ts';
+import { openContext } from '../context.ts';
 import { createDojoClient, type DojoClient } from '../dojo/client.ts';
 import { DojoError } from '../dojo/errors.ts';
 import { createLogger } from '../log.ts';
-import { openDeps } from '../open-deps.ts';
 import { StoreError } from '../store/order-store.ts';
 import { CommandError } from './command-error.ts';
 import { orderCommands, replay, sweep } from './orders.ts';
@@ -34,7 +34,7 @@ const withDojo: Readonly<Record<string, (dojo: DojoClient, args: readonly string
   'webhooks subscribe': subscribeWebhooks,
   'webhooks list': listWebhooks,
 };
-const withShop: Readonly<Record<string, (deps: CheckoutDeps, args: readonly string[]) => Promise<string>>> = {
+const withShop: Readonly<Record<string, (context: Context, args: readonly string[]) => Promise<string>>> = {
   ...Object.fromEntries(Object.entries(orderCommands).map(([verb, command]) => [`orders ${verb}`, command])),
   sweep,
   replay,
@@ -91,12 +91,12 @@ async function runWithDojo(name: string, args: readonly string[]): Promise<strin
 /** Beside a running shop: both write to the same store, one transaction after another. */
 async function runWithShop(name: string, args: readonly string[]): Promise<string> {
   const config = parseConfig(process.env, { sqliteVersion: process.versions.sqlite ?? '0' });
-  const { deps, close } = await openDeps(
+  const { context, close } = await openContext(
     config,
     createLogger({ level: 'warn', pretty: process.stderr.isTTY }),
   );
   try {
-    return (await withShop[name]?.(deps, args)) ?? '';
+    return (await withShop[name]?.(context, args)) ?? '';
   } finally {
     await close();
   }

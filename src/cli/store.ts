@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import type { CheckoutDeps } from '../checkout/deps.ts';
+import type { Context } from '../context.ts';
 import { copyOrders } from '../store/copy-orders.ts';
 import { openStore } from '../store/open-store.ts';
 import { openPostgres } from '../store/postgres.ts';
@@ -57,16 +57,16 @@ async function checkReplay(databaseUrl: string): Promise<void> {
 
 /** Drops raw events of orders that are finished for so long. */
 export async function pruneStore(
-  deps: Pick<CheckoutDeps, 'store' | 'now'>,
+  context: Pick<Context, 'store' | 'now'>,
   args: readonly string[],
 ): Promise<string> {
   const { values } = parseArgs({ args: [...args], options: { 'older-than': { type: 'string' } } });
   const days = Number(/^(\d{1,5})d$/.exec(values['older-than'] ?? '')?.[1] ?? 0);
   if (days < leastDays) throw new CommandError(`Say how old, ${leastDays} days at least: --older-than 90d`);
-  const before = new Date(deps.now().getTime() - days * day);
+  const before = new Date(context.now().getTime() - days * day);
   let dropped = 0;
   for (let after: number | null = 0; after !== null; ) {
-    const page: { events: number; last: number | null } = await deps.store.pruneEvents(after, before);
+    const page: { events: number; last: number | null } = await context.store.pruneEvents(after, before);
     dropped += page.events;
     after = page.last;
   }

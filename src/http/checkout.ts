@@ -1,8 +1,8 @@
 import { type Request, type RequestHandler, type Response, Router } from 'express';
 import { rateLimit } from 'express-rate-limit';
-import type { CheckoutDeps } from '../checkout/deps.ts';
 import { type PlacedOrder, placeOrder, resumeOrder } from '../checkout/place-order.ts';
 import { type ReadReturn, readReturn } from '../checkout/read-return.ts';
+import type { Context } from '../context.ts';
 import { checkoutBodySchema, checkoutFormSchema, checkoutKeySchema } from '../shop/checkout-form.ts';
 import type { Order } from '../shop/order.ts';
 import type { NewOrder } from '../store/order-store.ts';
@@ -18,7 +18,7 @@ const maxReloads = 10;
 
 /** `POST /checkout` and the two addresses that the payment page sends the browser back to. */
 export function checkout(
-  deps: CheckoutDeps,
+  context: Context,
   settings: SessionSettings & { checkoutRate: number },
   pages: Pages,
 ): Router {
@@ -33,10 +33,10 @@ export function checkout(
     const { checkoutKey } = parseBody(checkoutFormSchema, req.body);
     const { items, shopperId, checkoutKey: currentKey } = res.locals.session as Session;
     const purchase = { items, shopperId, checkoutKey };
-    let placed = await (checkoutKey === currentKey ? placeOrder : resumeOrder)(deps, purchase);
+    let placed = await (checkoutKey === currentKey ? placeOrder : resumeOrder)(context, purchase);
     if (placed.kind === 'exhausted') {
       // The basket stays the same; the next order needs a key of its own.
-      placed = await placeOrder(deps, { ...purchase, checkoutKey: renewCheckoutKey(res, settings) });
+      placed = await placeOrder(context, { ...purchase, checkoutKey: renewCheckoutKey(res, settings) });
     }
     if (placed.kind === 'refused') {
       res.status(400);
@@ -49,11 +49,11 @@ export function checkout(
 
   async function checkoutJson(req: Request, res: Response): Promise<void> {
     const { items } = parseBody(checkoutBodySchema, req.body);
-    const checkoutKey = parseBody(checkoutKeySchema, req.get('Idempotency-Key') ?? deps.createSecret());
+    const checkoutKey = parseBody(checkoutKeySchema, req.get('Idempotency-Key') ?? context.createSecret());
     const { shopperId } = res.locals.session as Session;
-    const placed = await placeOrder(deps, { items, shopperId, checkoutKey });
+    const placed = await placeOrder(context, { items, shopperId, checkoutKey });
     const order = orderOrProblem(placed, res);
-    const orderUrl = `${deps.settings.publicUrl}/orders/${order.token}`;
+    const orderUrl = `${context.settings.publicUrl}/orders/${order.token}`;
     if (placed.kind !== 'ready') {
       res.redirect(303, orderUrl);
       return;
@@ -66,14 +66,14 @@ export function checkout(
   }
 
   router.get('/checkout/success/:token', async (req, res) => {
-    const seen = await readReturn(deps, await findOrder(deps.store, req.params.token));
+    const seen = await readReturn(context, await findOrder(context.store, req.params.token));
     forgetBoughtBasket(res, settings, seen.order, seen.truth);
     orderPageHeaders(res, seen.order);
     pages.send(res, 'orders/show', returnLocals(seen, req, res));
   });
 
   router.get('/checkout/cancelled/:token', async (req, res) => {
-    const seen = await readReturn(deps, await findOrder(deps.store, req.params.token));
+    const seen = await readReturn(context, await findOrder(context.store, req.params.token));
     orderPageHeaders(res, seen.order);
     const view = seen.truth === 'unpaid' ? 'checkout/cancelled' : 'orders/show';
     pages.send(res, view, returnLocals(seen, req, res));

@@ -1,9 +1,9 @@
 import { Router } from 'express';
-import type { CheckoutDeps } from '../checkout/deps.ts';
+import type { Context } from '../context.ts';
 import { StoreError } from '../store/order-store.ts';
 
 /** `/healthz`: the process answers. `/readyz`: orders can be stored; migrations are done before anything listens. */
-export function health({ store, log }: Pick<CheckoutDeps, 'store' | 'log'>): Router {
+export function health({ store, log }: Pick<Context, 'store' | 'log'>): Router {
   const router = Router();
   router.get('/healthz', (_req, res) => {
     res.type('text').send('alive\n');

@@ -1,5 +1,5 @@
 import { type Response, Router } from 'express';
-import type { CheckoutDeps } from '../checkout/deps.ts';
+import type { Context } from '../context.ts';
 import { truthOfOrder } from '../shop/order-page.ts';
 import { findOrder, isOwnOrder, orderLocals, orderPageHeaders } from './order-locals.ts';
 import type { Pages } from './pages.ts';
@@ -7,11 +7,11 @@ import { HttpProblem } from './problem.ts';
 import { renewCheckoutKey, type Session, type SessionSettings, saveBasket } from './session.ts';
 
 /** The order's own page, from the store alone, and as JSON for whoever waits for a change. */
-export function orders(deps: CheckoutDeps, settings: SessionSettings, pages: Pages): Router {
+export function orders(context: Context, settings: SessionSettings, pages: Pages): Router {
   const router = Router();
 
   router.get('/orders/:token', async (req, res) => {
-    const order = await findOrder(deps.store, req.params.token);
+    const order = await findOrder(context.store, req.params.token);
     orderPageHeaders(res, order);
     res.vary('Accept');
     if (req.accepts(['html', 'json']) === 'json') {
@@ -34,7 +34,7 @@ export function orders(deps: CheckoutDeps, settings: SessionSettings, pages: Pag
 
   /** Puts an order's goods back into the basket of the shopper who ordered them, at today's prices. */
   router.post('/orders/:token/basket', async (req, res) => {
-    const order = await findOrder(deps.store, req.params.token);
+    const order = await findOrder(context.store, req.params.token);
     if (!isOwnOrder(order, res.locals.session)) throw new HttpProblem(404);
     const items = order.basket.lines
       .filter((line) => settings.catalogue.products.has(line.sku))

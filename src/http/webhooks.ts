@@ -1,6 +1,6 @@
 import type { Request, RequestHandler } from 'express';
-import type { CheckoutDeps } from '../checkout/deps.ts';
 import { type RecordedWebhook, recordWebhook } from '../checkout/record-webhook.ts';
+import type { Context } from '../context.ts';
 import { signatureHeader } from '../dojo/webhook.ts';
 import { HttpProblem } from './problem.ts';
 
@@ -15,16 +15,16 @@ const receivedHeaders = {
 };
 
 /** `POST /webhooks/dojo`: `200` once the delivery is durable. */
-export function webhooks(deps: CheckoutDeps): RequestHandler {
+export function webhooks(context: Context): RequestHandler {
   return async (req, res) => {
     if (req.method !== 'POST') throw new HttpProblem(405, { headers: { Allow: 'POST' } });
     const body = await readBody(req);
-    const recorded = await recordWebhook(deps, { body, signature: req.get(signatureHeader) });
+    const recorded = await recordWebhook(context, { body, signature: req.get(signatureHeader) });
     if (recorded.kind === 'unverified') throw new HttpProblem(401);
     if (recorded.kind === 'empty') throw new HttpProblem(400);
     res.locals.logged = logged(recorded);
     if (recorded.kind === 'quarantined') {
-      deps.log.warn(
+      context.log.warn(
         { requestId: res.locals.requestId, reason: recorded.reason },
         'A webhook was put into quarantine',
       );

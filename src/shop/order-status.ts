@@ -40,7 +40,7 @@ const factsOfStatus = Object.freeze({
   Canceled: { canceled: true },
 } satisfies Record<PaymentIntentStatus, Partial<IntentFacts>>);
 
-/** Facts in a status from an event or a reading; a status we do not know tells none. */
+/** Facts in a status from an event or a observation; a status we do not know tells none. */
 export function factsFromStatus(status: string): IntentFacts {
   return Object.hasOwn(factsOfStatus, status)
     ? { ...noFacts, ...factsOfStatus[status as PaymentIntentStatus] }

@@ -21,10 +21,10 @@ export type Order = {
   readonly holds: readonly Hold[];
   readonly updatedAt: Date;
   /** How often the sweep asked Dojo about it. */
-  readonly looks: number;
+  readonly checks: number;
   /** When the sweep asks next; null where there is nothing left to ask. */
-  readonly nextLookAt: Date | null;
-  readonly attempts: readonly Attempt[];
+  readonly nextCheckAt: Date | null;
+  readonly attempts: readonly PaymentAttempt[];
 };
 
 /**
@@ -48,7 +48,7 @@ export const attemptStates = [
 export type AttemptState = (typeof attemptStates)[number];
 
 /** One try at getting an order paid: one call that creates one payment intent. */
-export type Attempt = AttemptFacts & {
+export type PaymentAttempt = AttemptFacts & {
   readonly number: number;
   readonly state: AttemptState;
   readonly paymentIntentId: string | null;
@@ -59,11 +59,11 @@ export type Attempt = AttemptFacts & {
   readonly leaseUntil: Date;
   readonly createdAt: Date;
   /** How often the sweep looked for an intent that nobody was shown. */
-  readonly looks: number;
+  readonly checks: number;
 };
 
 /** The attempt whose link the shopper is sent to; null before there is one. */
-export function findAttached(order: Order): Attempt | null {
+export function findAttached(order: Order): PaymentAttempt | null {
   return order.attempts.find((attempt) => attempt.state === 'attached') ?? null;
 }
 

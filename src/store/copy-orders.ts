@@ -13,7 +13,7 @@ export type CopiedOrders = {
 type Row = Readonly<Record<string, SqlValue>>;
 
 /** What hangs on an order, in an order in which each row finds what it refers to. */
-const parts = ['baskets', 'attempts', 'events', 'readings', 'refunds', 'fulfilments'] as const;
+const parts = ['baskets', 'attempts', 'events', 'observations', 'refunds', 'fulfilments'] as const;
 const pageSize = 200;
 
 /**
@@ -168,7 +168,7 @@ const measures = [
   'SELECT COUNT(*) AS measure FROM baskets',
   'SELECT COUNT(*) AS measure FROM attempts',
   'SELECT COUNT(*) AS measure FROM events',
-  'SELECT COUNT(*) AS measure FROM readings',
+  'SELECT COUNT(*) AS measure FROM observations',
   'SELECT COUNT(*) AS measure FROM refunds',
   'SELECT COUNT(*) AS measure FROM fulfilments',
   'SELECT COUNT(*) AS measure FROM quarantine',

@@ -1,4 +1,4 @@
-import type { Attempt, Order } from '../shop/order.ts';
+import type { Order, PaymentAttempt } from '../shop/order.ts';
 import {
   deriveHolds,
   deriveStatus,
@@ -10,8 +10,11 @@ import {
 } from '../shop/order-status.ts';
 import type { ReceivedEvent, RecordedEvent } from './order-store.ts';
 
-/** The part of an order that events, readings and acts change, and what its derived columns are made of. */
-export type OrderFacts = Pick<Order, 'id' | 'reference' | 'status' | 'holds' | 'updatedAt' | 'nextLookAt'> & {
+/** The part of an order that events, observations and acts change, and what its derived columns are made of. */
+export type OrderFacts = Pick<
+  Order,
+  'id' | 'reference' | 'status' | 'holds' | 'updatedAt' | 'nextCheckAt'
+> & {
   readonly total: number;
   readonly refundedAmount: number;
   readonly acts: ShopActs;
@@ -20,7 +23,7 @@ export type OrderFacts = Pick<Order, 'id' | 'reference' | 'status' | 'holds' | '
   readonly attempts: readonly AttemptFacts[];
 };
 
-export type AttemptFacts = Pick<Attempt, 'number' | 'paymentIntentId' | 'hasIntent' | 'facts'>;
+export type AttemptFacts = Pick<PaymentAttempt, 'number' | 'paymentIntentId' | 'hasIntent' | 'facts'>;
 
 /** A webhook tells a status and no amount; a look at Dojo this long after it tells the rest. */
 const verifyAfterMs = 30_000;
@@ -88,5 +91,5 @@ function mergeInto(order: OrderFacts, number: number, facts: IntentFacts): Order
 /** Has the sweep ask Dojo about it soon. */
 export function askSoon(order: OrderFacts, now: Date): OrderFacts {
   const at = new Date(now.getTime() + verifyAfterMs);
-  return order.nextLookAt !== null && order.nextLookAt <= at ? order : { ...order, nextLookAt: at };
+  return order.nextCheckAt !== null && order.nextCheckAt <= at ? order : { ...order, nextCheckAt: at };
 }

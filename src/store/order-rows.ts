@@ -45,16 +45,16 @@ export const orderRowSchema = z
     status: z.enum(orderStatuses),
     holds: z.string().transform(parseHolds),
     updated_at: time,
-    looks: z.int(),
-    next_look_at: time.nullable(),
+    checks: z.int(),
+    next_check_at: time.nullable(),
   })
-  .transform(({ checkout_key, shopper_id, created_at, updated_at, next_look_at, ...row }) => ({
+  .transform(({ checkout_key, shopper_id, created_at, updated_at, next_check_at, ...row }) => ({
     ...row,
     checkoutKey: checkout_key,
     shopperId: shopper_id,
     createdAt: created_at,
     updatedAt: updated_at,
-    nextLookAt: next_look_at,
+    nextCheckAt: next_check_at,
   }));
 
 /** The facts of an attempt, as columns. */
@@ -92,7 +92,7 @@ export const attemptRowSchema = z
     state: z.enum(attemptStates),
     lease_until: time,
     created_at: time,
-    looks: z.int(),
+    checks: z.int(),
     payment_intent_id: z.string().nullable(),
     payment_link: z.string().nullable(),
     expire_at: time.nullable(),
@@ -103,7 +103,7 @@ export const attemptRowSchema = z
     state: row.state,
     leaseUntil: row.lease_until,
     createdAt: row.created_at,
-    looks: row.looks,
+    checks: row.checks,
     paymentIntentId: row.payment_intent_id,
     paymentLink: row.payment_link,
     expireAt: row.expire_at,

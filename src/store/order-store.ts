@@ -1,4 +1,4 @@
-import type { Attempt, Order } from '../shop/order.ts';
+import type { Order, PaymentAttempt } from '../shop/order.ts';
 import type { Hold, OrderStatus } from '../shop/order-status.ts';
 
 /**
@@ -44,7 +44,7 @@ export type OrderStore = {
       state: 'refused' | 'ambiguous' | 'mismatched';
       paymentIntentId: string | null;
       /** When the sweep looks for what may exist at Dojo; null where nothing can. */
-      nextLookAt: Date | null;
+      nextCheckAt: Date | null;
     },
     now: Date,
   ): Promise<void>;
@@ -58,16 +58,16 @@ export type OrderStore = {
   /** Keeps signed bytes that could not be understood. The same bytes again change nothing. */
   quarantine(delivery: QuarantinedDelivery): Promise<void>;
 
-  /** Keeps what Dojo answered about an attempt, merges it, and plans the next look as `planLook` does. */
-  recordReading(reading: Reading, plan: LookPlan): Promise<Order>;
+  /** Keeps what Dojo answered about an attempt, merges it, and plans the next look as `planCheck` does. */
+  recordObservation(observation: Observation, plan: CheckPlan): Promise<Order>;
   /** Plans the next look at an order. One that was planned meanwhile, for something heard since, stays if it is earlier. */
-  planLook(orderId: number, plan: LookPlan): Promise<void>;
+  planCheck(orderId: number, plan: CheckPlan): Promise<void>;
   /** The orders that are due for a look, each counted as looked at and due again at `until` unless somebody plans otherwise. */
-  claimLooks(now: Date, until: Date, limit: number): Promise<Order[]>;
+  claimChecks(now: Date, until: Date, limit: number): Promise<Order[]>;
   /** Attempts whose intent nobody was shown, due for a look, claimed in the same way. */
-  claimStrays(now: Date, until: Date, limit: number): Promise<Stray[]>;
-  /** What came of a look at a stray attempt, in one commit. Events about its intent that came before are applied. */
-  endStrayLook(stray: Stray, end: StrayEnd, now: Date): Promise<void>;
+  claimOrphans(now: Date, until: Date, limit: number): Promise<Orphan[]>;
+  /** What came of a look at a orphan attempt, in one commit. Events about its intent that came before are applied. */
+  endOrphanCheck(orphan: Orphan, end: OrphanOutcome, now: Date): Promise<void>;
 
   /**
    * Records that money is to go back, before Dojo is asked. `too-much`: more than was captured and has not gone back
@@ -94,11 +94,11 @@ export type OrderStore = {
   /** True where the caller holds the named lease until then. */
   acquireLease(name: string, holder: string, now: Date, until: Date): Promise<boolean>;
 
-  /** Derives every order from the kept events, readings and acts again; the references of those that differ. */
+  /** Derives every order from the kept events, observations and acts again; the references of those that differ. */
   checkReplay(): Promise<{ orders: number; different: string[] }>;
 
   /**
-   * Drops the raw events of finished orders that changed last before then; what they told stays as readings, so that
+   * Drops the raw events of finished orders that changed last before then; what they told stays as observations, so that
    * replay derives the same. One page of orders behind the id `after` a call: `last` is null where there are no more.
    */
   pruneEvents(after: number, before: Date): Promise<{ events: number; last: number | null }>;
@@ -115,7 +115,7 @@ export type OrderStore = {
 };
 
 /** What an order is when it is placed, and stays. */
-export type NewOrder = Omit<Order, 'status' | 'holds' | 'updatedAt' | 'looks' | 'nextLookAt' | 'attempts'>;
+export type NewOrder = Omit<Order, 'status' | 'holds' | 'updatedAt' | 'checks' | 'nextCheckAt' | 'attempts'>;
 
 export type BegunAttempt =
   | { readonly kind: 'begun'; readonly order: NewOrder; readonly number: number }
@@ -160,10 +160,10 @@ export type RecordedEvent =
   | { readonly kind: 'kept' | 'duplicate' };
 
 /** What a look at Dojo told about an attempt, as facts. */
-export type Reading = {
+export type Observation = {
   readonly orderId: number;
   readonly attempt: number;
-  readonly readAt: Date;
+  readonly observedAt: Date;
   /** Dojo's status; null where nothing of the answer can be believed, or nobody was asked. */
   readonly status: string | null;
   /** Minor units. */
@@ -174,17 +174,17 @@ export type Reading = {
 };
 
 /** An attempt of which an intent may exist that nobody was shown. */
-export type Stray = { readonly order: Order; readonly attempt: Attempt };
+export type Orphan = { readonly order: Order; readonly attempt: PaymentAttempt };
 
-export type StrayEnd = {
+export type OrphanOutcome = {
   readonly state: 'ambiguous' | 'mismatched' | 'found' | 'absent';
   readonly paymentIntentId: string | null;
-  readonly nextLookAt: Date | null;
+  readonly nextCheckAt: Date | null;
   /** What Dojo answered about the intent; null where it knows none. */
-  readonly reading: Reading | null;
+  readonly observation: Observation | null;
 };
 
-export type LookPlan = {
+export type CheckPlan = {
   /** Null plans none. */
   readonly at: Date | null;
   /** What was planned when the order was read. */

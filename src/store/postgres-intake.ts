@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { type AttemptKey, type AttemptOf, type Heard, hearEvents } from './apply-events.ts';
 import { createGroupCommit, type Settled } from './group-commit.ts';
-import { type AttemptKey, type AttemptOf, type Heard, hearEvents } from './hear-events.ts';
 import { type AttemptFacts, type OrderFacts, sameColumns, sameFacts } from './order-facts.ts';
 import { type OrderStore, type ReceivedEvent, type RecordedEvent, StoreError } from './order-store.ts';
 import {
@@ -119,7 +119,7 @@ async function lockOrders(tx: SqlTransaction, ids: readonly number[]): Promise<O
   const wanted = [listOfIntegers(ids)];
   const [orders, attempts, refunds, fulfilments] = await Promise.all([
     tx.all(
-      `SELECT id, reference, total, status, holds, refunded_amount, updated_at, next_look_at
+      `SELECT id, reference, total, status, holds, refunded_amount, updated_at, next_check_at
        FROM orders WHERE id = ANY($1) ORDER BY id FOR UPDATE`,
       wanted,
     ),
@@ -190,7 +190,7 @@ function saves(heard: readonly Heard[]): LastStatement[] {
       .map((attempt) => ({ ...attempt, orderId: after.id })),
   );
   const orders = heard
-    .filter(({ before, after }) => !sameColumns(before, after) || before.nextLookAt !== after.nextLookAt)
+    .filter(({ before, after }) => !sameColumns(before, after) || before.nextCheckAt !== after.nextCheckAt)
     .map(({ after }) => after);
   const due = heard.filter(({ before, after }) => after.isDue && !before.isDue).map(({ after }) => after);
   return [
@@ -220,9 +220,9 @@ function saveAttempts(attempts: readonly (AttemptFacts & { readonly orderId: num
 function saveOrders(orders: readonly OrderFacts[]): LastStatement {
   return {
     sql: `UPDATE orders SET status = heard.status, holds = heard.holds, refunded_amount = heard.refunded_amount,
-        updated_at = heard.updated_at, next_look_at = heard.next_look_at
+        updated_at = heard.updated_at, next_check_at = heard.next_check_at
       FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS TEXT[]), CAST($3 AS TEXT[]), CAST($4 AS BIGINT[]), CAST($5 AS BIGINT[]),
-        CAST($6 AS BIGINT[])) AS heard (id, status, holds, refunded_amount, updated_at, next_look_at)
+        CAST($6 AS BIGINT[])) AS heard (id, status, holds, refunded_amount, updated_at, next_check_at)
       WHERE orders.id = heard.id`,
     params: [
       listOfIntegers(orders.map(({ id }) => id)),
@@ -230,7 +230,7 @@ function saveOrders(orders: readonly OrderFacts[]): LastStatement {
       listOfTexts(orders.map(({ holds }) => holds.join())),
       listOfIntegers(orders.map(({ refundedAmount }) => refundedAmount)),
       listOfIntegers(orders.map(({ updatedAt }) => updatedAt.getTime())),
-      listOfIntegers(orders.map(({ nextLookAt }) => nextLookAt?.getTime() ?? null)),
+      listOfIntegers(orders.map(({ nextCheckAt }) => nextCheckAt?.getTime() ?? null)),
     ],
   };
 }

@@ -142,11 +142,11 @@ export async function saveFacts(tx: SqlTransaction, before: OrderFacts, after: O
     const known = before.attempts[index]?.facts ?? noFacts;
     if (!sameFacts(known, attempt.facts)) await mergeFactsInto(tx, after.id, attempt.number, attempt.facts);
   }
-  const { status, holds, refundedAmount, updatedAt, nextLookAt } = after;
-  if (!sameColumns(before, after) || before.nextLookAt !== nextLookAt) {
+  const { status, holds, refundedAmount, updatedAt, nextCheckAt } = after;
+  if (!sameColumns(before, after) || before.nextCheckAt !== nextCheckAt) {
     await tx.run(
-      `UPDATE orders SET status = $2, holds = $3, refunded_amount = $4, updated_at = $5, next_look_at = $6 WHERE id = $1`,
-      [after.id, status, holds.join(), refundedAmount, updatedAt.getTime(), nextLookAt?.getTime() ?? null],
+      `UPDATE orders SET status = $2, holds = $3, refunded_amount = $4, updated_at = $5, next_check_at = $6 WHERE id = $1`,
+      [after.id, status, holds.join(), refundedAmount, updatedAt.getTime(), nextCheckAt?.getTime() ?? null],
     );
   }
   if (after.isDue && !before.isDue) {
@@ -158,7 +158,7 @@ export async function saveFacts(tx: SqlTransaction, before: OrderFacts, after: O
 }
 
 /**
- * Derives an order from the kept events and readings alone, and compares with what the database says:
+ * Derives an order from the kept events and observations alone, and compares with what the database says:
  * the facts of every attempt and the derived columns.
  */
 export async function isReplayedAlike(tx: SqlTransaction, orderId: number): Promise<boolean> {
@@ -169,8 +169,8 @@ export async function isReplayedAlike(tx: SqlTransaction, orderId: number): Prom
       [orderId],
     ),
   );
-  const readings = readingRowsSchema.parse(
-    await tx.all(`SELECT * FROM readings WHERE order_id = $1`, [orderId]),
+  const observations = observationRowsSchema.parse(
+    await tx.all(`SELECT * FROM observations WHERE order_id = $1`, [orderId]),
   );
   const states = attemptStatesSchema.parse(
     await tx.all(`SELECT state FROM attempts WHERE order_id = $1 ORDER BY number`, [orderId]),
@@ -181,7 +181,9 @@ export async function isReplayedAlike(tx: SqlTransaction, orderId: number): Prom
       ...events
         .filter((event) => event.payment_intent_id === attempt.paymentIntentId)
         .map((event) => factsFromStatus(event.payment_status)),
-      ...readings.filter((reading) => reading.attempt === attempt.number).map((reading) => reading.facts),
+      ...observations
+        .filter((observation) => observation.attempt === attempt.number)
+        .map((observation) => observation.facts),
       { ...noFacts, mismatched: states[index]?.state === 'mismatched' },
     ];
     return { ...attempt, facts: heard.reduce(mergeFacts, noFacts) };
@@ -197,7 +199,7 @@ export async function isReplayedAlike(tx: SqlTransaction, orderId: number): Prom
 const heardRowsSchema = z.array(z.object({ payment_intent_id: z.string(), payment_status: z.string() }));
 const attemptStatesSchema = z.array(z.object({ state: z.string() }));
 
-const readingRowsSchema = z.array(
+const observationRowsSchema = z.array(
   z
     .object({
       attempt: z.int(),

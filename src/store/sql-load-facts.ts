@@ -36,7 +36,7 @@ export async function loadFactsOfIntents(
 export const selectAttempts = `SELECT order_id, number, state, payment_intent_id, authorized, captured, canceled, reversed, refunded,
     refunded_amount, expired, unwanted, mismatched
   FROM attempts`;
-const selectOrders = `SELECT id, reference, total, status, holds, refunded_amount, updated_at, next_look_at,
+const selectOrders = `SELECT id, reference, total, status, holds, refunded_amount, updated_at, next_check_at,
     (SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM refunds
      WHERE refunds.order_id = orders.id AND kind = 'refund' AND state <> 'refused') AS refunded_by_us,
     (SELECT COUNT(*) FROM refunds
@@ -64,7 +64,7 @@ export function orderFactsOf(row: z.output<typeof orderFactsSchema>[number]): Om
     holds: parseHolds(row.holds),
     refundedAmount: row.refunded_amount,
     updatedAt: new Date(row.updated_at),
-    nextLookAt: row.next_look_at === null ? null : new Date(row.next_look_at),
+    nextCheckAt: row.next_check_at === null ? null : new Date(row.next_check_at),
     acts: {
       refundedByUs: row.refunded_by_us,
       isReversedByUs: row.reversals > 0,
@@ -97,7 +97,7 @@ export const orderShape = {
   holds: z.string(),
   refunded_amount: z.int(),
   updated_at: z.int(),
-  next_look_at: z.int().nullable(),
+  next_check_at: z.int().nullable(),
 };
 
 const orderFactsSchema = z.array(

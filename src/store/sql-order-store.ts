@@ -1,6 +1,6 @@
 import { isSamePurchase } from '../shop/basket.ts';
 import { isPayable, parseToken } from '../shop/order.ts';
-import { nextLook } from '../shop/sweep-schedule.ts';
+import { nextCheck } from '../shop/schedule.ts';
 import type { BegunAttempt, OrderStore } from './order-store.ts';
 import { inCommonTime, type SqlDatabase, type SqlTransaction } from './sql.ts';
 import {
@@ -14,7 +14,7 @@ import {
 } from './sql-facts.ts';
 import { createSqlFulfilments, createSqlRefunds } from './sql-money-back.ts';
 import { createSqlPrune } from './sql-prune.ts';
-import { createSqlSweep } from './sql-sweep.ts';
+import { createSqlReconcile } from './sql-reconcile.ts';
 
 /**
  * The order store in SQL, every statement once, in words that both databases read alike. All but the intake of events,
@@ -22,7 +22,7 @@ import { createSqlSweep } from './sql-sweep.ts';
  */
 export function createSqlOrderStore(database: SqlDatabase): Omit<OrderStore, 'recordEvents'> {
   return {
-    ...createSqlSweep(database),
+    ...createSqlReconcile(database),
     ...createSqlRefunds(database),
     ...createSqlFulfilments(database),
     ...createSqlPrune(database),
@@ -73,7 +73,7 @@ export function createSqlOrderStore(database: SqlDatabase): Omit<OrderStore, 're
           lockIntent(tx, intent.id),
           lockOrder(tx, orderId),
           tx.run(
-            `UPDATE attempts SET state = 'attached', payment_intent_id = $3, payment_link = $4, expire_at = $5, next_look_at = NULL
+            `UPDATE attempts SET state = 'attached', payment_intent_id = $3, payment_link = $4, expire_at = $5, next_check_at = NULL
              WHERE order_id = $1 AND number = $2 AND state = 'sending'
                AND NOT EXISTS (SELECT 1 FROM attempts WHERE payment_intent_id = $3)`,
             [orderId, attempt, intent.id, intent.paymentLink, intent.expireAt?.getTime() ?? null],
@@ -84,32 +84,32 @@ export function createSqlOrderStore(database: SqlDatabase): Omit<OrderStore, 're
         ]);
         if (attached === 0) return (await findAttempt(tx, intent.id)) === null ? 'lost' : 'taken';
 
-        const nextLookAt = nextLook(now, 0, intent.expireAt, now)?.getTime() ?? null;
+        const nextCheckAt = nextCheck(now, 0, intent.expireAt, now)?.getTime() ?? null;
         if (waiting.length === 0) {
           // Nothing is known of this intent, and of no other so far: all that can follow is this.
           const awaits = await tx.run(
-            `UPDATE orders SET status = 'awaiting_payment', updated_at = $2, next_look_at = $3 WHERE id = $1 AND status = 'placed'`,
-            [orderId, now.getTime(), nextLookAt],
+            `UPDATE orders SET status = 'awaiting_payment', updated_at = $2, next_check_at = $3 WHERE id = $1 AND status = 'placed'`,
+            [orderId, now.getTime(), nextCheckAt],
           );
           if (awaits === 1) return 'attached';
         }
         await applyWaitingEvents(tx, orderId, attempt, intent.id);
         await derive(tx, orderId, now);
-        await tx.run(`UPDATE orders SET next_look_at = $2 WHERE id = $1 AND status = 'awaiting_payment'`, [
+        await tx.run(`UPDATE orders SET next_check_at = $2 WHERE id = $1 AND status = 'awaiting_payment'`, [
           orderId,
-          nextLookAt,
+          nextCheckAt,
         ]);
         return 'attached';
       }),
 
-    endAttempt: (orderId, attempt, { state, paymentIntentId, nextLookAt }, now) =>
+    endAttempt: (orderId, attempt, { state, paymentIntentId, nextCheckAt }, now) =>
       database.write(async (tx) => {
         if (paymentIntentId !== null) await lockIntent(tx, paymentIntentId);
         await lockOrder(tx, orderId);
         // The id of another attempt stays with that one.
         const isTaken = paymentIntentId !== null && (await findAttempt(tx, paymentIntentId)) !== null;
         const ended = await tx.all(
-          `UPDATE attempts SET state = $3, payment_intent_id = $4, mismatched = $5, next_look_at = $6
+          `UPDATE attempts SET state = $3, payment_intent_id = $4, mismatched = $5, next_check_at = $6
            WHERE order_id = $1 AND number = $2 AND state = 'sending' RETURNING number`,
           [
             orderId,
@@ -117,7 +117,7 @@ export function createSqlOrderStore(database: SqlDatabase): Omit<OrderStore, 're
             state,
             isTaken ? null : paymentIntentId,
             Number(state === 'mismatched'),
-            isTaken ? null : (nextLookAt?.getTime() ?? null),
+            isTaken ? null : (nextCheckAt?.getTime() ?? null),
           ],
         );
         if (ended.length === 0 || paymentIntentId === null || isTaken) return;
@@ -168,7 +168,7 @@ async function beginAttempt(
     inCommonTime(tx, now, leaseUntil),
   ]);
   await tx.run(
-    `UPDATE attempts SET state = 'ambiguous', next_look_at = $2
+    `UPDATE attempts SET state = 'ambiguous', next_check_at = $2
      WHERE order_id = $1 AND state = 'sending' AND lease_until <= $2`,
     [orderId, commonNow],
   );
@@ -189,9 +189,9 @@ async function storeAttempt(
   attempt: { orderId: number; number: number; until: number; createdAt: number },
 ): Promise<void> {
   await tx.run(
-    `INSERT INTO attempts (order_id, number, state, lease_until, next_look_at, created_at)
+    `INSERT INTO attempts (order_id, number, state, lease_until, next_check_at, created_at)
      VALUES ($1, $2, 'sending', $3, $3, $4)
-     ON CONFLICT (order_id, number) DO UPDATE SET state = 'sending', lease_until = $3, next_look_at = $3, created_at = $4, looks = 0`,
+     ON CONFLICT (order_id, number) DO UPDATE SET state = 'sending', lease_until = $3, next_check_at = $3, created_at = $4, checks = 0`,
     [attempt.orderId, attempt.number, attempt.until, attempt.createdAt],
   );
 }

@@ -9,9 +9,9 @@ import { loadFacts } from './sql-load-facts.ts';
 const pageSize = 50;
 
 /** Nothing is left to hear, to do or to decide about it. */
-const isFinished = `updated_at < $2 AND next_look_at IS NULL AND holds = ''
+const isFinished = `updated_at < $2 AND next_check_at IS NULL AND holds = ''
   AND status IN ('paid', 'partly_refunded', 'refunded', 'reversed', 'canceled', 'expired')
-  AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.order_id = orders.id AND attempts.next_look_at IS NOT NULL)
+  AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.order_id = orders.id AND attempts.next_check_at IS NOT NULL)
   AND NOT EXISTS (SELECT 1 FROM refunds WHERE refunds.order_id = orders.id AND refunds.state = 'asked')
   AND NOT EXISTS (SELECT 1 FROM fulfilments WHERE fulfilments.order_id = orders.id AND done_at IS NULL
     AND orders.status IN ('paid', 'partly_refunded'))`;
@@ -47,12 +47,10 @@ async function pruneOrder(tx: SqlTransaction, id: number, before: Date): Promise
   const [order] = await loadFacts(tx, [id]);
   for (const attempt of order?.attempts ?? []) {
     for (const status of statusesOf(attempt.facts)) {
-      await tx.all(`INSERT INTO readings (order_id, attempt, read_at, status) VALUES ($1, $2, $3, $4)`, [
-        id,
-        attempt.number,
-        before.getTime(),
-        status,
-      ]);
+      await tx.all(
+        `INSERT INTO observations (order_id, attempt, observed_at, status) VALUES ($1, $2, $3, $4)`,
+        [id, attempt.number, before.getTime(), status],
+      );
     }
   }
   return gone;

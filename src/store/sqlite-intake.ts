@@ -1,4 +1,4 @@
-import { type AttemptOf, hearEvents } from './hear-events.ts';
+import { type AttemptOf, hearEvents } from './apply-events.ts';
 import type { ReceivedEvent, RecordedEvent } from './order-store.ts';
 import type { SqlTransaction } from './sql.ts';
 import { saveFacts } from './sql-facts.ts';

@@ -1,13 +1,13 @@
 import { parentPort } from 'node:worker_threads';
-import { unpackEvents } from './event-parcel.ts';
 import type { Settled } from './group-commit.ts';
 import { migrate } from './migrate.ts';
 import { type OrderStore, type ReceivedEvent, StoreError } from './order-store.ts';
 import type { SqlDatabase } from './sql.ts';
 import { createSqlOrderStore } from './sql-order-store.ts';
-import { type Attempt, openSqliteWriter, type SqliteWriter } from './sqlite.ts';
+import { type InSavepoint, openSqliteWriter, type SqliteWriter } from './sqlite.ts';
 import { recordEvents } from './sqlite-intake.ts';
 import { type Answer, type Call, type Question, type SentOutcome, sharedNow } from './sqlite-writer.ts';
+import { unpackEvents } from './worker-messages.ts';
 
 // The thread that writes. What arrives while one transaction is being made durable goes into the next. Nothing waits for
 // company: where nothing is under way, what there is begins.
@@ -91,7 +91,7 @@ async function commit(group: readonly OpenCall[]): Promise<readonly Settled<unkn
       checkpointing = null;
       writer.checkpoint();
     }, checkpointEveryMs);
-    return await writer.commit((attempt) => runAll(store, calls, attempt), patienceMs);
+    return await writer.commit((inSavepoint) => runAll(store, calls, inSavepoint), patienceMs);
   } catch (reason) {
     return calls.map(() => ({ status: 'rejected', reason }));
   }
@@ -100,12 +100,12 @@ async function commit(group: readonly OpenCall[]): Promise<readonly Settled<unkn
 async function runAll(
   store: OrderStore,
   calls: readonly Call[],
-  attempt: Attempt,
+  inSavepoint: InSavepoint,
 ): Promise<Settled<unknown>[]> {
-  const recorded = await recordTogether(store, calls, attempt);
+  const recorded = await recordTogether(store, calls, inSavepoint);
   const outcomes: Settled<unknown>[] = [];
   for (const call of calls) {
-    outcomes.push(recorded.get(call) ?? (await attempt(() => run(store, call))));
+    outcomes.push(recorded.get(call) ?? (await inSavepoint(() => run(store, call))));
   }
   return outcomes;
 }
@@ -117,12 +117,12 @@ async function runAll(
 async function recordTogether(
   store: OrderStore,
   calls: readonly Call[],
-  attempt: Attempt,
+  inSavepoint: InSavepoint,
 ): Promise<ReadonlyMap<Call, Settled<unknown>>> {
   const webhooks = calls.filter(({ method }) => method === 'recordEvents');
   if (webhooks.length < 2) return new Map();
   const lists = webhooks.map(({ args }) => args[0] as readonly ReceivedEvent[]);
-  const all = await attempt(() => store.recordEvents(lists.flat()));
+  const all = await inSavepoint(() => store.recordEvents(lists.flat()));
   if (all.status === 'rejected') return new Map();
   let from = 0;
   return new Map(

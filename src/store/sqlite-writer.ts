@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
-import { type EventParcel, packEvents } from './event-parcel.ts';
 import { type OrderStore, type ReceivedEvent, StoreError } from './order-store.ts';
 import { busyLimitMs } from './sqlite.ts';
+import { type EventParcel, packEvents } from './worker-messages.ts';
 
 /** What the thread is asked. It answers in the order in which it was asked. */
 export type Question =

@@ -12,7 +12,7 @@ export const busyLimitMs = 3_000;
 const longLogPages = 20_000;
 
 /** Does a part of a transaction. One that throws is undone alone; what it threw is its outcome. */
-export type Attempt = <T>(part: () => Promise<T>) => Promise<Settled<T>>;
+export type InSavepoint = <T>(part: () => Promise<T>) => Promise<Settled<T>>;
 
 export type SqliteWriter = {
   readonly tx: SqlTransaction;
@@ -20,7 +20,7 @@ export type SqliteWriter = {
    * Does all parts of a work, one after another, in one transaction. Rejects with `StoreError`, for all of them, where the
    * transaction could not begin within the time or be committed.
    */
-  commit<T>(work: (attempt: Attempt) => Promise<T>, patienceMs: number): Promise<T>;
+  commit<T>(work: (inSavepoint: InSavepoint) => Promise<T>, patienceMs: number): Promise<T>;
   /** Writes the log back into the file, so that it does not grow for ever. Called between transactions. */
   checkpoint(): void;
   close(): void;
@@ -40,7 +40,7 @@ export function openSqliteWriter(path: string): SqliteWriter {
     connection.prepare('RELEASE item'),
   ];
 
-  const attempt: Attempt = async (part) => {
+  const inSavepoint: InSavepoint = async (part) => {
     save.run();
     try {
       const value = await part();
@@ -60,7 +60,7 @@ export function openSqliteWriter(path: string): SqliteWriter {
     async commit(work, patienceMs) {
       try {
         beginPatiently(connection, patienceMs);
-        const result = await work(attempt);
+        const result = await work(inSavepoint);
         connection.exec('COMMIT');
         return result;
       } catch (error) {

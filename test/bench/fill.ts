@@ -89,7 +89,7 @@ function copyOf(template: Template, order: { place: number; intentId: string; at
       created_at: at,
       updated_at: at,
       // The sweep has nothing to do while the benchmark lasts.
-      next_look_at: row.next_look_at === null ? null : tomorrow,
+      next_check_at: row.next_check_at === null ? null : tomorrow,
     })),
     baskets: template.baskets.map((row) => ({ ...row, order_id: id })),
     attempts: template.attempts.map((row) => ({
@@ -138,7 +138,7 @@ async function placeTemplates(url: string): Promise<[paid: number, awaiting: num
         receivedAt: now,
       },
     ]);
-    await store.planLook(paid, { at: null, seen: new Date(now.getTime() + 86_400_000) });
+    await store.planCheck(paid, { at: null, seen: new Date(now.getTime() + 86_400_000) });
     await store.endNotification(paid, { notifiedAt: now, nextTryAt: null });
     return [paid, awaiting];
   } finally {

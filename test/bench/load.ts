@@ -72,7 +72,7 @@ function run(job: Job, requests: readonly Buffer[], lines: readonly Line[]): Pro
       }
       sent += 1;
       busy += 1;
-      line.exchange(request, (status) => {
+      line.scenario(request, (status) => {
         busy -= 1;
         lastAnswerAt = performance.now();
         latencies.push(lastAnswerAt - sentAt);
@@ -98,7 +98,7 @@ function run(job: Job, requests: readonly Buffer[], lines: readonly Line[]): Pro
 }
 
 type Line = {
-  exchange(request: Buffer, onAnswer: (status: number) => void): void;
+  scenario(request: Buffer, onAnswer: (status: number) => void): void;
   close(): void;
 };
 
@@ -122,7 +122,7 @@ function openLine(port: number): Promise<Line> {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true, onread }, () => {
       socket.off('error', reject);
       resolve({
-        exchange(request, onAnswer) {
+        scenario(request, onAnswer) {
           answered = onAnswer;
           socket.write(request);
         },

@@ -3,12 +3,12 @@ import type { AddressInfo } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { notifyFulfilment } from '../../src/checkout/notify-fulfilment.ts';
-import { createMerchantClient, type MerchantClient } from '../../src/merchant/merchant-client.ts';
-import { type Exchange, openExchange } from '../support/exchange.ts';
+import { createMerchantClient, type MerchantClient } from '../../src/outbox/merchant-client.ts';
+import { openScenario, type Scenario } from '../support/scenario.ts';
 
 const secret = 'whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=';
 const minute = 60_000;
-let shop: Exchange;
+let shop: Scenario;
 let merchant: MerchantClient;
 let taken: { headers: IncomingHttpHeaders; body: string }[];
 let answers: number[];
@@ -24,7 +24,7 @@ beforeEach(async () => {
     res.writeHead(answers.shift() ?? 204, { location: 'http://127.0.0.1:1/' }).end();
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  shop = await openExchange();
+  shop = await openScenario();
   merchant = createMerchantClient({
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/due`,
     secret,
@@ -37,7 +37,7 @@ afterEach(async () => {
   await shop.close();
 });
 
-const notify = () => notifyFulfilment(shop.deps, merchant);
+const notify = () => notifyFulfilment(shop.context, merchant);
 
 async function pay(checkoutKey = 'key-1') {
   const placed = await shop.place(checkoutKey);

@@ -9,8 +9,8 @@ import {
   drips,
   floods,
   neverAnswers,
-  startDifficultDojo,
-} from '../support/difficult-dojo.ts';
+  startFaultyDojo,
+} from '../support/faulty-dojo.ts';
 import { type OpenShop, openShop, type ShopOptions } from '../support/shop.ts';
 
 const open: { close(): Promise<unknown> }[] = [];
@@ -19,7 +19,7 @@ afterEach(async () => {
 });
 
 async function shopBefore(answers: Answer[], options: ShopOptions = {}) {
-  const dojo = await startDifficultDojo(...answers);
+  const dojo = await startFaultyDojo(...answers);
   const shop = await openShop({
     ...options,
     dojo: { apiUrl: dojo.url },
@@ -30,7 +30,7 @@ async function shopBefore(answers: Answer[], options: ShopOptions = {}) {
 }
 
 const purchase = { items: [{ sku: 'mug', quantity: 1 }], checkoutKey: 'key-1', shopperId: 'shopper-1' };
-const place = (shop: OpenShop) => placeOrder(shop.deps, purchase);
+const place = (shop: OpenShop) => placeOrder(shop.context, purchase);
 /** Dojo finds fault with the request. */
 const refuses: Answer = (res) => void res.writeHead(400).end('{}');
 const attempts = (shop: OpenShop) => rows(shop, 'SELECT number, state FROM attempts ORDER BY number');
@@ -44,28 +44,28 @@ describe('a shopper who checks out', () => {
     };
     const { shop } = await shopBefore([sameForAll]);
     expect((await place(shop)).kind).toBe('ready');
-    const other = await placeOrder(shop.deps, { ...purchase, checkoutKey: 'key-2' });
+    const other = await placeOrder(shop.context, { ...purchase, checkoutKey: 'key-2' });
     expect(other).toMatchObject({ kind: 'dojo-refused', order: { checkoutKey: 'key-2' } });
     const [line] = shop.log.filter(({ mismatch }) => mismatch === 'id of another attempt');
-    const { reference } = (await shop.deps.store.findOrderByCheckoutKey('key-2')) ?? {};
+    const { reference } = (await shop.context.store.findOrderByCheckoutKey('key-2')) ?? {};
     expect(line).toMatchObject({ orderReference: reference, attempt: 1, paymentIntentId: 'pi_sandbox_T1' });
   });
 
   test('has the order and its attempt stored in one commit before Dojo is asked, and the link in another', async () => {
     const seen: unknown[] = [];
-    const looks: Answer = (res, body, req) => {
+    const checks: Answer = (res, body, req) => {
       seen.push(...rows(shop, 'SELECT reference, number, state FROM orders JOIN attempts ON order_id = id'));
       creates(res, body, req);
     };
-    const { shop, dojo } = await shopBefore([looks]);
+    const { shop, dojo } = await shopBefore([checks]);
     const calls: string[] = [];
-    const store = new Proxy(shop.deps.store, {
+    const store = new Proxy(shop.context.store, {
       get(target, name) {
         calls.push(String(name));
         return Reflect.get(target, name);
       },
     });
-    expect((await placeOrder({ ...shop.deps, store }, purchase)).kind).toBe('ready');
+    expect((await placeOrder({ ...shop.context, store }, purchase)).kind).toBe('ready');
     expect(calls).toEqual(['placeOrder', 'attachIntent']);
     expect(seen).toEqual([{ reference: dojo.asked[0]?.reference, number: 1, state: 'sending' }]);
   });
@@ -75,7 +75,7 @@ describe('a shopper who checks out', () => {
     expect((await place(shop)).kind).toBe('dojo-refused');
     const before = attempts(shop);
     const other = { ...purchase, items: [{ sku: 'mug', quantity: 2 }] };
-    expect(await placeOrder(shop.deps, other)).toEqual({ kind: 'basket-changed' });
+    expect(await placeOrder(shop.context, other)).toEqual({ kind: 'basket-changed' });
     expect(attempts(shop)).toEqual(before);
     expect(dojo.asked).toHaveLength(1);
     // What was refused created nothing, so its number is free again.
@@ -136,14 +136,14 @@ describe('a shopper who checks out', () => {
   test('again after the server died between Dojo’s answer and the commit gets another intent, the first unseen', async () => {
     let now = new Date();
     const { shop, dojo } = await shopBefore([creates], {
-      deps: { now: () => now, sleep: async () => pass(1_000) },
+      context: { now: () => now, sleep: async () => pass(1_000) },
     });
     const pass = async (ms: number) => {
       now = new Date(now.getTime() + ms);
     };
     const died = new Error('The server died.');
-    const dying = { ...shop.deps.store, attachIntent: () => Promise.reject(died) };
-    await expect(placeOrder({ ...shop.deps, store: dying }, purchase)).rejects.toBe(died);
+    const dying = { ...shop.context.store, attachIntent: () => Promise.reject(died) };
+    await expect(placeOrder({ ...shop.context, store: dying }, purchase)).rejects.toBe(died);
     // Somebody may still be asking Dojo: within the lease nobody asks again.
     expect((await place(shop)).kind).toBe('dojo-unavailable');
     expect(dojo.asked).toHaveLength(1);
@@ -164,7 +164,7 @@ describe('a shopper who checks out', () => {
       now = new Date(now.getTime() + 16_000);
       void place(shop).then(() => creates(res, { ...body }, req));
     };
-    const { shop } = await shopBefore([lateThenPrompt], { deps: { now: () => now } });
+    const { shop } = await shopBefore([lateThenPrompt], { context: { now: () => now } });
     const placed = await place(shop);
     expect(rows(shop, "SELECT count(*) AS n FROM attempts WHERE state = 'attached'")).toEqual([{ n: 1 }]);
     expect(['ready', 'dojo-unavailable']).toContain(placed.kind);
@@ -175,10 +175,10 @@ describe('a shopper who checks out', () => {
     const numbers = [7, 7, 8];
     const now = new Date();
     const { shop } = await shopBefore([creates], {
-      deps: { now: () => now, random: () => numbers.shift() ?? 9 },
+      context: { now: () => now, random: () => numbers.shift() ?? 9 },
     });
     await place(shop);
-    await placeOrder(shop.deps, { ...purchase, checkoutKey: 'key-2' });
+    await placeOrder(shop.context, { ...purchase, checkoutKey: 'key-2' });
     expect(rows(shop, 'SELECT count(*) AS n FROM orders')).toEqual([{ n: 2 }]);
   });
 

@@ -3,13 +3,22 @@ import { cancelOrder } from '../../src/checkout/cancel-order.ts';
 import { captureOrder } from '../../src/checkout/capture-order.ts';
 import { refundOrder, undoOrder } from '../../src/checkout/refund-order.ts';
 import { DojoError } from '../../src/dojo/errors.ts';
-import { current, due, hours, minutes, ordered, start, statusAtDojo, sweep } from '../support/settling.ts';
+import {
+  current,
+  due,
+  hours,
+  minutes,
+  ordered,
+  start,
+  statusAtDojo,
+  sweep,
+} from '../support/scenario-steps.ts';
 
 describe('a merchant', () => {
   test('cancels an unpaid order, and nobody can pay it any more', async () => {
     const shop = await start();
     const { order, intentId } = await ordered(shop);
-    expect(await cancelOrder(shop.deps, order)).toMatchObject({
+    expect(await cancelOrder(shop.context, order)).toMatchObject({
       kind: 'canceled',
       order: { status: 'canceled' },
     });
@@ -20,7 +29,7 @@ describe('a merchant', () => {
     const shop = await start();
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
-    expect(await cancelOrder(shop.deps, order)).toMatchObject({
+    expect(await cancelOrder(shop.context, order)).toMatchObject({
       kind: 'too-late',
       order: { status: 'paid', holds: ['captured_after_cancel'] },
     });
@@ -30,12 +39,12 @@ describe('a merchant', () => {
   test('whose wish to cancel was cut off has it done by the sweep', async () => {
     const shop = await start();
     const { order, intentId } = await ordered(shop);
-    const cancel = shop.deps.dojo.cancelPaymentIntent;
-    Object.assign(shop.deps.dojo, {
+    const cancel = shop.context.dojo.cancelPaymentIntent;
+    Object.assign(shop.context.dojo, {
       cancelPaymentIntent: () => Promise.reject(new DojoError('timeout', 'Lost.')),
     });
-    await expect(cancelOrder(shop.deps, order)).rejects.toThrow(DojoError);
-    Object.assign(shop.deps.dojo, { cancelPaymentIntent: cancel });
+    await expect(cancelOrder(shop.context, order)).rejects.toThrow(DojoError);
+    Object.assign(shop.context.dojo, { cancelPaymentIntent: cancel });
     shop.pass(minutes);
     await sweep(shop);
     expect(statusAtDojo(shop, intentId)).toBe('Canceled');
@@ -49,10 +58,10 @@ describe('a merchant', () => {
     await shop.handAll();
     expect((await current(shop, order)).status).toBe('authorized');
     expect(due(shop)).toHaveLength(0);
-    const captured = await captureOrder(shop.deps, order);
+    const captured = await captureOrder(shop.context, order);
     expect(captured).toMatchObject({ kind: 'captured', order: { status: 'paid', holds: [] } });
     expect(due(shop)).toHaveLength(1);
-    expect(await captureOrder(shop.deps, captured.order)).toMatchObject({ kind: 'not-reserved' });
+    expect(await captureOrder(shop.context, captured.order)).toMatchObject({ kind: 'not-reserved' });
   });
 
   test('captures nothing from an intent that holds another amount', async () => {
@@ -60,11 +69,11 @@ describe('a merchant', () => {
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
     await shop.handAll();
-    const real = await shop.deps.dojo.getPaymentIntent(intentId);
-    Object.assign(shop.deps.dojo, {
+    const real = await shop.context.dojo.getPaymentIntent(intentId);
+    Object.assign(shop.context.dojo, {
       getPaymentIntent: async () => ({ ...real, amount: { value: 1, currencyCode: 'GBP' } }),
     });
-    expect(await captureOrder(shop.deps, order)).toMatchObject({
+    expect(await captureOrder(shop.context, order)).toMatchObject({
       kind: 'not-reserved',
       order: { holds: ['amount_mismatch'] },
     });
@@ -76,7 +85,7 @@ describe('a merchant', () => {
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
     await shop.handAll();
-    const released = await undoOrder(shop.deps, await current(shop, order), 'undo-1', 'Sold out');
+    const released = await undoOrder(shop.context, await current(shop, order), 'undo-1', 'Sold out');
     expect(released).toMatchObject({ kind: 'done', order: { status: 'reversed', holds: [] } });
     expect(statusAtDojo(shop, intentId)).toBe('Reversed');
   });
@@ -91,7 +100,7 @@ describe('a merchant', () => {
       await shop.pay(intentId);
       await shop.handAll();
       shop.pass(wait);
-      const undone = await undoOrder(shop.deps, await current(shop, order), `undo-${key}`, 'Sold out');
+      const undone = await undoOrder(shop.context, await current(shop, order), `undo-${key}`, 'Sold out');
       expect(undone).toMatchObject({ kind: 'done', order: { status, holds: [] } });
     }
   });
@@ -103,7 +112,7 @@ describe('a merchant', () => {
     await shop.handAll();
     shop.pass(48 * hours);
     const undo = async (id: string) =>
-      (await undoOrder(shop.deps, await current(shop, order), id, 'Sold out')).kind;
+      (await undoOrder(shop.context, await current(shop, order), id, 'Sold out')).kind;
     expect(await undo('undo-1')).toBe('done');
     expect(await undo('undo-2')).toBe('too-much');
   });
@@ -114,7 +123,7 @@ describe('a merchant', () => {
     await shop.pay(intentId);
     await shop.handAll();
     const refund = async (id: string, amount: number, expectedRefunded: number | null) => {
-      const { kind } = await refundOrder(shop.deps, await current(shop, order), {
+      const { kind } = await refundOrder(shop.context, await current(shop, order), {
         id,
         amount,
         reason: 'Broken',
@@ -141,7 +150,7 @@ describe('a merchant', () => {
     const paid = await current(shop, order);
     const refunds = await Promise.all(
       ['r1', 'r2', 'r3'].map((id) =>
-        refundOrder(shop.deps, paid, { id, amount: 1395, reason: '', expectedRefunded: 0 }),
+        refundOrder(shop.context, paid, { id, amount: 1395, reason: '', expectedRefunded: 0 }),
       ),
     );
     expect(refunds.map((refund) => refund.kind).sort()).toEqual(['done', 'stale', 'stale']);
@@ -152,16 +161,16 @@ describe('a merchant', () => {
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
     await shop.handAll();
-    const send = shop.deps.dojo.refundPaymentIntent;
-    Object.assign(shop.deps.dojo, {
+    const send = shop.context.dojo.refundPaymentIntent;
+    Object.assign(shop.context.dojo, {
       refundPaymentIntent: async (...args: Parameters<typeof send>) => {
         await send(...args);
         throw new DojoError('timeout', 'The answer was lost.');
       },
     });
     const request = { id: 'r1', amount: 500, reason: 'Broken', expectedRefunded: 0 };
-    await expect(refundOrder(shop.deps, await current(shop, order), request)).rejects.toThrow(DojoError);
-    Object.assign(shop.deps.dojo, { refundPaymentIntent: send });
+    await expect(refundOrder(shop.context, await current(shop, order), request)).rejects.toThrow(DojoError);
+    Object.assign(shop.context.dojo, { refundPaymentIntent: send });
     shop.pass(2 * minutes);
     expect((await sweep(shop)).refunds).toBe(1);
     expect(await current(shop, order)).toMatchObject({ status: 'partly_refunded', holds: [] });
@@ -181,7 +190,7 @@ describe('a merchant', () => {
       holds: ['refunded_before_fulfilment'],
     });
     expect(
-      await shop.deps.store.claimFulfilments('me', shop.now(), new Date(shop.now().getTime() + hours), 10),
+      await shop.context.store.claimFulfilments('me', shop.now(), new Date(shop.now().getTime() + hours), 10),
     ).toEqual([]);
     shop.pass(minutes);
     await sweep(shop);
@@ -204,7 +213,7 @@ describe('whoever ships', () => {
       holds: ['refunded_before_fulfilment'],
     });
     const until = new Date(shop.now().getTime() + hours);
-    expect(await shop.deps.store.claimFulfilments('me', shop.now(), until, 10)).toEqual([]);
+    expect(await shop.context.store.claimFulfilments('me', shop.now(), until, 10)).toEqual([]);
   });
 
   test('claims a paid order, and nobody else gets it before the claim ends', async () => {
@@ -214,15 +223,15 @@ describe('whoever ships', () => {
     await shop.handAll();
     const until = () => new Date(shop.now().getTime() + hours);
     const claim = async (by: string) =>
-      (await shop.deps.store.claimFulfilments(by, shop.now(), until(), 10)).map(({ id }) => id);
+      (await shop.context.store.claimFulfilments(by, shop.now(), until(), 10)).map(({ id }) => id);
     expect(await claim('one')).toEqual([order.id]);
     expect(await claim('two')).toEqual([]);
     shop.pass(2 * hours);
-    expect(await shop.deps.store.completeFulfilment(order.id, 'one', shop.now())).toBe(false);
+    expect(await shop.context.store.completeFulfilment(order.id, 'one', shop.now())).toBe(false);
     expect(await claim('two')).toEqual([order.id]);
-    expect(await shop.deps.store.completeFulfilment(order.id, 'one', shop.now())).toBe(false);
-    expect(await shop.deps.store.completeFulfilment(order.id, 'two', shop.now())).toBe(true);
-    expect(await shop.deps.store.completeFulfilment(order.id, 'two', shop.now())).toBe(false);
+    expect(await shop.context.store.completeFulfilment(order.id, 'one', shop.now())).toBe(false);
+    expect(await shop.context.store.completeFulfilment(order.id, 'two', shop.now())).toBe(true);
+    expect(await shop.context.store.completeFulfilment(order.id, 'two', shop.now())).toBe(false);
     shop.pass(2 * hours);
     expect(await claim('one')).toEqual([]);
   });

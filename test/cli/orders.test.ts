@@ -3,15 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Exchange, openExchange } from '../support/exchange.ts';
 import { start } from '../support/program.ts';
+import { openScenario, type Scenario } from '../support/scenario.ts';
 
 let folder: string;
-let shop: Exchange;
+let shop: Scenario;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'cli-'));
-  shop = await openExchange({ databasePath: join(folder, 'orders.db') });
+  shop = await openScenario({ databasePath: join(folder, 'orders.db') });
 });
 afterEach(async () => {
   await shop.close();

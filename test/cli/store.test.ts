@@ -71,9 +71,9 @@ async function fill(store: OrderStore): Promise<void> {
     if (number % 9 !== 0) return;
     const refund = { id: `refund-${number}`, orderId: id, attempt: 1, kind: 'refund', amount: 100 } as const;
     await store.beginRefund({ ...refund, reason: 'Broken', expectedRefunded: null, askedAt: now });
-    const reading = { status: 'Captured', refundedAmount: 100, expired: false, unwanted: false };
-    await store.recordReading(
-      { ...reading, orderId: id, attempt: 1, mismatched: false, readAt: now },
+    const observation = { status: 'Captured', refundedAmount: 100, expired: false, unwanted: false };
+    await store.recordObservation(
+      { ...observation, orderId: id, attempt: 1, mismatched: false, observedAt: now },
       { at: null, seen: null },
     );
   };
@@ -88,7 +88,15 @@ async function fill(store: OrderStore): Promise<void> {
 async function contents(databaseUrl: string): Promise<Record<string, string[]>> {
   const database = await openDatabase(databaseUrl);
   const found: Record<string, string[]> = {};
-  for (const table of ['orders', 'attempts', 'events', 'readings', 'refunds', 'fulfilments', 'quarantine']) {
+  for (const table of [
+    'orders',
+    'attempts',
+    'events',
+    'observations',
+    'refunds',
+    'fulfilments',
+    'quarantine',
+  ]) {
     const rows = await database.read((tx) => tx.all(`SELECT * FROM ${table}`));
     found[table] = rows
       .map((row) =>
@@ -170,17 +178,17 @@ describe('store copy', () => {
 
 describe('store prune', () => {
   test('wants to hear how old, and says what it dropped', async () => {
-    const deps = (store: OrderStore) => ({ store, now: () => later(40 * 86_400) });
+    const context = (store: OrderStore) => ({ store, now: () => later(40 * 86_400) });
     await withStore(source, async (store) => {
       for (const args of [[], ['--older-than', '6d'], ['--older-than', '90'], ['--older-than', 'd']])
-        await expect(pruneStore(deps(store), args)).rejects.toThrow(/--older-than/);
+        await expect(pruneStore(context(store), args)).rejects.toThrow(/--older-than/);
       // Nobody has shipped anything, and Dojo is still to be asked: nothing is finished.
-      expect(await pruneStore(deps(store), ['--older-than', '30d'])).toMatch(/, 0 in all/);
+      expect(await pruneStore(context(store), ['--older-than', '30d'])).toMatch(/, 0 in all/);
       await store.recordEvents([event(1, 'Canceled'), event(2, 'Reversed')]);
       const reversed = createOrderId(later(2), 2);
       const order = await store.findOrderByReference(referenceOf(reversed));
-      await store.planLook(reversed, { at: null, seen: order?.nextLookAt ?? null });
-      expect(await pruneStore(deps(store), ['--older-than', '30d'])).toMatch(/, 2 in all/);
+      await store.planCheck(reversed, { at: null, seen: order?.nextCheckAt ?? null });
+      expect(await pruneStore(context(store), ['--older-than', '30d'])).toMatch(/, 2 in all/);
       expect((await store.checkReplay()).different).toEqual([]);
     });
   });

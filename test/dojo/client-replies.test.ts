@@ -35,7 +35,7 @@ describe('ids are written into addresses so that they stay one part of the path'
 describe('an intent is accepted', () => {
   test('with nothing but what the shop needs', async () => {
     const { id, status, amount, reference } = paymentIntentReply();
-    await expect(readIntent({ id, status, amount, reference })).resolves.toEqual({
+    await expect(observeIntent({ id, status, amount, reference })).resolves.toEqual({
       id,
       status,
       amount,
@@ -52,14 +52,14 @@ describe('an intent is accepted', () => {
       refundedAmount: null,
       expireAt: null,
     };
-    await expect(readIntent(paymentIntentReply(nothing))).resolves.toMatchObject({
+    await expect(observeIntent(paymentIntentReply(nothing))).resolves.toMatchObject({
       refundedAmount: 0,
       paymentLink: null,
     });
   });
 
   test('with members and a status that are new, of which the members are dropped', async () => {
-    const intent = await readIntent(
+    const intent = await observeIntent(
       paymentIntentReply({ status: 'Settled', paymentDetails: { card: { cardNumber: '4456530000001096' } } }),
     );
     expect(intent.status).toBe('Settled');
@@ -67,7 +67,7 @@ describe('an intent is accepted', () => {
   });
 
   test('with keys of Dojo’s own in the metadata', async () => {
-    const intent = await readIntent(
+    const intent = await observeIntent(
       paymentIntentReply({ metadata: { order: 'x', 'location-id': 'y', n: 1 } }),
     );
     expect(intent.metadata).toEqual({ order: 'x', 'location-id': 'y', n: 1 });
@@ -97,7 +97,7 @@ describe('an intent is malformed', () => {
     ['with a number for its link', { paymentLink: 1 }],
   ];
   test.each(faults)('%s', async (_name, members) => {
-    await expect(readIntent(paymentIntentReply(members))).rejects.toMatchObject({
+    await expect(observeIntent(paymentIntentReply(members))).rejects.toMatchObject({
       name: 'DojoError',
       kind: 'malformed',
       status: 200,
@@ -106,7 +106,7 @@ describe('an intent is malformed', () => {
   });
 
   test('and the message names the member, not what was in it', async () => {
-    const error = await readIntent(paymentIntentReply({ amount: { value: 'hush' } })).catch(String);
+    const error = await observeIntent(paymentIntentReply({ amount: { value: 'hush' } })).catch(String);
     expect(error).toContain('amount.value');
     expect(error).not.toContain('hush');
   });
@@ -161,7 +161,7 @@ describe('a reply as short as it was seen is accepted:', () => {
 describe('after a broken answer', () => {
   const asks: [string, string, string, (dojo: DojoClient) => Promise<unknown>][] = [
     [
-      'reading an intent',
+      'observation an intent',
       'GET',
       '/payment-intents/pi_1?returnCanceled=true',
       (dojo) => dojo.getPaymentIntent('pi_1'),
@@ -212,7 +212,7 @@ async function countTries(method: string, path: string, run: (dojo: DojoClient) 
   return tries;
 }
 
-function readIntent(reply: Record<string, unknown>) {
+function observeIntent(reply: Record<string, unknown>) {
   nock(apiUrl).get('/payment-intents/pi_sandbox_T1?returnCanceled=true').reply(200, reply);
   return openClient().getPaymentIntent('pi_sandbox_T1');
 }

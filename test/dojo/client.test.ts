@@ -66,7 +66,7 @@ const calls: Row[] = [
     gives: expect.objectContaining({ id: 'pi_sandbox_T1', status: 'Created', refundedAmount: 0 }),
   },
   {
-    name: 'reading an intent asks for canceled ones too',
+    name: 'observation an intent asks for canceled ones too',
     run: (dojo) => dojo.getPaymentIntent('pi_sandbox_T1'),
     method: 'GET',
     path: `${intentPath}?returnCanceled=true`,

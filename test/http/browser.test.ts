@@ -216,7 +216,7 @@ async function brokenPage() {
   const basket = { sku: 'mug', quantity: '1' };
   const shopper = createShopper(shop);
   await shopper.submit('/basket', basket);
-  const [product] = shop.deps.catalogue.products.values();
+  const [product] = shop.context.catalogue.products.values();
   const price = Object.getOwnPropertyDescriptor(product, 'price') ?? {};
   try {
     Object.defineProperty(product, 'price', { configurable: true, get: () => JSON.parse('broken') });

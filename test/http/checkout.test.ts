@@ -172,7 +172,7 @@ describe('a shopper who clicks Checkout', () => {
 
     beforeEach(async () => {
       now = new Date();
-      patient = await openShop({ deps: { now: () => now }, dojo: { now: () => now.getTime() } });
+      patient = await openShop({ context: { now: () => now }, dojo: { now: () => now.getTime() } });
       shopper = createShopper(patient);
       const dojo = dojoCreates('pi_sandbox_T1');
       await shopper.add('mug');
@@ -295,9 +295,9 @@ describe('a client that checks out with JSON', () => {
 
   test('gets 400 for a basket above the limit, and Dojo is not asked', async () => {
     const products = new Map(
-      [...shop.deps.catalogue.products].map(([sku, product]) => [sku, { ...product, price: 10_000 }]),
+      [...shop.context.catalogue.products].map(([sku, product]) => [sku, { ...product, price: 10_000 }]),
     );
-    const dear = await openShop({ catalogue: { ...shop.deps.catalogue, products } });
+    const dear = await openShop({ catalogue: { ...shop.context.catalogue, products } });
     try {
       const items = [
         { sku: 'mug', quantity: 100 },

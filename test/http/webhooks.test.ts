@@ -56,7 +56,7 @@ describe('a delivery signed by Dojo', () => {
 
   test('changes nothing when it comes again a month later', async () => {
     let now = new Date('2026-11-22T10:00:00Z');
-    const later = await openShop({ deps: { now: () => now } });
+    const later = await openShop({ context: { now: () => now } });
     try {
       await placeMug(later);
       await deliver(later, body).expect(200);
@@ -94,7 +94,7 @@ describe('a delivery signed by Dojo', () => {
     await event('evt_3', two.paymentIntentId, other);
     await event('evt_4', two.paymentIntentId, 'Captured');
     for (const { token } of [one, two]) {
-      expect(await shop.deps.store.findOrderByToken(token)).toMatchObject({ status, holds });
+      expect(await shop.context.store.findOrderByToken(token)).toMatchObject({ status, holds });
     }
   });
 
@@ -302,7 +302,7 @@ describe('the endpoint itself', () => {
     const keep = (index: number) => {
       const bytes = Buffer.from(`delivery ${index}`);
       const reason = 'not-understood';
-      return shop.deps.store.quarantine({
+      return shop.context.store.quarantine({
         body: bytes,
         digest: bytes,
         secret,

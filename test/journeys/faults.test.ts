@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { sweepOrders } from '../../src/checkout/sweep-orders.ts';
+import { reconcile } from '../../src/checkout/reconcile.ts';
 import { parseCatalogue } from '../../src/shop/catalogue.ts';
 import { type FaultRequest, faultSchema } from '../../src/simulator/faults.ts';
 import { closePages, openBrowser } from '../support/browser.ts';
 import { rows } from '../support/database.ts';
-import { type Market, openMarket } from '../support/market.ts';
+import { type LiveShop, openLiveShop } from '../support/live-shop.ts';
 
 const catalogue = parseCatalogue(
   readFileSync(new URL('../../src/shop/sample-catalogue.json', import.meta.url), 'utf8'),
@@ -15,30 +15,30 @@ const catalogue = parseCatalogue(
 const [product] = [...catalogue.products.values()];
 
 let browser: Browser;
-let market: Market;
+let live: LiveShop;
 beforeAll(async () => {
   browser = await openBrowser();
 });
 afterAll(() => browser.close());
 afterEach(async () => {
   await closePages(browser);
-  await market.close();
+  await live.close();
 });
 
 /** A shop whose patience with Dojo is short, so that a Dojo that never answers is given up soon. */
 async function open(fault: FaultRequest): Promise<Page> {
-  market = await openMarket({ catalogue, dojo: { timeoutMs: 1_000 } });
-  market.simulator.faults.add(faultSchema.parse(fault));
+  live = await openLiveShop({ catalogue, dojo: { timeoutMs: 1_000 } });
+  live.simulator.faults.add(faultSchema.parse(fault));
   const context = await browser.newContext();
   return context.newPage();
 }
 
 /** Clicks Checkout until the payment page comes, as a shopper does who reads that it did not work, and when to try again. */
 async function goToPayment(page: Page): Promise<void> {
-  await page.goto(market.url);
+  await page.goto(live.url);
   await page.getByRole('button', { name: `Add ${product?.name} to basket`, exact: true }).click();
   for (let tries = 0; tries < 3 && !page.url().includes('/checkout/pi_'); tries += 1) {
-    await page.goto(`${market.url}/basket`);
+    await page.goto(`${live.url}/basket`);
     const answer = page.waitForResponse((response) => response.request().method() === 'POST');
     await page.getByRole('button', { name: /^Checkout £/ }).click();
     await sleep(Number((await answer).headers()['retry-after'] ?? 0) * 1000);
@@ -58,22 +58,22 @@ async function pay(page: Page): Promise<void> {
 const thanks = (page: Page) => page.getByRole('heading', { level: 1, name: /Thank you/ });
 
 /** The sweep as it runs when that much time has passed. */
-async function sweepIn(ms: number): Promise<void> {
-  const { deps } = market.shop;
-  await sweepOrders(
-    { ...deps, now: () => new Date(Date.now() + ms), sleep: async () => undefined },
+async function reconcileIn(ms: number): Promise<void> {
+  const { context } = live.shop;
+  await reconcile(
+    { ...context, now: () => new Date(Date.now() + ms), sleep: async () => undefined },
     `after ${ms}`,
   );
 }
 
 /** Whatever went wrong: one order, paid once, sent once, and nothing left at Dojo that could still be paid. */
 function expectOnePaidOrder(): void {
-  const [order, ...others] = rows(market.shop, 'SELECT status, holds, total FROM orders');
+  const [order, ...others] = rows(live.shop, 'SELECT status, holds, total FROM orders');
   expect(others).toEqual([]);
   expect(order).toMatchObject({ status: 'paid', holds: '' });
-  expect(rows(market.shop, 'SELECT order_id FROM fulfilments')).toHaveLength(1);
-  expect(market.simulator.ledger()).toMatchObject([{ charged: order?.total, refunded: 0, reserved: 0 }]);
-  const open = market.simulator.paymentIntents().filter(({ status }) => status === 'Created');
+  expect(rows(live.shop, 'SELECT order_id FROM fulfilments')).toHaveLength(1);
+  expect(live.simulator.ledger()).toMatchObject([{ charged: order?.total, refunded: 0, reserved: 0 }]);
+  const open = live.simulator.paymentIntents().filter(({ status }) => status === 'Created');
   expect(open).toEqual([]);
 }
 
@@ -97,7 +97,7 @@ describe('an order is paid once, whatever happens to Dojo’s answer', () => {
     await goToPayment(page);
     await pay(page);
     await thanks(page).waitFor();
-    await sweepIn(10 * 60_000);
+    await reconcileIn(10 * 60_000);
     expectOnePaidOrder();
   });
 });
@@ -110,8 +110,8 @@ describe('an order is paid though its webhook has gone astray', () => {
       await goToPayment(page);
       await pay(page);
       await page.getByText('We are confirming your payment. You need not pay again.').waitFor();
-      expect(rows(market.shop, 'SELECT status FROM orders')).toEqual([{ status: 'awaiting_payment' }]);
-      await sweepIn(10 * 60_000);
+      expect(rows(live.shop, 'SELECT status FROM orders')).toEqual([{ status: 'awaiting_payment' }]);
+      await reconcileIn(10 * 60_000);
       await page.reload();
       await thanks(page).waitFor();
       expectOnePaidOrder();
@@ -128,12 +128,12 @@ test.each<FaultRequest>([
   'while Dojo answers a return with %j the page says that nobody knows yet, never that it failed',
   async (fault) => {
     const page = await open({ ...fault, operation: 'get-payment-intent' });
-    market.holdWebhooks(true);
+    live.holdWebhooks(true);
     await goToPayment(page);
     await pay(page);
     await page.getByText('We do not know the outcome yet').first().waitFor();
     expect(await page.getByText(/failed/i).count()).toBe(0);
-    market.holdWebhooks(false);
+    live.holdWebhooks(false);
     await thanks(page).waitFor();
     expectOnePaidOrder();
   },

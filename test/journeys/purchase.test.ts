@@ -5,7 +5,7 @@ import { parseCatalogue } from '../../src/shop/catalogue.ts';
 import { type FaultRequest, faultSchema } from '../../src/simulator/faults.ts';
 import type { SqlDatabase } from '../../src/store/sql.ts';
 import { closePages, findBarriers, openBrowser } from '../support/browser.ts';
-import { type Market, openMarket } from '../support/market.ts';
+import { type LiveShop, openLiveShop } from '../support/live-shop.ts';
 import { openDatabase } from '../support/open-database.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 
@@ -34,7 +34,7 @@ const storm: FaultRequest[] = [
   { kind: 'latency', delayMs: 50 },
 ];
 
-let market: Market;
+let live: LiveShop;
 let browser: Browser;
 let database: SqlDatabase;
 let postgres: PostgresServer;
@@ -51,16 +51,16 @@ afterAll(async () => {
 afterEach(async () => {
   await closePages(browser);
   await database.close();
-  await market.close();
+  await live.close();
 });
 
 const rows = (sql: string) => database.read((tx) => tx.all(sql));
 const orders = () => rows('SELECT status, holds FROM orders');
 const fulfilments = () => rows('SELECT order_id FROM fulfilments');
-const captured = () => market.simulator.paymentIntents().map((intent) => intent.status);
+const captured = () => live.simulator.paymentIntents().map((intent) => intent.status);
 
 async function goToPayment(page: Page, picture?: string): Promise<void> {
-  await page.goto(market.url);
+  await page.goto(live.url);
   await look(page, picture && `${picture}-1-shop`);
   await page.getByRole('button', { name: `Add ${product?.name} to basket`, exact: true }).click();
   await look(page, picture && `${picture}-2-basket`);
@@ -92,16 +92,16 @@ async function open(options: BrowserContextOptions = {}): Promise<Page> {
 }
 
 describe.each([
-  { weather: 'fair weather', faults: [], isPostgres: false },
-  { weather: 'a storm, with the orders in PostgreSQL,', faults: storm, isPostgres: true },
-])('in $weather a shopper', ({ faults, isPostgres }) => {
+  { injectedFaults: 'fair injectedFaults', faults: [], isPostgres: false },
+  { injectedFaults: 'a storm, with the orders in PostgreSQL,', faults: storm, isPostgres: true },
+])('in $injectedFaults a shopper', ({ faults, isPostgres }) => {
   beforeEach(async () => {
-    market = await openMarket({
+    live = await openLiveShop({
       catalogue,
       ...(isPostgres && { databaseUrl: await postgres.createDatabase() }),
     });
-    database = await openDatabase(market.shop.databaseUrl);
-    for (const fault of faults) market.simulator.faults.add(faultSchema.parse(fault));
+    database = await openDatabase(live.shop.databaseUrl);
+    for (const fault of faults) live.simulator.faults.add(faultSchema.parse(fault));
   });
 
   test('pays, comes back to a page that thanks, and the store says paid because a webhook said so', async () => {
@@ -113,7 +113,7 @@ describe.each([
     expect(await orders()).toEqual([{ status: 'paid', holds: '' }]);
     expect(await fulfilments()).toHaveLength(1);
     expect(captured()).toEqual(['Captured']);
-    await page.goto(`${market.url}/basket`);
+    await page.goto(`${live.url}/basket`);
     expect(await page.getByText('There is nothing in your basket yet').count()).toBe(1);
   });
 
@@ -189,7 +189,7 @@ describe.each([
 
   test('double-clicks Checkout and has one order', async () => {
     const page = await open();
-    await page.goto(market.url);
+    await page.goto(live.url);
     await page.getByRole('button', { name: `Add ${product?.name} to basket`, exact: true }).click();
     await page.getByRole('button', { name: /^Checkout £/ }).dblclick();
     await page.waitForURL(/\/checkout\/pi_sandbox_/);
@@ -198,7 +198,7 @@ describe.each([
   });
 
   test('whose webhook is late reads that the payment is being confirmed, and then thanks', async () => {
-    market.holdWebhooks(true);
+    live.holdWebhooks(true);
     const page = await open();
     await goToPayment(page);
     await pay(page, cards.pays);
@@ -206,7 +206,7 @@ describe.each([
     await look(page, 'confirming');
     expect(await orders()).toEqual([{ status: 'awaiting_payment', holds: '' }]);
     expect(await fulfilments()).toEqual([]);
-    market.holdWebhooks(false);
+    live.holdWebhooks(false);
     await thanks(page).waitFor();
     expect(await orders()).toEqual([{ status: 'paid', holds: '' }]);
   });
@@ -217,17 +217,17 @@ describe.each([
     await pay(page, cards.pays);
     await thanks(page).waitFor();
     const [order] = (await rows('SELECT token FROM orders')) as { token: string }[];
-    await page.goto(`${market.url}/orders/${order?.token}`);
+    await page.goto(`${live.url}/orders/${order?.token}`);
     expect(await page.getByText(product?.name ?? '').count()).toBeGreaterThan(0);
     const stranger = await open();
-    await stranger.goto(`${market.url}/orders/${order?.token}`);
+    await stranger.goto(`${live.url}/orders/${order?.token}`);
     await look(stranger);
     expect(await stranger.getByText(product?.name ?? '').count()).toBe(0);
   });
 
   test('who comes to a page that is not there is shown the way back', async () => {
     const page = await open({ colorScheme: 'dark' });
-    await page.goto(`${market.url}/nothing-here`);
+    await page.goto(`${live.url}/nothing-here`);
     await look(page);
     await page.getByRole('link', { name: /shop/i }).first().click();
     await look(page);
@@ -237,7 +237,7 @@ describe.each([
 
 /** axe needs JavaScript in the page, so these pages are looked at by the other journeys. */
 async function goToPaymentWithoutScript(page: Page): Promise<void> {
-  await page.goto(market.url);
+  await page.goto(live.url);
   await page.getByRole('button', { name: `Add ${product?.name} to basket`, exact: true }).click();
   await page.getByRole('button', { name: /^Checkout £/ }).click();
   await page.waitForURL(/\/checkout\/pi_sandbox_/);

@@ -4,24 +4,24 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { parseCatalogue } from '../../src/shop/catalogue.ts';
 import { findBarriers, openBrowser } from '../support/browser.ts';
 import { rows } from '../support/database.ts';
-import { type Market, openMarket } from '../support/market.ts';
+import { type LiveShop, openLiveShop } from '../support/live-shop.ts';
 import { apiKey } from '../support/shop.ts';
 
 const catalogue = parseCatalogue(
   readFileSync(new URL('../../src/shop/sample-catalogue.json', import.meta.url), 'utf8'),
 );
 
-let market: Market;
+let live: LiveShop;
 let browser: Browser;
 let page: Page;
 beforeEach(async () => {
-  market = await openMarket({ catalogue });
+  live = await openLiveShop({ catalogue });
   browser = await openBrowser();
   page = await browser.newPage({ viewport: { width: 1200, height: 800 } });
 });
 afterEach(async () => {
   await browser.close();
-  await market.close();
+  await live.close();
 });
 
 async function look(picture: string): Promise<void> {
@@ -36,17 +36,17 @@ async function typeCard(): Promise<void> {
   await page.getByLabel('Name on card').fill('Ada Lovelace');
 }
 
-const orders = () => rows(market.shop, 'SELECT status FROM orders');
+const orders = () => rows(live.shop, 'SELECT status FROM orders');
 
 test('a developer has a webhook lost, sees the order wait for it, sends it again, and the order is paid', async () => {
-  await page.goto(`${market.simulator.url}/simulator/faults`);
+  await page.goto(`${live.simulator.url}/simulator/faults`);
   await page.getByLabel('What goes wrong').selectOption('drop');
   await page.getByLabel('How often').fill('1');
   await page.getByRole('button', { name: 'Switch on' }).click();
   await page.getByText('happened 0 of 1').waitFor();
   await look('simulator-faults');
 
-  await page.goto(market.url);
+  await page.goto(live.url);
   await page
     .getByRole('button', { name: /^Add .* to basket/ })
     .first()
@@ -58,7 +58,7 @@ test('a developer has a webhook lost, sees the order wait for it, sends it again
   await page.getByText('We are confirming your payment. You need not pay again.').waitFor();
   expect(orders()).toEqual([{ status: 'awaiting_payment' }]);
 
-  await page.goto(market.simulator.url);
+  await page.goto(live.simulator.url);
   await page.getByText('dropped').first().waitFor();
   await look('simulator-overview');
   await page
@@ -71,7 +71,7 @@ test('a developer has a webhook lost, sees the order wait for it, sends it again
 
 test('a shopper whose card is saved pays with it the next time', async () => {
   const call = async (path: string, body: object) => {
-    const response = await fetch(market.simulator.url + path, {
+    const response = await fetch(live.simulator.url + path, {
       method: 'POST',
       headers: {
         authorization: `Basic ${apiKey}`,
@@ -113,5 +113,5 @@ test('a shopper whose card is saved pays with it the next time', async () => {
   await look('simulator-payment-page');
   await page.getByRole('button', { name: /^Pay £/ }).click();
   await page.getByRole('heading', { name: 'Payment complete' }).waitFor();
-  expect(market.simulator.ledger()).toMatchObject([{ charged: 2 * 3645, refunded: 0 }]);
+  expect(live.simulator.ledger()).toMatchObject([{ charged: 2 * 3645, refunded: 0 }]);
 });

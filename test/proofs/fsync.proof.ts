@@ -10,7 +10,7 @@ import { projectFolder } from './server.ts';
 const folder = mkdtempSync(join(tmpdir(), 'power-cut-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test('between reading a webhook and answering it, the shop writes it and waits for the disk', {
+test('between observation a webhook and answering it, the shop writes it and waits for the disk', {
   timeout: 60_000,
 }, async () => {
   // More pages than the write-ahead log holds before it is written back.

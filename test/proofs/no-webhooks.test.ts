@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { sweepOrders } from '../../src/checkout/sweep-orders.ts';
+import { reconcile } from '../../src/checkout/reconcile.ts';
 import { rows } from '../support/database.ts';
-import { openExchange } from '../support/exchange.ts';
+import { openScenario } from '../support/scenario.ts';
 
 test('a thousand paid orders whose webhooks never come become paid by the sweep alone, with one call each', async () => {
-  const shop = await openExchange();
+  const shop = await openScenario();
   for (let order = 0; order < 1_000; order += 1) {
     const placed = await shop.place(`key-${order}`);
     if (placed.kind === 'ready') await shop.pay(placed.paymentIntentId);
@@ -12,16 +12,16 @@ test('a thousand paid orders whose webhooks never come become paid by the sweep 
   expect(rows(shop.shop, "SELECT count(*) AS n FROM orders WHERE status = 'paid'")).toEqual([{ n: 0 }]);
 
   let calls = 0;
-  const ask = shop.deps.dojo.getPaymentIntent;
+  const ask = shop.context.dojo.getPaymentIntent;
   const counting: typeof ask = (...args) => {
     calls += 1;
     return ask(...args);
   };
-  Object.assign(shop.deps.dojo, { getPaymentIntent: counting });
+  Object.assign(shop.context.dojo, { getPaymentIntent: counting });
   const startedAt = shop.now().getTime();
   shop.pass(120_000);
   for (let days = 0; days < 2; days += 1) {
-    await sweepOrders(shop.deps, 'sweeper');
+    await reconcile(shop.context, 'reconciler');
     shop.pass(24 * 60 * 60_000);
   }
   expect(rows(shop.shop, "SELECT count(*) AS n FROM orders WHERE status = 'paid' AND holds = ''")).toEqual([

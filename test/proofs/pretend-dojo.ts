@@ -38,7 +38,7 @@ export async function startPretendDojo(seed: number) {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     created: () => intents.size,
-    /** What a later reading of the intent tells. */
+    /** What a later observation of the intent tells. */
     setStatus(id: string, status: string): void {
       const intent = intents.get(id);
       if (intent === undefined) throw new Error(`Dojo was never asked for ${id}.`);

@@ -32,8 +32,8 @@ export type Event = {
 
 export type Delivery = { readonly event: Event; readonly isForged: boolean; place: number };
 
-/** An order to be prepared. `strayIntentId`: a first attempt brought an intent of another amount that nobody was shown. */
-export type PlannedOrder = { readonly intentId: string; readonly strayIntentId: string | null };
+/** An order to be prepared. `orphanIntentId`: a first attempt brought an intent of another amount that nobody was shown. */
+export type PlannedOrder = { readonly intentId: string; readonly orphanIntentId: string | null };
 
 export function planStorm(count: number, random: Random) {
   const forged = Math.round(count * forgedShare);
@@ -58,11 +58,11 @@ export function planStorm(count: number, random: Random) {
     const begin = number * 5;
     const order = {
       intentId: `pi_sandbox_storm_${number}`,
-      strayIntentId: random.chance(0.04) ? `pi_sandbox_stray_${number}` : null,
+      orphanIntentId: random.chance(0.04) ? `pi_sandbox_orphan_${number}` : null,
     };
     orders.push(order);
     live(order.intentId, begin);
-    if (order.strayIntentId !== null && random.chance(0.5)) live(order.strayIntentId, begin);
+    if (order.orphanIntentId !== null && random.chance(0.5)) live(order.orphanIntentId, begin);
     if (random.chance(0.02)) {
       strangers += 1;
       live(`pi_sandbox_stranger_${number}`, begin);

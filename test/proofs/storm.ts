@@ -136,7 +136,7 @@ async function prepareOrders(
   // A day ahead: the sweep has no reason to ask about them while the storm lasts.
   const begin = Date.now() + 86_400_000;
   try {
-    const prepare = async ({ intentId, strayIntentId }: PlannedOrder, index: number): Promise<Order> => {
+    const prepare = async ({ intentId, orphanIntentId }: PlannedOrder, index: number): Promise<Order> => {
       const now = new Date(begin + index);
       const lease = new Date(now.getTime() + 15_000);
       const id = createOrderId(now, random.below(4_096));
@@ -152,8 +152,8 @@ async function prepareOrders(
       const placed = await store.placeOrder(order, lease);
       if (placed.kind !== 'placed') throw new Error(`No order could be placed: ${placed.kind}`);
       let attempt = 1;
-      if (strayIntentId !== null) {
-        const end = { state: 'mismatched', paymentIntentId: strayIntentId, nextLookAt: null } as const;
+      if (orphanIntentId !== null) {
+        const end = { state: 'mismatched', paymentIntentId: orphanIntentId, nextCheckAt: null } as const;
         await store.endAttempt(id, attempt, end, now);
         const begun = await store.beginAttempt(id, now, lease);
         if (begun.kind !== 'begun') throw new Error(`No attempt could be begun: ${begun.kind}`);

@@ -1,7 +1,7 @@
 import type { PaymentIntent } from '../../src/dojo/schemas.ts';
 import type { PricedBasket } from '../../src/shop/basket.ts';
 import { type Catalogue, parseCatalogue } from '../../src/shop/catalogue.ts';
-import type { Attempt, Order } from '../../src/shop/order.ts';
+import type { Order, PaymentAttempt } from '../../src/shop/order.ts';
 import { noFacts } from '../../src/shop/order-status.ts';
 
 export type FileMembers = Record<string, unknown>;
@@ -76,14 +76,14 @@ export function createOrder(members: Partial<Order> = {}): Order {
     status: 'awaiting_payment',
     holds: [],
     updatedAt: placedAt,
-    looks: 0,
-    nextLookAt: null,
+    checks: 0,
+    nextCheckAt: null,
     attempts: [createAttempt()],
     ...members,
   };
 }
 
-export function createAttempt(members: Partial<Attempt> = {}): Attempt {
+export function createAttempt(members: Partial<PaymentAttempt> = {}): PaymentAttempt {
   return {
     number: 1,
     state: 'attached',
@@ -92,7 +92,7 @@ export function createAttempt(members: Partial<Attempt> = {}): Attempt {
     expireAt: null,
     leaseUntil: new Date('2026-11-22T10:00:10.000Z'),
     createdAt: new Date('2026-11-22T10:00:00.000Z'),
-    looks: 0,
+    checks: 0,
     hasIntent: true,
     facts: noFacts,
     ...members,

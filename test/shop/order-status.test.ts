@@ -16,7 +16,7 @@ import {
 
 const total = 1000;
 
-/** Everything that can be heard of an intent: six statuses, one that nobody knows, and a reading after a part refund. */
+/** Everything that can be heard of an intent: six statuses, one that nobody knows, and a observation after a part refund. */
 const heard = [
   'Created',
   'Authorized',

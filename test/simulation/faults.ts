@@ -1,4 +1,4 @@
-import type { CheckoutDeps } from '../../src/checkout/deps.ts';
+import type { Context } from '../../src/context.ts';
 import { DojoError } from '../../src/dojo/errors.ts';
 
 /** The process ends here: nothing after this line runs. */
@@ -14,7 +14,7 @@ export type Fault =
   | { readonly kind: 'crash'; readonly wait: number; readonly after: boolean };
 
 /** The same shop, with something going wrong on its way to Dojo and to the database. */
-export function withFault(deps: CheckoutDeps, fault: Fault): CheckoutDeps {
+export function withFault(context: Context, fault: Fault): Context {
   let calls = 0;
   let waits = 0;
   let isDead = false;
@@ -42,9 +42,9 @@ export function withFault(deps: CheckoutDeps, fault: Fault): CheckoutDeps {
   }
 
   return {
-    ...deps,
-    store: wrap(deps.store, crashing),
-    dojo: wrap(deps.dojo, (run) => crashing(() => losing(run)), ['clockSkewMs']),
+    ...context,
+    store: wrap(context.store, crashing),
+    dojo: wrap(context.dojo, (run) => crashing(() => losing(run)), ['clockSkewMs']),
   };
 }
 

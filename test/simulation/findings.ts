@@ -1,15 +1,15 @@
 import type { PaymentIntent } from '../../src/simulator/state/payment-intent.ts';
-import type { Exchange } from '../support/exchange.ts';
+import type { Scenario } from '../support/scenario.ts';
 import { allOrders, type Seen } from './simulation.ts';
 
 /** Every rule of money that is broken once all is quiet, as sentences; none when all is well. */
-export async function findFaults(exchange: Exchange, seen: Seen): Promise<string[]> {
+export async function findFaults(scenario: Scenario, seen: Seen): Promise<string[]> {
   const faults: string[] = [];
   const must = (isTrue: boolean, rule: string) => {
     if (!isTrue) faults.push(rule);
   };
-  const ledger = exchange.simulator.paymentIntents();
-  const orders = await allOrders(exchange);
+  const ledger = scenario.simulator.paymentIntents();
+  const orders = await allOrders(scenario);
 
   for (const order of orders) {
     const name = `${order.reference} (${order.status}, holds: ${order.holds.join(' ') || 'none'})`;
@@ -67,7 +67,7 @@ export async function findFaults(exchange: Exchange, seen: Seen): Promise<string
     'An order was shipped twice.',
   );
 
-  const { different } = await exchange.deps.store.checkReplay();
+  const { different } = await scenario.context.store.checkReplay();
   must(different.length === 0, `Replay gives other orders: ${different.join(', ')}.`);
   return faults;
 }

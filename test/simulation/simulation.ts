@@ -2,14 +2,14 @@ import fc from 'fast-check';
 import { cancelOrder } from '../../src/checkout/cancel-order.ts';
 import { placeOrder } from '../../src/checkout/place-order.ts';
 import { readReturn } from '../../src/checkout/read-return.ts';
+import { reconcile } from '../../src/checkout/reconcile.ts';
 import { refundOrder, undoOrder } from '../../src/checkout/refund-order.ts';
-import { sweepOrders } from '../../src/checkout/sweep-orders.ts';
 import { DojoError } from '../../src/dojo/errors.ts';
 import type { Order } from '../../src/shop/order.ts';
-import { type Delivery, type Exchange, openExchange } from '../support/exchange.ts';
+import { type Delivery, openScenario, type Scenario } from '../support/scenario.ts';
 import { Crash, type Fault, withFault } from './faults.ts';
 import { findFaults } from './findings.ts';
-import { type Weather, weather } from './weather.ts';
+import { type InjectedFaults, injectedFaults } from './injected-faults.ts';
 
 const minute = 60_000;
 const hour = 60 * minute;
@@ -115,7 +115,7 @@ export async function simulate(options: {
 }): Promise<void> {
   const story = fc.array(action, { minLength: 4, maxLength: 30 });
   await fc.assert(
-    fc.asyncProperty(story, weather, async (actions, faults) => {
+    fc.asyncProperty(story, injectedFaults, async (actions, faults) => {
       await play(actions, faults, await options.createDatabase?.());
       options.onRun?.();
     }),
@@ -125,33 +125,33 @@ export async function simulate(options: {
 
 async function play(
   actions: readonly Action[],
-  { seed, faults }: Weather,
+  { seed, faults }: InjectedFaults,
   databaseUrl = 'sqlite::memory:',
 ): Promise<void> {
-  const exchange = await openExchange({ databaseUrl, dojo: { timeoutMs: 500 } });
-  exchange.simulator.faults.reset(seed);
-  for (const each of faults) exchange.simulator.faults.add(each);
+  const scenario = await openScenario({ databaseUrl, dojo: { timeoutMs: 500 } });
+  scenario.simulator.faults.reset(seed);
+  for (const each of faults) scenario.simulator.faults.add(each);
   const seen: Seen = { links: new Map(), shipped: [] };
   try {
     for (const [step, each] of actions.entries()) {
       try {
-        await act(exchange, seen, each, step);
+        await act(scenario, seen, each, step);
       } catch (error) {
         // A process that died, or an answer that never came, is what the shop must survive.
         if (!(error instanceof Crash) && !(error instanceof DojoError)) throw error;
       }
     }
-    exchange.simulator.faults.reset(seed);
-    await settle(exchange);
-    const faults = await findFaults(exchange, seen);
+    scenario.simulator.faults.reset(seed);
+    await settle(scenario);
+    const faults = await findFaults(scenario, seen);
     if (faults.length > 0) throw new Error(faults.join('\n'));
   } finally {
-    await exchange.close();
+    await scenario.close();
   }
 }
 
-async function act(exchange: Exchange, seen: Seen, each: Action, step: number): Promise<void> {
-  const deps = 'fault' in each ? withFault(exchange.deps, each.fault) : exchange.deps;
+async function act(scenario: Scenario, seen: Seen, each: Action, step: number): Promise<void> {
+  const context = 'fault' in each ? withFault(scenario.context, each.fault) : scenario.context;
   switch (each.do) {
     case 'checkout': {
       const purchase = {
@@ -160,7 +160,7 @@ async function act(exchange: Exchange, seen: Seen, each: Action, step: number): 
         shopperId: 'shopper',
       };
       const tabs = await Promise.allSettled(
-        Array.from({ length: each.tabs }, () => placeOrder(deps, purchase)),
+        Array.from({ length: each.tabs }, () => placeOrder(context, purchase)),
       );
       for (const tab of tabs) {
         if (tab.status === 'fulfilled' && tab.value.kind === 'ready')
@@ -171,99 +171,99 @@ async function act(exchange: Exchange, seen: Seen, each: Action, step: number): 
     }
     case 'pay': {
       const shown = [...seen.links.values()].flatMap((links) => [...links]);
-      const leaked = exchange.simulator.paymentIntents().map((intent) => intent.id);
+      const leaked = scenario.simulator.paymentIntents().map((intent) => intent.id);
       const link = pick(each.isLeaked ? leaked : shown, each.which);
-      if (link !== undefined) await exchange.pay(link, each.card);
+      if (link !== undefined) await scenario.pay(link, each.card);
       return;
     }
     case 'deliver': {
-      await exchange.posted();
-      const delivery = take(exchange.post, each.which);
+      await scenario.posted();
+      const delivery = take(scenario.post, each.which);
       if (delivery === undefined) return;
-      exchange.post.push(delivery);
-      for (let time = 0; time < each.times; time += 1) await exchange.hand(delivery, deps);
-      take(exchange.post, exchange.post.indexOf(delivery));
+      scenario.post.push(delivery);
+      for (let time = 0; time < each.times; time += 1) await scenario.hand(delivery, context);
+      take(scenario.post, scenario.post.indexOf(delivery));
       return;
     }
     case 'lose': {
-      await exchange.posted();
+      await scenario.posted();
       // Nobody but Dojo's event tells of a refund made in its portal, so those only come late.
       take(
-        exchange.post.filter((delivery) => !tellsOfRefund(exchange, delivery)),
+        scenario.post.filter((delivery) => !tellsOfRefund(scenario, delivery)),
         each.which,
-        exchange.post,
+        scenario.post,
       );
       return;
     }
     case 'return': {
-      const order = await anyOrder(exchange, each.which);
-      if (order !== undefined) await readReturn(deps, order);
+      const order = await anyOrder(scenario, each.which);
+      if (order !== undefined) await readReturn(context, order);
       return;
     }
     case 'sweep':
-      await sweepOrders(deps, `sweeper-${step}`);
+      await reconcile(context, `reconciler-${step}`);
       return;
     case 'pass':
-      exchange.pass(each.ms);
+      scenario.pass(each.ms);
       return;
     case 'cancel': {
-      const order = await anyOrder(exchange, each.which);
-      if (order !== undefined) await cancelOrder(deps, order);
+      const order = await anyOrder(scenario, each.which);
+      if (order !== undefined) await cancelOrder(context, order);
       return;
     }
     case 'refund': {
-      const order = await anyOrder(exchange, each.which);
+      const order = await anyOrder(scenario, each.which);
       const request = { id: `refund-${step}`, amount: each.amount, reason: 'Broken', expectedRefunded: null };
-      if (order !== undefined) await refundOrder(deps, order, request);
+      if (order !== undefined) await refundOrder(context, order, request);
       return;
     }
     case 'undo': {
-      const order = await anyOrder(exchange, each.which);
-      if (order !== undefined) await undoOrder(deps, order, `undo-${step}`, 'Sold out');
+      const order = await anyOrder(scenario, each.which);
+      if (order !== undefined) await undoOrder(context, order, `undo-${step}`, 'Sold out');
       return;
     }
     case 'portal refund': {
       const intent = pick(
-        exchange.simulator.paymentIntents().filter(({ status }) => status === 'Captured'),
+        scenario.simulator.paymentIntents().filter(({ status }) => status === 'Captured'),
         each.which,
       );
-      if (intent !== undefined) await exchange.portalRefund(intent.id, each.amount);
+      if (intent !== undefined) await scenario.portalRefund(intent.id, each.amount);
       return;
     }
     case 'ship':
-      await ship(exchange, seen);
+      await ship(scenario, seen);
       return;
   }
 }
 
 /** Everything calms down: what was delayed arrives, and the sweep has all the time it asks for. */
-async function settle(exchange: Exchange): Promise<void> {
+async function settle(scenario: Scenario): Promise<void> {
   for (let round = 0; round < 14; round += 1) {
-    await exchange.handAll();
-    exchange.pass(round < 4 ? 2 * minute : 3 * hour);
-    await sweepOrders(exchange.deps, 'last');
+    await scenario.handAll();
+    scenario.pass(round < 4 ? 2 * minute : 3 * hour);
+    await reconcile(scenario.context, 'last');
   }
-  await exchange.handAll();
+  await scenario.handAll();
 }
 
-async function ship(exchange: Exchange, seen: Seen): Promise<void> {
-  const { store, now } = exchange.deps;
+async function ship(scenario: Scenario, seen: Seen): Promise<void> {
+  const { store, now } = scenario.context;
   for (const { id } of await store.claimFulfilments('packer', now(), new Date(now().getTime() + hour), 10)) {
     if (!(await store.completeFulfilment(id, 'packer', now()))) continue;
-    const order = (await allOrders(exchange)).find((entry) => entry.id === id);
+    const order = (await allOrders(scenario)).find((entry) => entry.id === id);
     seen.shipped.push({ orderId: id, status: order?.status ?? 'gone', holds: order?.holds.length ?? 0 });
   }
 }
 
-export async function allOrders(exchange: Exchange): Promise<Order[]> {
+export async function allOrders(scenario: Scenario): Promise<Order[]> {
   const found = await Promise.all(
-    [0, 1, 2].map((key) => exchange.deps.store.findOrderByCheckoutKey(`key-${key}`)),
+    [0, 1, 2].map((key) => scenario.context.store.findOrderByCheckoutKey(`key-${key}`)),
   );
   return found.filter((order) => order !== null);
 }
 
-async function anyOrder(exchange: Exchange, index: number): Promise<Order | undefined> {
-  return pick(await allOrders(exchange), index);
+async function anyOrder(scenario: Scenario, index: number): Promise<Order | undefined> {
+  return pick(await allOrders(scenario), index);
 }
 
 function show(seen: Seen, order: Pick<Order, 'id'>, paymentIntentId: string): void {
@@ -271,9 +271,9 @@ function show(seen: Seen, order: Pick<Order, 'id'>, paymentIntentId: string): vo
   seen.links.set(order.id, links.add(paymentIntentId));
 }
 
-function tellsOfRefund(exchange: Exchange, { body }: Delivery): boolean {
+function tellsOfRefund(scenario: Scenario, { body }: Delivery): boolean {
   const { data } = JSON.parse(Buffer.from(body).toString()) as { data: { paymentIntentId: string } };
-  const intent = exchange.simulator.paymentIntents().find(({ id }) => id === data.paymentIntentId);
+  const intent = scenario.simulator.paymentIntents().find(({ id }) => id === data.paymentIntentId);
   return intent !== undefined && intent.refunds.length > 0;
 }
 

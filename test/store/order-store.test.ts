@@ -87,7 +87,7 @@ async function attach(order: Order, intentId: string, attempt = 1): Promise<Orde
 }
 
 const endAs = (order: Order, number: number, state: 'refused' | 'ambiguous' | 'mismatched') =>
-  store.endAttempt(order.id, number, { state, paymentIntentId: null, nextLookAt: null }, now);
+  store.endAttempt(order.id, number, { state, paymentIntentId: null, nextCheckAt: null }, now);
 
 async function prune(before: Date): Promise<number> {
   let dropped = 0;
@@ -117,15 +117,15 @@ describe.each([
       status: 'placed',
       holds: [],
       updatedAt: now,
-      looks: 0,
-      nextLookAt: null,
+      checks: 0,
+      nextCheckAt: null,
       attempts: [
         {
           number: 1,
           state: 'sending',
           leaseUntil: later(15),
           createdAt: now,
-          looks: 0,
+          checks: 0,
           paymentIntentId: null,
           paymentLink: null,
           expireAt: null,
@@ -260,7 +260,7 @@ describe.each([
       ...order,
       status: 'awaiting_payment',
       updatedAt: later(1),
-      nextLookAt: later(121),
+      nextCheckAt: later(121),
       attempts: [
         {
           ...order.attempts[0],
@@ -272,22 +272,22 @@ describe.each([
         },
       ],
     });
-    // An attempt that has its intent is no stray any more.
-    expect(await store.claimStrays(later(999), later(1_000), 9)).toEqual([]);
+    // An attempt that has its intent is no orphan any more.
+    expect(await store.claimOrphans(later(999), later(1_000), 9)).toEqual([]);
   });
 
   test('keeps what is known of an earlier attempt when a later one gets its intent', async () => {
     const order = await place();
-    const end = { state: 'mismatched', paymentIntentId: 'pi_stray', nextLookAt: null } as const;
+    const end = { state: 'mismatched', paymentIntentId: 'pi_orphan', nextCheckAt: null } as const;
     await store.endAttempt(order.id, 1, end, now);
     expect(await store.beginAttempt(order.id, now, later(15))).toMatchObject({ kind: 'begun', number: 2 });
-    await store.recordEvents([event('pi_stray', 'Captured')]);
+    await store.recordEvents([event('pi_orphan', 'Captured')]);
     const before = await find(order);
     expect(await attach(order, 'pi_1', 2)).toMatchObject({
       status: 'paid',
       holds: ['amount_mismatch'],
       updatedAt: before.updatedAt,
-      nextLookAt: before.nextLookAt,
+      nextCheckAt: before.nextCheckAt,
     });
     expect((await store.checkReplay()).different).toEqual([]);
   });
@@ -313,7 +313,7 @@ describe.each([
   test('applies what it heard of an intent before it was attached', async () => {
     const order = await place();
     await store.recordEvents([event('pi_1', 'Captured'), event('pi_1', 'Refunded')]);
-    expect(await attach(order, 'pi_1')).toMatchObject({ status: 'refunded', nextLookAt: null });
+    expect(await attach(order, 'pi_1')).toMatchObject({ status: 'refunded', nextCheckAt: null });
     expect((await store.checkReplay()).different).toEqual([]);
   });
 
@@ -406,7 +406,7 @@ describe.each([
     // Dojo was asked about each, and there is nothing left to ask.
     for (const { token } of [paid, held, canceled, shipped]) {
       const order = await store.findOrderByToken(token);
-      await store.planLook(order?.id ?? 0, { at: null, seen: order?.nextLookAt ?? null });
+      await store.planCheck(order?.id ?? 0, { at: null, seen: order?.nextCheckAt ?? null });
     }
     await store.claimFulfilments('packer', later(1), later(60), 10);
     expect(await store.completeFulfilment(shipped.id, 'packer', later(2))).toBe(true);

@@ -126,7 +126,7 @@ describe('two processes on one PostgreSQL', () => {
   test('hear of two attempts of one order at the same moment, and it is held as paid twice', async () => {
     for (let round = 0; round < rounds; round += 1) {
       const order = await place();
-      const end = { state: 'mismatched', paymentIntentId: `pi_a_${round}`, nextLookAt: null } as const;
+      const end = { state: 'mismatched', paymentIntentId: `pi_a_${round}`, nextCheckAt: null } as const;
       await one.endAttempt(order.id, 1, end, now);
       expect(await one.beginAttempt(order.id, now, later(15))).toMatchObject({ kind: 'begun', number: 2 });
       await attach(order, `pi_b_${round}`, 2);
@@ -144,9 +144,9 @@ describe('two processes on one PostgreSQL', () => {
       await attach(order, `pi_${round}`);
       const wish = { status: null, refundedAmount: 0, expired: false, unwanted: true, mismatched: false };
       await Promise.all([
-        one.recordReading(
-          { ...wish, orderId: order.id, attempt: 1, readAt: now },
-          { at: null, seen: order.nextLookAt },
+        one.recordObservation(
+          { ...wish, orderId: order.id, attempt: 1, observedAt: now },
+          { at: null, seen: order.nextCheckAt },
         ),
         other.recordEvents([event(`pi_${round}`, 'Captured')]),
       ]);
@@ -179,7 +179,7 @@ describe('two processes on one PostgreSQL', () => {
       const first = await one.findOrderByCheckoutKey(`the same ${round}`);
       expect(first?.attempts).toMatchObject([{ number: 1, state: 'sending', leaseUntil: later(15) }]);
       for (const outcome of placed) if ('order' in outcome) expect(outcome.order).toEqual(first);
-      const end = { state: 'refused', paymentIntentId: null, nextLookAt: null } as const;
+      const end = { state: 'refused', paymentIntentId: null, nextCheckAt: null } as const;
       await one.endAttempt(first?.id ?? 0, 1, end, now);
       const begun = await Promise.all(
         [one, other, one, other].map((store) => store.beginAttempt(first?.id ?? 0, now, later(15))),
@@ -242,7 +242,7 @@ describe('two processes on one PostgreSQL', () => {
     const ids = (list: readonly { readonly id: number }[]) => list.map(({ id }) => id).sort();
     const every = ids(orders);
     expect(ids(await drain((store) => store.claimFulfilments('packer', at, until, 3)))).toEqual(every);
-    expect(ids(await drain((store) => store.claimLooks(at, until, 3)))).toEqual(every);
+    expect(ids(await drain((store) => store.claimChecks(at, until, 3)))).toEqual(every);
     const told = await drain((store) => store.claimNotifications(at, until, 3));
     expect(ids(told.map(({ order }) => order))).toEqual(every);
     expect(new Set(told.map(({ tries }) => tries))).toEqual(new Set([1]));

@@ -88,8 +88,8 @@ async function orderWithIntent(store: OrderStore, index: number): Promise<string
 
 async function hear(store: OrderStore, index: number, step: number, message: Heard): Promise<void> {
   if (message === 'partial refund') {
-    const reading = {
-      readAt: now,
+    const observation = {
+      observedAt: now,
       status: 'Captured',
       refundedAmount: 100,
       expired: false,
@@ -97,7 +97,7 @@ async function hear(store: OrderStore, index: number, step: number, message: Hea
       mismatched: false,
     };
     const orderId = createOrderId(new Date(now.getTime() + index), index);
-    await store.recordReading({ orderId, attempt: 1, ...reading }, { at: null, seen: null });
+    await store.recordObservation({ orderId, attempt: 1, ...observation }, { at: null, seen: null });
     return;
   }
   const body = Buffer.from(`${index} ${step} ${message}`);

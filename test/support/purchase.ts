@@ -25,5 +25,5 @@ export function tokenOf(orderUrl: string): string {
 }
 
 export async function statusOf(shop: OpenShop, token: string): Promise<string | undefined> {
-  return (await shop.deps.store.findOrderByToken(token))?.status;
+  return (await shop.context.store.findOrderByToken(token))?.status;
 }

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { Express } from 'express';
 import type { Logger } from 'pino';
 import { type AppSettings, createApp } from '../../src/app.ts';
-import type { CheckoutDeps, CheckoutSettings } from '../../src/checkout/deps.ts';
-import { realEffects } from '../../src/checkout/real-effects.ts';
+import type { CheckoutSettings, Context } from '../../src/context.ts';
+import { realEffects } from '../../src/context.ts';
 import { createDojoClient } from '../../src/dojo/client.ts';
 import { createWebhookSecret } from '../../src/dojo/webhook.ts';
 import { createLogger } from '../../src/log.ts';
@@ -21,7 +21,7 @@ export const apiKey = 'sk_sandbox_of_the_tests';
 
 export type OpenShop = {
   readonly app: Express;
-  readonly deps: CheckoutDeps;
+  readonly context: Context;
   readonly databasePath: string;
   readonly databaseUrl: string;
   /** Every line of the log, parsed. */
@@ -32,7 +32,7 @@ export type OpenShop = {
 export type ShopOptions = {
   readonly settings?: Partial<CheckoutSettings>;
   readonly app?: Partial<AppSettings>;
-  readonly deps?: Partial<Pick<CheckoutDeps, 'now' | 'sleep' | 'random' | 'createSecret'>>;
+  readonly context?: Partial<Pick<Context, 'now' | 'sleep' | 'random' | 'createSecret'>>;
   readonly dojo?: { apiUrl?: string; timeoutMs?: number; now?: () => number };
   readonly catalogue?: Catalogue;
   /** An existing file, for a shop that is started again. */
@@ -57,13 +57,13 @@ export async function openShop(options: ShopOptions = {}): Promise<OpenShop> {
     connections: 8,
     ...(options.dojo?.now !== undefined && { now: options.dojo.now }),
   });
-  const deps: CheckoutDeps = {
+  const context: Context = {
     ...realEffects,
     store,
     dojo,
     catalogue: options.catalogue ?? testCatalogue,
     log,
-    ...options.deps,
+    ...options.context,
     settings: {
       publicUrl: 'http://localhost:3000',
       checkoutOrigin,
@@ -75,7 +75,7 @@ export async function openShop(options: ShopOptions = {}): Promise<OpenShop> {
       ...options.settings,
     },
   };
-  const app = createApp(deps, {
+  const app = createApp(context, {
     hasPublicUrl: false,
     isTestShop: true,
     sessionSecret: 'the session secret of the tests, 32+',
@@ -85,7 +85,7 @@ export async function openShop(options: ShopOptions = {}): Promise<OpenShop> {
   });
   return {
     app,
-    deps,
+    context,
     databasePath,
     databaseUrl,
     log: lines,

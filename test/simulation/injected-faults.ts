@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { type Fault, type FaultRequest, faultSchema } from '../../src/simulator/faults.ts';
 
 /** What the pretend Dojo does wrong during a story, every fault with a chance of its own. */
-export type Weather = { readonly seed: number; readonly faults: readonly Fault[] };
+export type InjectedFaults = { readonly seed: number; readonly faults: readonly Fault[] };
 
 /**
  * No `drop`: nobody but its event tells of a refund made in Dojo's own portal, so stories lose other events by a step of
@@ -36,7 +36,7 @@ const kinds: readonly FaultRequest[] = [
   { kind: 'evil-link' },
 ];
 
-export const weather: fc.Arbitrary<Weather> = fc.record({
+export const injectedFaults: fc.Arbitrary<InjectedFaults> = fc.record({
   seed: fc.nat(2 ** 31),
   faults: fc.array(
     fc

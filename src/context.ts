@@ -1,18 +1,56 @@
+import { randomBytes, randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import type { CheckoutDeps } from './checkout/deps.ts';
-import { realEffects } from './checkout/real-effects.ts';
 import { type Config, ConfigError, webhookSecrets } from './config.ts';
-import { createDojoClient } from './dojo/client.ts';
+import { createDojoClient, type DojoClient } from './dojo/client.ts';
+import type { CaptureMode } from './dojo/schemas.ts';
+import type { WebhookSecret } from './dojo/webhook.ts';
 import { type Catalogue, CatalogueError, parseCatalogue } from './shop/catalogue.ts';
 import { openStore } from './store/open-store.ts';
 import { type OrderStore, StoreError } from './store/order-store.ts';
 
+/** Everything a flow may touch, including the clock, randomness and waiting, so that tests can control them. */
+export type Context = {
+  readonly store: OrderStore;
+  readonly dojo: DojoClient;
+  readonly catalogue: Catalogue;
+  readonly log: Logger;
+  readonly now: () => Date;
+  /** 24 characters of base64url from a cryptographic source. */
+  readonly createSecret: () => string;
+  /** A whole number from 0 to 2^32 - 1. */
+  readonly random: () => number;
+  readonly sleep: (ms: number) => Promise<unknown>;
+  readonly settings: CheckoutSettings;
+};
+
+export type CheckoutSettings = {
+  /** Our own origin, for the addresses that Dojo sends the browser back to. */
+  readonly publicUrl: string;
+  /** The only origin that a payment link may have. */
+  readonly checkoutOrigin: string;
+  readonly captureMode: CaptureMode;
+  readonly paymentMethods: readonly string[];
+  readonly paymentExpiryMinutes: number;
+  readonly webhookSecrets: readonly WebhookSecret[];
+  /** Webhooks of any other account are quarantined; null accepts every account. */
+  readonly accountId: string | null;
+};
+
+/** The clock, randomness and waiting of this machine. */
+export const realEffects: Pick<Context, 'now' | 'createSecret' | 'random' | 'sleep'> = {
+  now: () => new Date(),
+  createSecret: () => randomBytes(18).toString('base64url'),
+  random: () => randomInt(2 ** 32),
+  sleep,
+};
+
 /** Opens what a configuration names: catalogue, order store, Dojo. Rejects with `ConfigError` where one cannot be used, and with `StoreError` where the database is not there just now. */
-export async function openDeps(
+export async function openContext(
   config: Config,
   log: Logger,
-): Promise<{ deps: CheckoutDeps; close(): Promise<void> }> {
+): Promise<{ context: Context; close(): Promise<void> }> {
   const catalogue = readCatalogue(config);
   const store = await openConfiguredStore(config);
   const dojo = createDojoClient({
@@ -32,7 +70,7 @@ export async function openDeps(
     accountId: config.DOJO_ACCOUNT_ID ?? null,
   };
   return {
-    deps: { ...realEffects, store, dojo, catalogue, log, settings },
+    context: { ...realEffects, store, dojo, catalogue, log, settings },
     async close() {
       await dojo.close();
       await store.close();

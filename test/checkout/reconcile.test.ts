@@ -1,10 +1,19 @@
 import { describe, expect, test } from 'vitest';
 import { placeOrder } from '../../src/checkout/place-order.ts';
+import { reconcile } from '../../src/checkout/reconcile.ts';
 import { refundOrder, undoOrder } from '../../src/checkout/refund-order.ts';
-import { sweepOrders } from '../../src/checkout/sweep-orders.ts';
 import { DojoError, type DojoErrorKind } from '../../src/dojo/errors.ts';
-import type { Exchange } from '../support/exchange.ts';
-import { current, due, hours, minutes, ordered, start, statusAtDojo, sweep } from '../support/settling.ts';
+import type { Scenario } from '../support/scenario.ts';
+import {
+  current,
+  due,
+  hours,
+  minutes,
+  ordered,
+  start,
+  statusAtDojo,
+  sweep,
+} from '../support/scenario-steps.ts';
 
 describe('the sweep', () => {
   test('makes an order paid and due whose webhook never came, with one call', async () => {
@@ -25,12 +34,12 @@ describe('the sweep', () => {
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
     await shop.handAll();
-    const ask = shop.deps.dojo.getPaymentIntent;
+    const ask = shop.context.dojo.getPaymentIntent;
     const lie: typeof ask = async (id, options) => ({
       ...(await ask(id, options)),
       amount: { value: 1, currencyCode: 'GBP' },
     });
-    Object.assign(shop.deps.dojo, { getPaymentIntent: lie });
+    Object.assign(shop.context.dojo, { getPaymentIntent: lie });
     shop.pass(minutes);
     await sweep(shop);
     expect(await current(shop, order)).toMatchObject({ status: 'paid', holds: ['amount_mismatch'] });
@@ -38,18 +47,18 @@ describe('the sweep', () => {
     expect((await sweep(shop)).orders).toBe(0);
   });
 
-  test('looks at an open order eight times at most', async () => {
+  test('checks at an open order eight times at most', async () => {
     const shop = await start();
     const { order } = await ordered(shop);
-    Object.assign(shop.deps.dojo, {
+    Object.assign(shop.context.dojo, {
       getPaymentIntent: () => Promise.reject(new DojoError('not-found', 'Dojo does not know it.')),
     });
-    let looks = 0;
+    let checks = 0;
     for (let hour = 0; hour < 80; hour += 1) {
       shop.pass(hours);
-      looks += (await sweep(shop)).orders;
+      checks += (await sweep(shop)).orders;
     }
-    expect(looks).toBe(8);
+    expect(checks).toBe(8);
     expect((await current(shop, order)).status).toBe('awaiting_payment');
   });
 
@@ -71,10 +80,10 @@ describe('the sweep', () => {
     async (skewMs) => {
       const shop = await start();
       const { order } = await ordered(shop);
-      Object.assign(shop.deps.dojo, { clockSkewMs: () => skewMs });
-      const ask = shop.deps.dojo.getPaymentIntent;
+      Object.assign(shop.context.dojo, { clockSkewMs: () => skewMs });
+      const ask = shop.context.dojo.getPaymentIntent;
       const open = await ask((await current(shop, order)).attempts[0]?.paymentIntentId ?? '');
-      Object.assign(shop.deps.dojo, { getPaymentIntent: async () => open });
+      Object.assign(shop.context.dojo, { getPaymentIntent: async () => open });
       shop.pass(9 * hours);
       await sweep(shop);
       expect((await current(shop, order)).status).toBe('awaiting_payment');
@@ -90,7 +99,7 @@ describe('the sweep', () => {
     expect((await current(shop, order)).status).toBe('expired');
     const { sign, statusUpdate } = await import('../support/webhook.ts');
     const body = statusUpdate({ paymentIntentId: intentId, paymentStatus: 'Captured' });
-    const secret = (await shop.deps.dojo.listSubscriptions())[0]?.secrets[0]?.value ?? '';
+    const secret = (await shop.context.dojo.listSubscriptions())[0]?.secrets[0]?.value ?? '';
     await shop.hand({ body: Buffer.from(body), signature: sign(body, secret) });
     expect(await current(shop, order)).toMatchObject({
       status: 'paid',
@@ -101,9 +110,9 @@ describe('the sweep', () => {
 
   test('finds and cancels the intent of a call whose answer was lost, and leaves the other alone', async () => {
     const shop = await start();
-    const create = shop.deps.dojo.createPaymentIntent;
+    const create = shop.context.dojo.createPaymentIntent;
     let lost = 0;
-    Object.assign(shop.deps.dojo, {
+    Object.assign(shop.context.dojo, {
       createPaymentIntent: async (...args: Parameters<typeof create>) => {
         const intent = await create(...args);
         lost += 1;
@@ -114,7 +123,7 @@ describe('the sweep', () => {
     const { order, intentId } = await ordered(shop);
     expect(shop.simulator.paymentIntents()).toHaveLength(2);
     shop.pass(minutes);
-    expect((await sweep(shop)).strays).toBe(1);
+    expect((await sweep(shop)).orphans).toBe(1);
     const other = shop.simulator.paymentIntents().find((intent) => intent.id !== intentId);
     expect(other?.status).toBe('Canceled');
     expect(statusAtDojo(shop, intentId)).toBe('Created');
@@ -126,8 +135,8 @@ describe('the sweep', () => {
 
   test('holds an order when money is in an intent that nobody should have seen', async () => {
     const shop = await start();
-    const create = shop.deps.dojo.createPaymentIntent;
-    Object.assign(shop.deps.dojo, {
+    const create = shop.context.dojo.createPaymentIntent;
+    Object.assign(shop.context.dojo, {
       createPaymentIntent: async (...args: Parameters<typeof create>) => {
         await create(...args);
         throw new DojoError('timeout', 'The answer was lost.');
@@ -136,15 +145,15 @@ describe('the sweep', () => {
     expect((await shop.place()).kind).toBe('dojo-unavailable');
     for (const intent of shop.simulator.paymentIntents()) await shop.pay(intent.id);
     shop.pass(minutes);
-    expect((await sweep(shop)).strays).toBe(2);
-    const order = await shop.deps.store.findOrderByCheckoutKey('key-1');
+    expect((await sweep(shop)).orphans).toBe(2);
+    const order = await shop.context.store.findOrderByCheckoutKey('key-1');
     expect(order).toMatchObject({ status: 'paid', holds: ['late_payment', 'paid_twice'] });
     expect(due(shop)).toHaveLength(0);
   });
 
   test('gives up looking for an intent that was never created', async () => {
     const shop = await start();
-    Object.assign(shop.deps.dojo, {
+    Object.assign(shop.context.dojo, {
       createPaymentIntent: () => Promise.reject(new DojoError('timeout', 'Nothing came.')),
     });
     await shop.place();
@@ -152,8 +161,8 @@ describe('the sweep', () => {
       shop.pass(pause * minutes);
       await sweep(shop);
     }
-    const order = await shop.deps.store.findOrderByCheckoutKey('key-1');
-    expect(order?.attempts.map(({ state, looks }) => [state, looks])).toEqual([
+    const order = await shop.context.store.findOrderByCheckoutKey('key-1');
+    expect(order?.attempts.map(({ state, checks }) => [state, checks])).toEqual([
       ['absent', 3],
       ['absent', 3],
     ]);
@@ -161,9 +170,9 @@ describe('the sweep', () => {
 
   test('settles what a dead process left under way', async () => {
     const shop = await start();
-    const died = { ...shop.deps.store, attachIntent: () => Promise.reject(new Error('The server died.')) };
+    const died = { ...shop.context.store, attachIntent: () => Promise.reject(new Error('The server died.')) };
     const purchase = { items: [{ sku: 'mug', quantity: 1 }], checkoutKey: 'key-1', shopperId: 'shopper-1' };
-    await expect(placeOrder({ ...shop.deps, store: died }, purchase)).rejects.toThrow('died');
+    await expect(placeOrder({ ...shop.context, store: died }, purchase)).rejects.toThrow('died');
     shop.pass(minutes);
     await sweep(shop);
     expect(shop.simulator.paymentIntents().map((intent) => intent.status)).toEqual(['Canceled']);
@@ -175,7 +184,7 @@ describe('the sweep', () => {
     await ordered(shop);
     shop.pass(2 * minutes);
     expect(
-      await shop.deps.store.acquireLease(
+      await shop.context.store.acquireLease(
         'sweep',
         'dead',
         shop.now(),
@@ -192,13 +201,13 @@ describe('the sweep', () => {
     const one = await ordered(shop, 'key-1');
     await ordered(shop, 'key-2');
     await shop.pay(one.intentId);
-    const ask = shop.deps.dojo.getPaymentIntent;
-    Object.assign(shop.deps.dojo, {
+    const ask = shop.context.dojo.getPaymentIntent;
+    Object.assign(shop.context.dojo, {
       getPaymentIntent: () => Promise.reject(new DojoError('paused', 'Dojo is not called for now.')),
     });
     shop.pass(2 * minutes);
     expect(await sweep(shop)).toMatchObject({ ran: true, orders: 0 });
-    Object.assign(shop.deps.dojo, { getPaymentIntent: ask });
+    Object.assign(shop.context.dojo, { getPaymentIntent: ask });
     shop.pass(2 * minutes);
     expect((await sweep(shop)).orders).toBe(2);
     expect((await current(shop, one.order)).status).toBe('paid');
@@ -207,25 +216,25 @@ describe('the sweep', () => {
 
 describe('the sweep, whatever Dojo says or does not say,', () => {
   /** The next answers of one method fail or are others; then it is itself again. */
-  function once<Name extends keyof Exchange['deps']['dojo']>(
-    shop: Exchange,
+  function once<Name extends keyof Scenario['context']['dojo']>(
+    shop: Scenario,
     name: Name,
-    ...stand: Exchange['deps']['dojo'][Name][]
+    ...stand: Scenario['context']['dojo'][Name][]
   ): void {
-    const real = shop.deps.dojo[name] as (...args: unknown[]) => unknown;
+    const real = shop.context.dojo[name] as (...args: unknown[]) => unknown;
     const next = (...args: unknown[]) => ((stand.shift() as typeof real | undefined) ?? real)(...args);
-    Object.assign(shop.deps.dojo, { [name]: next });
+    Object.assign(shop.context.dojo, { [name]: next });
   }
-  const claimed = (shop: Exchange) =>
-    shop.deps.store.claimFulfilments('me', shop.now(), new Date(shop.now().getTime() + hours), 10);
+  const claimed = (shop: Scenario) =>
+    shop.context.store.claimFulfilments('me', shop.now(), new Date(shop.now().getTime() + hours), 10);
   const fails = (kind: DojoErrorKind) => () => Promise.reject(new DojoError(kind, 'No usable answer.'));
 
-  test('still looks at an order after it looked for a stray of it', async () => {
+  test('still checks at an order after it looked for a orphan of it', async () => {
     const shop = await start();
     once(shop, 'createPaymentIntent', fails('timeout'));
     const { order, intentId } = await ordered(shop);
     shop.pass(minutes);
-    expect((await sweep(shop)).strays).toBe(1);
+    expect((await sweep(shop)).orphans).toBe(1);
     await shop.pay(intentId);
     shop.pass(hours);
     await sweep(shop);
@@ -234,7 +243,7 @@ describe('the sweep, whatever Dojo says or does not say,', () => {
 
   test('never gives out goods for money in an intent that nobody was shown, even when the webhook came first', async () => {
     const shop = await start();
-    const create = shop.deps.dojo.createPaymentIntent;
+    const create = shop.context.dojo.createPaymentIntent;
     const lost = async (...args: Parameters<typeof create>) => {
       await create(...args);
       throw new DojoError('timeout', 'The answer was lost.');
@@ -246,7 +255,7 @@ describe('the sweep, whatever Dojo says or does not say,', () => {
     shop.pass(minutes);
     await sweep(shop);
     expect(due(shop)).toEqual([]);
-    expect((await shop.deps.store.findOrderByCheckoutKey('key-1'))?.holds).toContain('late_payment');
+    expect((await shop.context.store.findOrderByCheckoutKey('key-1'))?.holds).toContain('late_payment');
   });
 
   test('asks on while Dojo’s amount lags behind a refund, and lets no form refund it again', async () => {
@@ -254,7 +263,7 @@ describe('the sweep, whatever Dojo says or does not say,', () => {
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
     await shop.handAll();
-    const before = await shop.deps.dojo.getPaymentIntent(intentId);
+    const before = await shop.context.dojo.getPaymentIntent(intentId);
     once(
       shop,
       'getPaymentIntent',
@@ -262,10 +271,10 @@ describe('the sweep, whatever Dojo says or does not say,', () => {
       async () => before,
     );
     const request = { amount: 500, reason: 'Broken', expectedRefunded: 0 };
-    expect((await refundOrder(shop.deps, await current(shop, order), { ...request, id: 'r1' })).kind).toBe(
+    expect((await refundOrder(shop.context, await current(shop, order), { ...request, id: 'r1' })).kind).toBe(
       'done',
     );
-    expect((await refundOrder(shop.deps, await current(shop, order), { ...request, id: 'r2' })).kind).toBe(
+    expect((await refundOrder(shop.context, await current(shop, order), { ...request, id: 'r2' })).kind).toBe(
       'stale',
     );
     for (let minute = 0; minute < 12; minute += 1) {
@@ -284,7 +293,7 @@ describe('the sweep, whatever Dojo says or does not say,', () => {
       await shop.handAll();
       once(shop, 'refundPaymentIntent', fails('timeout'));
       const request = { id: 'r1', amount, reason: '', expectedRefunded: 0 };
-      await expect(refundOrder(shop.deps, await current(shop, order), request)).rejects.toThrow(DojoError);
+      await expect(refundOrder(shop.context, await current(shop, order), request)).rejects.toThrow(DojoError);
       expect(await claimed(shop)).toEqual([]);
     },
   );
@@ -294,10 +303,10 @@ describe('the sweep, whatever Dojo says or does not say,', () => {
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
     await shop.handAll();
-    const before = await shop.deps.dojo.getPaymentIntent(intentId);
+    const before = await shop.context.dojo.getPaymentIntent(intentId);
     once(shop, 'getPaymentIntent', async () => before);
     const request = { id: 'r1', amount: 1395, reason: '', expectedRefunded: 0 };
-    const refund = await refundOrder(shop.deps, await current(shop, order), request);
+    const refund = await refundOrder(shop.context, await current(shop, order), request);
     expect(refund).toMatchObject({ kind: 'done', order: { status: 'paid' } });
     expect(await claimed(shop)).toEqual([]);
   });
@@ -308,16 +317,16 @@ describe('the sweep, whatever Dojo says or does not say,', () => {
     const two = await ordered(shop, 'key-2');
     for (const { intentId } of [one, two]) await shop.pay(intentId);
     await shop.handAll();
-    const send = shop.deps.dojo.refundPaymentIntent;
+    const send = shop.context.dojo.refundPaymentIntent;
     let isLost = true;
     const stubborn: typeof send = (id, refund) =>
       isLost || id === one.intentId
         ? Promise.reject(new DojoError('malformed', 'Nonsense.'))
         : send(id, refund);
-    Object.assign(shop.deps.dojo, { refundPaymentIntent: stubborn });
+    Object.assign(shop.context.dojo, { refundPaymentIntent: stubborn });
     for (const { order } of [one, two]) {
       const request = { id: `r-${order.id}`, amount: 500, reason: '', expectedRefunded: 0 };
-      await expect(refundOrder(shop.deps, await current(shop, order), request)).rejects.toThrow(DojoError);
+      await expect(refundOrder(shop.context, await current(shop, order), request)).rejects.toThrow(DojoError);
     }
     isLost = false;
     shop.pass(2 * minutes);
@@ -325,12 +334,12 @@ describe('the sweep, whatever Dojo says or does not say,', () => {
     expect((await current(shop, two.order)).status).toBe('partly_refunded');
   });
 
-  test('finds the stray of an attempt whose number was used before', async () => {
+  test('finds the orphan of an attempt whose number was used before', async () => {
     const shop = await start();
     once(shop, 'createPaymentIntent', fails('unreachable'));
     expect((await shop.place()).kind).toBe('dojo-unavailable');
     shop.pass(2 * hours);
-    const create = shop.deps.dojo.createPaymentIntent;
+    const create = shop.context.dojo.createPaymentIntent;
     once(shop, 'createPaymentIntent', async (...args) => {
       await create(...args);
       throw new DojoError('timeout', 'The answer was lost.');
@@ -350,7 +359,7 @@ describe('the sweep, whatever Dojo says or does not say,', () => {
     for (const odd of [{ status: 'Processing' }, { reference: 'ORD-other' }]) {
       const shop = await start();
       const { order, intentId } = await ordered(shop);
-      const open = await shop.deps.dojo.getPaymentIntent(intentId);
+      const open = await shop.context.dojo.getPaymentIntent(intentId);
       once(shop, 'getPaymentIntent', async () => ({ ...open, ...odd }));
       shop.pass(2 * minutes);
       await sweep(shop);
@@ -367,7 +376,7 @@ describe('the sweep, whatever Dojo says or does not say,', () => {
     await shop.pay(intentId);
     await shop.handAll();
     once(shop, 'reversePaymentIntent', fails('timeout'));
-    await expect(undoOrder(shop.deps, await current(shop, order), 'undo-1', 'Sold out')).rejects.toThrow(
+    await expect(undoOrder(shop.context, await current(shop, order), 'undo-1', 'Sold out')).rejects.toThrow(
       DojoError,
     );
     shop.pass(48 * hours);
@@ -375,19 +384,19 @@ describe('the sweep, whatever Dojo says or does not say,', () => {
     expect(await current(shop, order)).toMatchObject({ status: 'refunded', holds: [] });
   });
 
-  test('looks at the other orders although one is never answered well, and not at that one without end', async () => {
+  test('checks at the other orders although one is never answered well, and not at that one without end', async () => {
     const shop = await start();
     const bad = await ordered(shop, 'key-1');
     const good = await ordered(shop, 'key-2');
     await shop.pay(good.intentId);
-    const ask = shop.deps.dojo.getPaymentIntent;
+    const ask = shop.context.dojo.getPaymentIntent;
     let asked = 0;
     const partly: typeof ask = (id, options) => {
       if (id !== bad.intentId) return ask(id, options);
       asked += 1;
       return Promise.reject(new DojoError('malformed', 'Nonsense.'));
     };
-    Object.assign(shop.deps.dojo, { getPaymentIntent: partly });
+    Object.assign(shop.context.dojo, { getPaymentIntent: partly });
     shop.pass(2 * minutes);
     await sweep(shop);
     expect((await current(shop, good.order)).status).toBe('paid');
@@ -398,12 +407,12 @@ describe('the sweep, whatever Dojo says or does not say,', () => {
     expect(asked).toBeLessThanOrEqual(8);
   });
 
-  test('looks again when a refund is heard of while Dojo is being asked', async () => {
+  test('checks again when a refund is heard of while Dojo is being asked', async () => {
     const shop = await start();
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
     await shop.handAll();
-    const before = await shop.deps.dojo.getPaymentIntent(intentId);
+    const before = await shop.context.dojo.getPaymentIntent(intentId);
     once(shop, 'getPaymentIntent', async () => {
       await shop.portalRefund(intentId, 500);
       await shop.handAll();
@@ -418,8 +427,8 @@ describe('the sweep, whatever Dojo says or does not say,', () => {
 
   test('can be run by another process as soon as it has ended', async () => {
     const shop = await start();
-    expect((await sweepOrders(shop.deps, 'one')).ran).toBe(true);
-    expect((await sweepOrders(shop.deps, 'two')).ran).toBe(true);
+    expect((await reconcile(shop.context, 'one')).ran).toBe(true);
+    expect((await reconcile(shop.context, 'two')).ran).toBe(true);
   });
 
   test('keeps to two calls a second, whatever they are for', async () => {
@@ -428,8 +437,8 @@ describe('the sweep, whatever Dojo says or does not say,', () => {
     shop.pass(8 * hours);
     let calls = 0;
     for (const name of ['getPaymentIntent', 'cancelPaymentIntent'] as const) {
-      const real = shop.deps.dojo[name] as (...args: unknown[]) => unknown;
-      Object.assign(shop.deps.dojo, {
+      const real = shop.context.dojo[name] as (...args: unknown[]) => unknown;
+      Object.assign(shop.context.dojo, {
         [name]: (...args: unknown[]) => {
           calls += 1;
           return real(...args);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Order } from '../shop/order.ts';
 import { factsFromStatus, type IntentFacts, mergeFacts, noFacts } from '../shop/order-status.ts';
-import type { LookPlan, OrderStore, Reading, Stray } from './order-store.ts';
+import type { CheckPlan, Observation, OrderStore, Orphan } from './order-store.ts';
 import { inCommonTime, type SqlDatabase, type SqlTransaction } from './sql.ts';
 import {
   applyWaitingEvents,
@@ -13,13 +13,13 @@ import {
   mergeFactsInto,
 } from './sql-facts.ts';
 
-type SweepStore = Pick<
+type ReconcileStore = Pick<
   OrderStore,
-  | 'recordReading'
-  | 'planLook'
-  | 'claimLooks'
-  | 'claimStrays'
-  | 'endStrayLook'
+  | 'recordObservation'
+  | 'planCheck'
+  | 'claimChecks'
+  | 'claimOrphans'
+  | 'endOrphanCheck'
   | 'acquireLease'
   | 'checkReplay'
 >;
@@ -28,38 +28,38 @@ type SweepStore = Pick<
 const lagMs = 5 * 60_000;
 
 /** What the sweep asks of the order store. */
-export function createSqlSweep(database: SqlDatabase): SweepStore {
+export function createSqlReconcile(database: SqlDatabase): ReconcileStore {
   return {
-    recordReading: (reading, plan) =>
+    recordObservation: (observation, plan) =>
       database.write(async (tx) => {
-        const { orderId, readAt } = reading;
+        const { orderId, observedAt } = observation;
         await lockOrder(tx, orderId);
-        await keepReading(tx, reading);
-        await derive(tx, orderId, readAt);
-        await plannedLook(tx, orderId, plan);
+        await keepObservation(tx, observation);
+        await derive(tx, orderId, observedAt);
+        await applyCheckPlan(tx, orderId, plan);
         // Dojo's amount may lag behind a refund that it has confirmed: it is asked until they agree.
         await tx.all(
-          `UPDATE orders SET next_look_at = $2 WHERE id = $1 AND next_look_at IS NULL AND looks < 50 AND refunded_amount <
+          `UPDATE orders SET next_check_at = $2 WHERE id = $1 AND next_check_at IS NULL AND checks < 50 AND refunded_amount <
              (SELECT COALESCE(SUM(amount), 0) FROM refunds WHERE order_id = $1 AND kind = 'refund' AND state = 'done')`,
-          [orderId, readAt.getTime() + lagMs],
+          [orderId, observedAt.getTime() + lagMs],
         );
         return getOrder(tx, orderId);
       }),
 
-    planLook: (orderId, plan) => database.write((tx) => plannedLook(tx, orderId, plan)),
+    planCheck: (orderId, plan) => database.write((tx) => applyCheckPlan(tx, orderId, plan)),
 
-    claimLooks: (now, until, limit) =>
+    claimChecks: (now, until, limit) =>
       database.write(async (tx) => {
         const common = await inCommonTime(tx, now, until);
         const due = idsSchema.parse(
           await tx.all(
-            `SELECT id FROM orders WHERE next_look_at <= $1 ORDER BY next_look_at LIMIT $2 ${tx.dialect.skipLocked}`,
+            `SELECT id FROM orders WHERE next_check_at <= $1 ORDER BY next_check_at LIMIT $2 ${tx.dialect.skipLocked}`,
             [common.now, limit],
           ),
         );
         const claimed: Order[] = [];
         for (const { id } of due) {
-          await tx.all(`UPDATE orders SET looks = looks + 1, next_look_at = $2 WHERE id = $1`, [
+          await tx.all(`UPDATE orders SET checks = checks + 1, next_check_at = $2 WHERE id = $1`, [
             id,
             common.until,
           ]);
@@ -68,20 +68,20 @@ export function createSqlSweep(database: SqlDatabase): SweepStore {
         return claimed;
       }),
 
-    claimStrays: (now, until, limit) =>
+    claimOrphans: (now, until, limit) =>
       database.write(async (tx) => {
         const common = await inCommonTime(tx, now, until);
         const due = attemptKeysSchema.parse(
           await tx.all(
-            `SELECT order_id, number FROM attempts WHERE next_look_at <= $1 ORDER BY next_look_at LIMIT $2
+            `SELECT order_id, number FROM attempts WHERE next_check_at <= $1 ORDER BY next_check_at LIMIT $2
              ${tx.dialect.skipLocked}`,
             [common.now, limit],
           ),
         );
-        const claimed: Stray[] = [];
+        const claimed: Orphan[] = [];
         for (const { order_id, number } of due) {
           await tx.all(
-            `UPDATE attempts SET looks = looks + 1, next_look_at = $3,
+            `UPDATE attempts SET checks = checks + 1, next_check_at = $3,
                state = CASE WHEN state = 'sending' THEN 'ambiguous' ELSE state END
              WHERE order_id = $1 AND number = $2`,
             [order_id, number, common.until],
@@ -94,16 +94,16 @@ export function createSqlSweep(database: SqlDatabase): SweepStore {
         return claimed;
       }),
 
-    endStrayLook: ({ order, attempt }, { state, paymentIntentId, nextLookAt, reading }, now) =>
+    endOrphanCheck: ({ order, attempt }, { state, paymentIntentId, nextCheckAt, observation }, now) =>
       database.write(async (tx) => {
         if (paymentIntentId !== null) await lockIntent(tx, paymentIntentId);
         await lockOrder(tx, order.id);
         await tx.all(
-          `UPDATE attempts SET state = $3, payment_intent_id = $4, next_look_at = $5 WHERE order_id = $1 AND number = $2`,
-          [order.id, attempt.number, state, paymentIntentId, nextLookAt?.getTime() ?? null],
+          `UPDATE attempts SET state = $3, payment_intent_id = $4, next_check_at = $5 WHERE order_id = $1 AND number = $2`,
+          [order.id, attempt.number, state, paymentIntentId, nextCheckAt?.getTime() ?? null],
         );
         // Before the events: that we had given it up decides what they mean.
-        if (reading !== null) await keepReading(tx, reading);
+        if (observation !== null) await keepObservation(tx, observation);
         if (paymentIntentId !== null) await applyWaitingEvents(tx, order.id, attempt.number, paymentIntentId);
         await derive(tx, order.id, now);
       }),
@@ -147,40 +147,40 @@ const attemptKeysSchema = z.array(z.object({ order_id: z.int(), number: z.int() 
 const referencesSchema = z.array(z.object({ id: z.int(), reference: z.string() }));
 
 /** Only what teaches something is kept: an order is read several times in its life. */
-async function keepReading(tx: SqlTransaction, reading: Reading): Promise<void> {
-  const { orderId, attempt } = reading;
+async function keepObservation(tx: SqlTransaction, observation: Observation): Promise<void> {
+  const { orderId, attempt } = observation;
   const order = await getOrder(tx, orderId);
   const known = order.attempts.find((entry) => entry.number === attempt)?.facts ?? noFacts;
-  const facts = factsOf(reading);
+  const facts = factsOf(observation);
   if (JSON.stringify(mergeFacts(known, facts)) === JSON.stringify(known)) return;
   await tx.all(
-    `INSERT INTO readings (order_id, attempt, read_at, status, refunded_amount, expired, unwanted, mismatched)
+    `INSERT INTO observations (order_id, attempt, observed_at, status, refunded_amount, expired, unwanted, mismatched)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
     [
       orderId,
       attempt,
-      reading.readAt.getTime(),
-      reading.status,
-      reading.refundedAmount,
-      Number(reading.expired),
-      Number(reading.unwanted),
-      Number(reading.mismatched),
+      observation.observedAt.getTime(),
+      observation.status,
+      observation.refundedAmount,
+      Number(observation.expired),
+      Number(observation.unwanted),
+      Number(observation.mismatched),
     ],
   );
   await mergeFactsInto(tx, orderId, attempt, facts);
 }
 
-async function plannedLook(tx: SqlTransaction, orderId: number, { at, seen }: LookPlan): Promise<void> {
+async function applyCheckPlan(tx: SqlTransaction, orderId: number, { at, seen }: CheckPlan): Promise<void> {
   await tx.all(
-    `UPDATE orders SET next_look_at = CASE
-       WHEN next_look_at IS NULL OR next_look_at = $3 OR next_look_at > $2 THEN $2 ELSE next_look_at END
+    `UPDATE orders SET next_check_at = CASE
+       WHEN next_check_at IS NULL OR next_check_at = $3 OR next_check_at > $2 THEN $2 ELSE next_check_at END
      WHERE id = $1`,
     [orderId, at?.getTime() ?? null, seen?.getTime() ?? null],
   );
 }
 
-function factsOf(reading: Reading): IntentFacts {
-  const { status, refundedAmount, expired, unwanted, mismatched } = reading;
+function factsOf(observation: Observation): IntentFacts {
+  const { status, refundedAmount, expired, unwanted, mismatched } = observation;
   const facts = { ...noFacts, refundedAmount, expired, unwanted, mismatched };
   return status === null ? facts : mergeFacts(facts, factsFromStatus(status));
 }

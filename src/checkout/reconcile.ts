@@ -1,17 +1,17 @@
+import type { Context } from '../context.ts';
 import { DojoError, type DojoErrorKind } from '../dojo/errors.ts';
 import type { PaymentIntent } from '../dojo/schemas.ts';
 import { findAttached, type Order } from '../shop/order.ts';
-import { nextStrayLook } from '../shop/sweep-schedule.ts';
-import type { Stray, StrayEnd } from '../store/order-store.ts';
-import type { CheckoutDeps } from './deps.ts';
+import { nextOrphanCheck } from '../shop/schedule.ts';
+import type { Orphan, OrphanOutcome } from '../store/order-store.ts';
 import { finishRefund } from './refund-order.ts';
-import { closeIntent, getIntent, readIntent, scheduledLook, settleOrder } from './settle-order.ts';
+import { closeIntent, getIntent, observeIntent, scheduledCheck, settleOrder } from './settle-order.ts';
 
 export type Sweep = {
   /** False where another process sweeps. */
   readonly ran: boolean;
   readonly orders: number;
-  readonly strays: number;
+  readonly orphans: number;
   readonly refunds: number;
 };
 
@@ -23,7 +23,7 @@ const claimMs = 60_000;
 const maxPages = 20;
 
 /** With these Dojo cannot be asked about anything; with the others one order has a fault of its own. */
-const endsSweep: ReadonlySet<DojoErrorKind> = new Set([
+const endsRun: ReadonlySet<DojoErrorKind> = new Set([
   'unreachable',
   'paused',
   'unauthorized',
@@ -35,63 +35,66 @@ const endsSweep: ReadonlySet<DojoErrorKind> = new Set([
  * Asks Dojo about every order that is due for a look, finds the intents of calls whose answer was lost, and finishes
  * refunds whose answer was lost. One process at a time. Ends early where Dojo cannot be asked: what is due stays due.
  */
-export async function sweepOrders(
-  deps: CheckoutDeps,
+export async function reconcile(
+  context: Context,
   holder: string,
   signal = new AbortController().signal,
 ): Promise<Sweep> {
-  const paced = { ...deps, dojo: paceDojo(deps) };
-  const counts = { orders: 0, strays: 0, refunds: 0 };
-  const until = () => inFuture(deps, claimMs);
+  const paced = { ...context, dojo: paceDojo(context) };
+  const counts = { orders: 0, orphans: 0, refunds: 0 };
+  const until = () => inFuture(context, claimMs);
   const mayGoOn = async () =>
-    !signal.aborted && deps.store.acquireLease('sweep', holder, deps.now(), until());
+    !signal.aborted && context.store.acquireLease('sweep', holder, context.now(), until());
   if (!(await mayGoOn())) return { ran: false, ...counts };
 
   /** One kind of work, an item at a time; false where nothing is due. */
   const next: Record<keyof typeof counts, () => Promise<boolean>> = {
     refunds: async () => {
-      const refund = await deps.store.claimOpenRefund(deps.now());
-      if (refund !== null) await tryOne(deps, refund.order, () => finishRefund(paced, refund));
+      const refund = await context.store.claimOpenRefund(context.now());
+      if (refund !== null) await tryOne(context, refund.order, () => finishRefund(paced, refund));
       return refund !== null;
     },
     orders: async () => {
-      const [order] = await deps.store.claimLooks(deps.now(), until(), 1);
-      if (order !== undefined && !(await tryOne(deps, order, () => settleOrder(paced, order)))) {
-        await deps.store.planLook(order.id, scheduledLook(deps, order, findAttached(order) ?? undefined));
+      const [order] = await context.store.claimChecks(context.now(), until(), 1);
+      if (order !== undefined && !(await tryOne(context, order, () => settleOrder(paced, order)))) {
+        await context.store.planCheck(
+          order.id,
+          scheduledCheck(context, order, findAttached(order) ?? undefined),
+        );
       }
       return order !== undefined;
     },
-    strays: async () => {
-      const [stray] = await deps.store.claimStrays(deps.now(), until(), 1);
-      if (stray !== undefined && !(await tryOne(deps, stray.order, () => lookForStray(paced, stray)))) {
-        await deps.store.endStrayLook(stray, tryAgain(deps, stray), deps.now());
+    orphans: async () => {
+      const [orphan] = await context.store.claimOrphans(context.now(), until(), 1);
+      if (orphan !== undefined && !(await tryOne(context, orphan.order, () => checkOrphan(paced, orphan)))) {
+        await context.store.endOrphanCheck(orphan, tryAgain(context, orphan), context.now());
       }
-      return stray !== undefined;
+      return orphan !== undefined;
     },
   };
   try {
-    for (const kind of ['refunds', 'orders', 'strays'] as const) {
+    for (const kind of ['refunds', 'orders', 'orphans'] as const) {
       while ((await mayGoOn()) && (await next[kind]())) counts[kind] += 1;
     }
   } catch (error) {
     if (!(error instanceof DojoError)) throw error;
-    deps.log.warn({ err: error }, 'The sweep ended early, because Dojo could not be asked');
+    context.log.warn({ err: error }, 'The sweep ended early, because Dojo could not be asked');
   } finally {
     // For whoever sweeps next, in this process or another.
-    await deps.store.acquireLease('sweep', holder, deps.now(), deps.now());
+    await context.store.acquireLease('sweep', holder, context.now(), context.now());
   }
-  if (counts.orders + counts.strays + counts.refunds > 0) deps.log.info(counts, 'Swept');
+  if (counts.orders + counts.orphans + counts.refunds > 0) context.log.info(counts, 'Swept');
   return { ran: true, ...counts };
 }
 
 /** True where it went well; a fault of this one item is logged, and the others have their turn. */
-async function tryOne(deps: CheckoutDeps, order: Order, work: () => Promise<unknown>): Promise<boolean> {
+async function tryOne(context: Context, order: Order, work: () => Promise<unknown>): Promise<boolean> {
   try {
     await work();
     return true;
   } catch (error) {
-    if (!(error instanceof DojoError) || endsSweep.has(error.kind)) throw error;
-    deps.log.warn(
+    if (!(error instanceof DojoError) || endsRun.has(error.kind)) throw error;
+    context.log.warn(
       { err: error, orderReference: order.reference },
       'Dojo gave no usable answer about an order',
     );
@@ -100,7 +103,7 @@ async function tryOne(deps: CheckoutDeps, order: Order, work: () => Promise<unkn
 }
 
 /** Dojo's client with a pause before every call of the sweep. */
-function paceDojo({ dojo, sleep }: CheckoutDeps): CheckoutDeps['dojo'] {
+function paceDojo({ dojo, sleep }: Context): Context['dojo'] {
   const paced =
     <Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>) =>
     async (...args: Args): Promise<Result> => {
@@ -118,64 +121,69 @@ function paceDojo({ dojo, sleep }: CheckoutDeps): CheckoutDeps['dojo'] {
 }
 
 /** An intent that nobody was shown: unpaid it is canceled, and money in it is for a person. */
-async function lookForStray(deps: CheckoutDeps, stray: Stray): Promise<void> {
-  const { order, attempt } = stray;
-  const askedAt = deps.now();
+async function checkOrphan(context: Context, orphan: Orphan): Promise<void> {
+  const { order, attempt } = orphan;
+  const askedAt = context.now();
   const intent =
     attempt.paymentIntentId === null
-      ? await searchIntent(deps, stray)
-      : await getIntent(deps, attempt.paymentIntentId);
-  const next = nextStrayLook(attempt.createdAt, attempt.looks);
+      ? await searchIntent(context, orphan)
+      : await getIntent(context, attempt.paymentIntentId);
+  const next = nextOrphanCheck(attempt.createdAt, attempt.checks);
   if (intent === null) {
-    const state = next === null && attempt.paymentIntentId === null ? 'absent' : unfound(stray);
-    const end: StrayEnd = {
+    const state = next === null && attempt.paymentIntentId === null ? 'absent' : unfound(orphan);
+    const end: OrphanOutcome = {
       state,
       paymentIntentId: attempt.paymentIntentId,
-      nextLookAt: next,
-      reading: null,
+      nextCheckAt: next,
+      observation: null,
     };
-    await deps.store.endStrayLook(stray, end, deps.now());
+    await context.store.endOrphanCheck(orphan, end, context.now());
     return;
   }
-  const closed = intent.status === 'Created' ? await closeIntent(deps, intent.id) : intent;
+  const closed = intent.status === 'Created' ? await closeIntent(context, intent.id) : intent;
   const isClosed = closed !== null && closed.status !== 'Created';
-  const reading = readIntent(order, { ...attempt, paymentIntentId: intent.id }, closed ?? intent, askedAt);
-  await deps.store.endStrayLook(
-    stray,
+  const observation = observeIntent(
+    order,
+    { ...attempt, paymentIntentId: intent.id },
+    closed ?? intent,
+    askedAt,
+  );
+  await context.store.endOrphanCheck(
+    orphan,
     {
       state: attempt.state === 'mismatched' ? 'mismatched' : 'found',
       paymentIntentId: intent.id,
-      nextLookAt: isClosed ? null : next,
+      nextCheckAt: isClosed ? null : next,
       // We had given it up: money in it is late.
-      reading: { ...reading, expired: true },
+      observation: { ...observation, expired: true },
     },
-    deps.now(),
+    context.now(),
   );
-  deps.log.warn(
+  context.log.warn(
     { orderReference: order.reference, paymentIntentId: intent.id, paymentStatus: closed?.status },
     'The sweep found a payment intent that nobody was shown',
   );
 }
 
 /** A look that brought no usable answer found nothing out, so it is made again, later each time. */
-function tryAgain(deps: CheckoutDeps, stray: Stray): StrayEnd {
-  const { paymentIntentId, looks } = stray.attempt;
-  const nextLookAt = inFuture(deps, claimMs * looks ** 2);
-  return { state: unfound(stray), paymentIntentId, nextLookAt, reading: null };
+function tryAgain(context: Context, orphan: Orphan): OrphanOutcome {
+  const { paymentIntentId, checks } = orphan.attempt;
+  const nextCheckAt = inFuture(context, claimMs * checks ** 2);
+  return { state: unfound(orphan), paymentIntentId, nextCheckAt, observation: null };
 }
 
-function unfound({ attempt }: Stray): 'ambiguous' | 'mismatched' | 'found' {
+function unfound({ attempt }: Orphan): 'ambiguous' | 'mismatched' | 'found' {
   return attempt.state === 'mismatched' || attempt.state === 'found' ? attempt.state : 'ambiguous';
 }
 
 /** Dojo cannot search for a reference, so the minutes around the call are searched for what we wrote into it. */
-async function searchIntent(deps: CheckoutDeps, { order, attempt }: Stray): Promise<PaymentIntent | null> {
+async function searchIntent(context: Context, { order, attempt }: Orphan): Promise<PaymentIntent | null> {
   const from = new Date(attempt.createdAt.getTime() - 5 * 60_000).toISOString();
   const to = new Date(attempt.createdAt.getTime() + 20 * 60_000).toISOString();
   const known = new Set(order.attempts.map((entry) => entry.paymentIntentId));
   let after: string | null = null;
   for (let page = 0; page < maxPages; page += 1) {
-    const found = await deps.dojo.searchPaymentIntents({
+    const found = await context.dojo.searchPaymentIntents({
       startDate: from,
       endDate: to,
       cursor: { limit: 100, ...(after !== null && { after }) },
@@ -193,6 +201,6 @@ async function searchIntent(deps: CheckoutDeps, { order, attempt }: Stray): Prom
   return null;
 }
 
-function inFuture(deps: CheckoutDeps, ms: number): Date {
-  return new Date(deps.now().getTime() + ms);
+function inFuture(context: Context, ms: number): Date {
+  return new Date(context.now().getTime() + ms);
 }

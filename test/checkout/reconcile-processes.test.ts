@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { sweepOrders } from '../../src/checkout/sweep-orders.ts';
+import { reconcile } from '../../src/checkout/reconcile.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
-import { current, minutes, ordered, start } from '../support/settling.ts';
+import { current, minutes, ordered, start } from '../support/scenario-steps.ts';
 
 let postgres: PostgresServer;
 beforeAll(async () => {
@@ -12,17 +12,17 @@ afterAll(() => postgres.stop());
 
 test('of four processes one sweeps, and Dojo is asked about each order once', async () => {
   const databaseUrl = await postgres.createDatabase();
-  const exchange = await start({ databaseUrl });
+  const scenario = await start({ databaseUrl });
   const orders = [];
   for (const key of ['a', 'b', 'c', 'd', 'e']) {
-    const { order, intentId } = await ordered(exchange, key);
-    await exchange.pay(intentId);
+    const { order, intentId } = await ordered(scenario, key);
+    await scenario.pay(intentId);
     orders.push(order);
   }
-  exchange.pass(3 * minutes);
+  scenario.pass(3 * minutes);
   const stores = await Promise.all([1, 2, 3, 4].map(() => openStore(databaseUrl, { clock: 'caller' })));
   const asked: string[] = [];
-  const { dojo } = exchange.deps;
+  const { dojo } = scenario.context;
   const counted: typeof dojo = {
     ...dojo,
     getPaymentIntent(id) {
@@ -31,13 +31,15 @@ test('of four processes one sweeps, and Dojo is asked about each order once', as
     },
   };
   const sweeps = await Promise.all(
-    stores.map((store, index) => sweepOrders({ ...exchange.deps, dojo: counted, store }, `process ${index}`)),
+    stores.map((store, index) =>
+      reconcile({ ...scenario.context, dojo: counted, store }, `process ${index}`),
+    ),
   );
   expect(sweeps.filter(({ ran }) => ran)).toHaveLength(1);
   expect(sweeps.reduce((sum, sweep) => sum + sweep.orders, 0)).toBe(5);
   expect(asked).toHaveLength(5);
-  for (const order of orders) expect((await current(exchange, order)).status).toBe('paid');
-  const due = await exchange.deps.store.claimFulfilments('packer', exchange.now(), exchange.now(), 10);
+  for (const order of orders) expect((await current(scenario, order)).status).toBe('paid');
+  const due = await scenario.context.store.claimFulfilments('packer', scenario.now(), scenario.now(), 10);
   expect(due).toHaveLength(5);
   await Promise.all(stores.map((store) => store.close()));
 });

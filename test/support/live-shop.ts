@@ -7,7 +7,7 @@ import { createHttpServer, listen } from '../../src/http/server.ts';
 import { createSimulator, type Simulator } from '../../src/simulator/create-simulator.ts';
 import { apiKey, type OpenShop, openShop, type ShopOptions } from './shop.ts';
 
-export type Market = {
+export type LiveShop = {
   readonly shop: OpenShop;
   readonly simulator: Simulator;
   readonly url: string;
@@ -17,7 +17,7 @@ export type Market = {
 };
 
 /** A shop and a pretend Dojo on real ports, subscribed by the command that a merchant would use. */
-export async function openMarket(options: ShopOptions = {}): Promise<Market> {
+export async function openLiveShop(options: ShopOptions = {}): Promise<LiveShop> {
   let app: RequestListener = (_req, res) => void res.writeHead(503).end();
   let held = false;
   const server = createHttpServer((req, res) => {

@@ -5,7 +5,7 @@ import { type CreateBody, createdReply } from './created-reply.ts';
 export type Answer = (res: ServerResponse, body: CreateBody, req: IncomingMessage) => void;
 
 /** A real server in Dojo's place that answers one call after another as it is told, and the last way from then on. */
-export async function startDifficultDojo(...answers: Answer[]) {
+export async function startFaultyDojo(...answers: Answer[]) {
   const asked: CreateBody[] = [];
   const server: Server = createServer(async (req, res) => {
     let text = '';

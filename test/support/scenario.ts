@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { CheckoutDeps } from '../../src/checkout/deps.ts';
 import { type PlacedOrder, placeOrder } from '../../src/checkout/place-order.ts';
 import { recordWebhook } from '../../src/checkout/record-webhook.ts';
+import type { Context } from '../../src/context.ts';
 import { createDojoClient } from '../../src/dojo/client.ts';
 import {
   createWebhookSecret,
@@ -18,9 +18,9 @@ import { type OpenShop, openShop, type ShopOptions } from './shop.ts';
 export type Delivery = { readonly body: Uint8Array; readonly signature: string };
 
 /** A shop and a pretend Dojo on one clock that only the test moves, with the webhooks in the test's hands. */
-export type Exchange = {
+export type Scenario = {
   readonly shop: OpenShop;
-  readonly deps: CheckoutDeps;
+  readonly context: Context;
   readonly simulator: Simulator;
   readonly now: () => Date;
   /** Moves both clocks. */
@@ -29,7 +29,7 @@ export type Exchange = {
   readonly post: Delivery[];
   /** Resolves once everything that Dojo has to send is in `post`. */
   posted(): Promise<void>;
-  hand(delivery: Delivery, deps?: CheckoutDeps): Promise<void>;
+  hand(delivery: Delivery, context?: Context): Promise<void>;
   /** Hands over everything in the order in which it was sent. */
   handAll(): Promise<void>;
   place(checkoutKey?: string, sku?: string): Promise<PlacedOrder>;
@@ -46,7 +46,7 @@ const cards = {
 };
 const portalKey = 'sk_sandbox_portal';
 
-export async function openExchange(options: ShopOptions = {}): Promise<Exchange> {
+export async function openScenario(options: ShopOptions = {}): Promise<Scenario> {
   const clock = createClock({ startAt: new Date('2026-11-22T10:00:00Z'), isStopped: true });
   const { now } = clock;
   const pass = (by: number) => clock.advance(by);
@@ -70,16 +70,16 @@ export async function openExchange(options: ShopOptions = {}): Promise<Exchange>
   const shop = await openShop({
     ...options,
     dojo: { now: () => now().getTime(), ...options.dojo, apiUrl: simulator.url },
-    deps: { now, sleep: async (by) => pass(by), ...options.deps },
+    context: { now, sleep: async (by) => pass(by), ...options.context },
     settings: {
       checkoutOrigin: simulator.publicUrl,
       webhookSecrets,
       ...options.settings,
     },
   });
-  const exchange: Exchange = {
+  const scenario: Scenario = {
     shop,
-    deps: shop.deps,
+    context: shop.context,
     simulator,
     now,
     pass,
@@ -87,16 +87,16 @@ export async function openExchange(options: ShopOptions = {}): Promise<Exchange>
     async posted() {
       while (simulator.deliveries().some(isOnItsWay)) await letterbox.next();
     },
-    async hand({ body, signature }, deps = shop.deps) {
-      const { kind } = await recordWebhook(deps, { body, signature });
+    async hand({ body, signature }, context = shop.context) {
+      const { kind } = await recordWebhook(context, { body, signature });
       if (kind !== 'recorded') throw new Error(`The delivery was ${kind}.`);
     },
     async handAll() {
-      await exchange.posted();
-      for (const delivery of post.splice(0)) await exchange.hand(delivery);
+      await scenario.posted();
+      for (const delivery of post.splice(0)) await scenario.hand(delivery);
     },
     place: (checkoutKey = 'key-1', sku = 'mug') =>
-      placeOrder(shop.deps, { items: [{ sku, quantity: 1 }], checkoutKey, shopperId: 'shopper-1' }),
+      placeOrder(shop.context, { items: [{ sku, quantity: 1 }], checkoutKey, shopperId: 'shopper-1' }),
     async pay(paymentIntentId, card = 'pays') {
       const response = await fetch(`${simulator.url}/checkout/${paymentIntentId}`, {
         method: 'POST',
@@ -119,7 +119,7 @@ export async function openExchange(options: ShopOptions = {}): Promise<Exchange>
       await shop.close();
     },
   };
-  return exchange;
+  return scenario;
 }
 
 /** Takes what is signed as it should be; the rest is refused, as the shop would, and comes again. */
