@@ -1,7 +1,7 @@
 import { enableCompileCache } from 'node:module';
 
-// Loaded before a program of the shop (`node --import`): what Node has compiled is kept for the next start. In JavaScript, since
-// for a file in TypeScript the whole of Node's type stripping would be loaded, in each thread, to read this one.
-// Threads and child processes have it from the environment.
+// `node --import` loads this before a program of the shop, so that Node keeps compiled code for the next start. It is JavaScript
+// because each thread would load Node's whole type stripping just to read a TypeScript file here.
+// Threads and child processes inherit the variable.
 process.env.NODE_COMPILE_CACHE ??= 'data/compile-cache';
 enableCompileCache(process.env.NODE_COMPILE_CACHE);

@@ -56,8 +56,9 @@ async function main(): Promise<void> {
     merchant && repeat((stopped) => notifyFulfilment(context, merchant, stopped), notifyEveryMs, log);
 
   const signal = await new Promise<string>((resolve) => {
-    process.once('SIGTERM', resolve);
-    process.once('SIGINT', resolve);
+    // Not `once`: on Ctrl-C a second SIGINT comes from npm, and without a listener it would cut the closing short.
+    process.on('SIGTERM', resolve);
+    process.on('SIGINT', resolve);
   });
   log.info({ signal }, 'The shop is closing');
   await Promise.all([closeServer(server, finishWithinMs), sweep.stop(), notify?.stop()]);

@@ -198,7 +198,7 @@ describe('the shop as a process', () => {
 function execArgvOfNpmStart(): string[] {
   const project = new URL('../', import.meta.url);
   const { scripts } = JSON.parse(readFileSync(new URL('package.json', project), 'utf8'));
-  const [, preload = ''] = /^node --import (\S+) src\/main\.ts$/.exec(scripts.start) ?? [];
+  const [, preload = ''] = /^exec node --import (\S+) src\/main\.ts$/.exec(scripts.start) ?? [];
   return ['--import', new URL(preload, project).href];
 }
 

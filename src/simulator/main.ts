@@ -24,7 +24,8 @@ async function run(options: RunOptions): Promise<void> {
     if (!isLoopback(host))
       log.warn(`--host ${host} is no loopback address: whoever reaches it can use and control the simulator`);
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.once(signal, () => void simulator.close());
+      // Not `once`: on Ctrl-C a second SIGINT comes from npm, and without a listener it would cut the closing short.
+      process.on(signal, () => void simulator.close());
     }
   } catch (error) {
     if (error instanceof StateFileError)
