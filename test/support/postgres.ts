@@ -52,8 +52,11 @@ async function startIn(folder: string): Promise<PostgresServer> {
   await server.start().catch(() => {
     throw new Error(`PostgreSQL ended before it took connections:\n${log}`);
   });
-  // Its first step asks the server to end; nothing waits for the rest any more.
-  process.once('exit', () => void server.stop());
+  process.once('exit', () => {
+    // Its first step asks the server to end; nothing waits for the rest any more.
+    void server.stop();
+    rmSync(join(folder, 'node_modules'), { recursive: true, force: true });
+  });
   let databases = 0;
   return {
     async createDatabase() {
