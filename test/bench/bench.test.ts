@@ -7,7 +7,7 @@ import { figure, formatTable, quantile } from './stats.ts';
 const bench = fileURLToPath(new URL('bench.ts', import.meta.url));
 
 test('a suite runs, finds in the store what was acknowledged, and ends by itself', {
-  timeout: 60_000,
+  timeout: 300_000,
 }, () => {
   const { status, stdout, stderr } = spawnSync(process.execPath, [bench, '--quick', '--only', 'intake'], {
     cwd: projectFolder,

@@ -3,7 +3,7 @@ import { crash } from './crash.ts';
 
 // An attempt that a kill cut short is under way until its lease of 15 s ends, and its shopper waits for that.
 test('a shop that is killed again and again loses nothing that it answered, and does nothing twice', {
-  timeout: 100_000,
+  timeout: 300_000,
 }, async () => {
   const report = await crash({ kills: 6, seed: 42, shoppers: 2 });
   expect(report.wrong).toEqual([]);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { processes } from './processes.ts';
 
 test('two shops on one SQLite file refuse nobody, and keep what either of them answered', {
-  timeout: 60_000,
+  timeout: 300_000,
 }, async () => {
   const report = await processes({
     database: 'sqlite',
@@ -18,7 +18,7 @@ test('two shops on one SQLite file refuse nobody, and keep what either of them a
 });
 
 test('four shops on a PostgreSQL that is killed, one of them killed too, lose nothing and do nothing twice', {
-  timeout: 90_000,
+  timeout: 300_000,
 }, async () => {
   const report = await processes({
     database: 'postgres',

@@ -7,7 +7,7 @@ test.each([
 ])(
   'a storm of doubled, reordered and forged webhooks leaves every order on %s as what was sent makes it',
   {
-    timeout: 90_000,
+    timeout: 300_000,
   },
   async (_name, postgres, deliveries) => {
     const report = await storm({ deliveries, seed: 11, postgres });

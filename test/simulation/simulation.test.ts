@@ -12,7 +12,7 @@ test('two hundred stories of shoppers, faults and crashes break no rule of money
     },
   });
   expect(stories).toBe(200);
-}, 120_000);
+}, 300_000);
 
 test('nor do they on PostgreSQL', async () => {
   const postgres = await startPostgres();
@@ -21,4 +21,4 @@ test('nor do they on PostgreSQL', async () => {
   } finally {
     await postgres.stop();
   }
-}, 120_000);
+}, 300_000);

@@ -216,7 +216,6 @@ const proofs: Record<number, Proof> = {
   424229: async (simulator, amount) => {
     const dripping = openCall(simulator, createOf(amount));
     await vi.waitFor(() => expect(dripping.received()).toMatch(/\r\n\r\n\{$/), {
-      timeout: 5_000,
       interval: 20,
     });
     dripping.leave();

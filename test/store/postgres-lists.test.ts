@@ -28,4 +28,4 @@ test('lists come to PostgreSQL as they are, whatever is in them', async () => {
     await database.close();
     await postgres.stop();
   }
-}, 60_000);
+});

@@ -101,7 +101,7 @@ describe('two processes on one PostgreSQL', () => {
       await somebody.query('BEGIN');
       await lock(orders[1]);
       const recorded = shop.recordEvents(orders.map(({ id }) => event(`pi_${id}`, 'Captured')));
-      await vi.waitFor(isWaitedFor, { interval: 1, timeout: 10_000 });
+      await vi.waitFor(isWaitedFor, { interval: 1 });
       await lock(orders[0]);
       await somebody.query('COMMIT');
       expect((await recorded).map(({ kind }) => kind)).toEqual(['applied', 'applied']);

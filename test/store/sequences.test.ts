@@ -36,7 +36,7 @@ const { basket } = priced;
 
 test('ten thousand sequences through the store end in the status of their set', async () => {
   await hearSequences(await openStore('sqlite::memory:'), 10_000, 8);
-}, 120_000);
+}, 300_000);
 
 test('so they do on PostgreSQL, eight at a time', async () => {
   const postgres = await startPostgres();
@@ -45,7 +45,7 @@ test('so they do on PostgreSQL, eight at a time', async () => {
   } finally {
     await postgres.stop();
   }
-}, 120_000);
+}, 300_000);
 
 async function hearSequences(store: OrderStore, sequences: number, atOnce: number): Promise<void> {
   const random = createRandom(20_261_122);

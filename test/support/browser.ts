@@ -20,8 +20,11 @@ export async function openBrowser(): Promise<Browser> {
   const isPackaged = process.platform === 'linux' && process.arch === 'x64';
   const path = given ?? (isPackaged ? await sparticuz.executablePath() : installed.find(existsSync));
   if (path === undefined) throw new Error('No Chromium was found. Install Chrome, or set CHROMIUM_PATH.');
-  // Root may not use Chromium's sandbox, and only our own pages are opened in it.
-  return chromium.launch({ executablePath: path, args: ['--no-sandbox', '--disable-gpu'] });
+  // Chromium's sandbox does not run as root, and the browser opens only our own pages.
+  const browser = await chromium.launch({ executablePath: path, args: ['--no-sandbox', '--disable-gpu'] });
+  // Below the limit of a test, so that its error names what the page was waiting for.
+  browser.on('context', (context) => context.setDefaultTimeout(90_000));
+  return browser;
 }
 
 /** Forgets every page and cookie, as a new browser would. */
