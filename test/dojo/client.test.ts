@@ -221,9 +221,9 @@ describe.each(calls)('$name', ({ run, method, path, body, headers, status = 200,
     expect(nock.pendingMocks()).toEqual([]);
   });
 
-  test.runIf(openApi !== null)('as the published specification has both sides of it', () => {
-    expect(openApi?.requestFaults({ method, path, body })).toEqual([]);
-    expect(openApi?.responseFaults({ method, path, status, body: reply })).toEqual([]);
+  test('as Dojo’s contract has both sides of it', () => {
+    expect(openApi.requestFaults({ method, path, body })).toEqual([]);
+    expect(openApi.responseFaults({ method, path, status, body: reply })).toEqual([]);
   });
 
   test('whose refusal is told with Dojo’s trace id', async () => {

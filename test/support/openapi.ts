@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Ajv, type ValidateFunction } from 'ajv';
 import ajvFormats from 'ajv-formats';
+import { createContractDocument } from './contract-document.ts';
 
 export type OpenApi = {
   /** What is wrong with a request's body, empty where nothing is. Paths may have a query and a trailing slash. */
@@ -13,16 +14,20 @@ export type OpenApi = {
    * that has no example, or no body, is undefined.
    */
   examples(method: string, path: string): { name: string; request: unknown; response: unknown }[];
-  /** Every operation, in the order of the document. */
-  operations(): { method: string; path: string }[];
   /** The one 2xx status that the operation names; null for an operation that is not there. */
   successStatus(method: string, path: string): number | null;
 };
 
-type Schema = {
+export type Schema = {
   $ref?: string;
   type?: string;
   format?: string;
+  pattern?: string;
+  enum?: readonly string[];
+  minimum?: number;
+  maximum?: number;
+  minLength?: number;
+  maxLength?: number;
   nullable?: boolean;
   properties?: Record<string, Schema>;
   additionalProperties?: boolean | Schema;
@@ -32,15 +37,18 @@ type Schema = {
   oneOf?: Schema[];
   anyOf?: Schema[];
   example?: unknown;
+  /** Ours: the members that every reply has though the specification does not require them, and those it does not have. */
+  'x-always'?: readonly string[];
+  'x-unpublished'?: readonly string[];
 };
-type Content = {
+export type Content = {
   content?: Record<
     string,
     { schema?: Schema; example?: unknown; examples?: Record<string, { value: unknown }> }
   >;
 };
-type Operation = { requestBody?: Content; responses: Record<string, Content> };
-type Document = {
+export type Operation = { requestBody?: Content; responses: Record<string, Content> };
+export type Document = {
   paths: Record<string, Record<string, Operation>>;
   components: { schemas: Record<string, Schema> };
 };
@@ -49,10 +57,26 @@ const besideTheProject = fileURLToPath(
   new URL('../../../shared/dojo/openapi-2026-02-27.json', import.meta.url),
 );
 
-/** Dojo's published specification, from the file that `DOJO_OPENAPI` names or the one beside the project; null without. */
-export function loadOpenApi(): OpenApi | null {
+const contract = createOpenApi(createContractDocument());
+const publishedDocument = readPublished();
+
+/** Dojo's published specification where it is at hand. */
+export const published = publishedDocument && createOpenApi(publishedDocument);
+
+/** Our own contract, with the published specification as a second judge where it is at hand. */
+export function loadOpenApi(): Pick<OpenApi, 'requestFaults' | 'responseFaults' | 'successStatus'> {
+  const judges = [contract, ...(published === null ? [] : [published])];
+  return {
+    requestFaults: (call) => judges.flatMap((judge) => judge.requestFaults(call)),
+    responseFaults: (call) => judges.flatMap((judge) => judge.responseFaults(call)),
+    successStatus: contract.successStatus,
+  };
+}
+
+/** The file that `DOJO_OPENAPI` names, or the one beside the project; null without. */
+export function readPublished(): Document | null {
   const file = process.env.DOJO_OPENAPI || besideTheProject;
-  return existsSync(file) ? createOpenApi(JSON.parse(readFileSync(file, 'utf8'))) : null;
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : null;
 }
 
 function createOpenApi(document: Document): OpenApi {
@@ -114,12 +138,6 @@ function createOpenApi(document: Document): OpenApi {
         response: responses[name],
       }));
     },
-    operations: () =>
-      Object.entries(document.paths).flatMap(([path, item]) =>
-        Object.entries(item).flatMap(([method, { responses }]) =>
-          responses === undefined ? [] : [{ method: method.toUpperCase(), path }],
-        ),
-      ),
     successStatus(method, path) {
       const statuses = Object.keys(find(method, path)?.operation.responses ?? {});
       const success = statuses.find((status) => status.startsWith('2'));
