@@ -17,7 +17,7 @@ export function createPages(
 ): Pages {
   const templates = new Map(
     readdirSync(folder, { recursive: true, encoding: 'utf8' })
-      .filter((path) => path.endsWith('.ejs') && !path.startsWith('simulator'))
+      .filter((path) => path.endsWith('.ejs'))
       .map((path) => {
         const filename = join(folder, path);
         return [relative(folder, filename).slice(0, -'.ejs'.length), compile(filename)] as const;

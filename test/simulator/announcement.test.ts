@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest';
 import { defaultSettings, type Settings } from '../../src/simulator/settings.ts';
-import { findAnnouncement } from '../../src/simulator/state/announcement.ts';
 import {
-  type Attempt,
   createPaymentIntent,
+  type PaymentAttempt,
   type PaymentIntent,
 } from '../../src/simulator/state/payment-intent.ts';
 import {
@@ -18,10 +17,11 @@ import {
   reverse,
   type Transition,
 } from '../../src/simulator/state/transitions.ts';
+import { findAnnouncement } from '../../src/simulator/state/webhook-events.ts';
 
 const now = new Date('2026-11-22T10:00:00Z');
 const amount = { value: 1_000, currencyCode: 'GBP' as const };
-const attempt: Attempt = {
+const attempt: PaymentAttempt = {
   transactionId: '442d5df3-5935-4ed9-a821-096b9698da48',
   at: now,
   authCode: '123456',

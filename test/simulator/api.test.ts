@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { apiReleases, resolveApiVersion } from '../../src/simulator/api/version.ts';
+import { apiReleases, findRelease } from '../../src/simulator/api/releases.ts';
 import { createSimulator } from '../../src/simulator/create-simulator.ts';
 import { apiHeaders, callApi, createIntent, minimalIntent, startSimulator } from './support.ts';
 
@@ -83,7 +83,7 @@ test.each([
   ['2026-02-26', '2025-09-10'],
   ['2026-11-22', '2026-02-27'],
 ])('version %s is answered by release %s', (asked, release) => {
-  expect(resolveApiVersion(asked)).toBe(release);
+  expect(findRelease(asked)).toBe(release);
   expect(apiReleases).toContain(release);
 });
 

@@ -166,7 +166,7 @@ test.each([
   const page = await submitForm(simulator, `/checkout/${id}`, { ...cards.success, [field]: value });
   expect(page.status).toBe(400);
   expect(page.html).toContain(`<a href="#${field}">${message}</a>`);
-  expect(page.html).toMatch(new RegExp(`id="${field}-fault"[\\s\\S]*aria-describedby="${field}-fault`));
+  expect(page.html).toMatch(new RegExp(`id="${field}-error"[\\s\\S]*aria-describedby="${field}-error`));
   expect(page.html).toMatch(/<title>Error: /);
   expect(page.html).not.toContain('value="020"');
   if (field !== 'nameOnCard') expect(page.html).toContain('value="A Shopper"');

@@ -159,7 +159,7 @@ test.each([
     expect(page.status).toBe(400);
     expect(page.html).toContain(`<li><a href="#${field}">${message}</a></li>`);
     expect(page.html).toMatch(
-      new RegExp(`id="${field}-fault"[\\s\\S]*id="${field}"[^>]*aria-describedby="[^"]*${field}-fault`),
+      new RegExp(`id="${field}-error"[\\s\\S]*id="${field}"[^>]*aria-describedby="[^"]*${field}-error`),
     );
     expect(page.html).toContain('value="A Shopper"');
     const intent = await getIntent(simulator, id);

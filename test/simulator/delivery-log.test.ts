@@ -8,8 +8,8 @@ import { pino } from 'pino';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createSimulator, type Simulator } from '../../src/simulator/create-simulator.ts';
 import { faultSchema } from '../../src/simulator/faults.ts';
-import { openWorld } from '../../src/simulator/open-world.ts';
 import { createPaymentIntent } from '../../src/simulator/state/payment-intent.ts';
+import { openState } from '../../src/simulator/state/simulator-state.ts';
 import {
   callApi,
   createIntent,
@@ -35,7 +35,7 @@ describe('by hand', () => {
     const { id } = await subscribe(simulator, receiver.url, ['payment_intent.created']);
     await createIntent(simulator);
     const first = await receiver.next();
-    await vi.waitFor(() => expect(simulator.deliveries()[0]?.attempts).toHaveLength(1));
+    await vi.waitFor(() => expect(simulator.deliveries()[0]?.tries).toHaveLength(1));
     const eventId = simulator.deliveries()[0]?.id ?? '';
     return { clock, simulator, receiver, subscriptionId: id, first, eventId };
   }
@@ -57,7 +57,7 @@ describe('by hand', () => {
     expect(await simulator.redeliver(eventId)).toMatchObject({ status: 500 });
     clock.advance(3_600_000);
     expect(simulator.deliveries()[0]).toMatchObject({ state: 'delivered', dueAt: null });
-    expect(simulator.deliveries()[0]?.attempts).toHaveLength(2);
+    expect(simulator.deliveries()[0]?.tries).toHaveLength(2);
   });
 
   test('an event that waits for its next try is delivered, and not tried again', async () => {
@@ -68,7 +68,7 @@ describe('by hand', () => {
     clock.advance(3_600_000);
     await createIntent(simulator);
     expect((await receiver.next()).body).toEqual(simulator.deliveries()[0]?.body);
-    expect(simulator.deliveries()[1]?.attempts).toHaveLength(2);
+    expect(simulator.deliveries()[1]?.tries).toHaveLength(2);
   });
 
   test('a try that fails takes none from those that are due', async () => {
@@ -81,10 +81,10 @@ describe('by hand', () => {
     await receiver.next();
     for (const tries of [3, 4]) {
       clock.advance(1_000);
-      await vi.waitFor(() => expect(simulator.deliveries()[0]?.attempts).toHaveLength(tries));
+      await vi.waitFor(() => expect(simulator.deliveries()[0]?.tries).toHaveLength(tries));
     }
     expect(simulator.deliveries()[0]?.state).toBe('delivered');
-    expect(simulator.deliveries()[0]?.attempts.map(({ reason }) => reason)).toEqual([
+    expect(simulator.deliveries()[0]?.tries.map(({ reason }) => reason)).toEqual([
       'schedule',
       'by-hand',
       'schedule',
@@ -121,7 +121,7 @@ describe('by hand', () => {
     expect(receiver.left()).toBe(0);
     expect(simulator.deliveries()[1]).toMatchObject({
       state: 'delivered',
-      attempts: [{ reason: 'by-hand' }],
+      tries: [{ reason: 'by-hand' }],
     });
   });
 
@@ -162,7 +162,7 @@ describe('a simulator that is started again with its state file', () => {
     const { before, clock, second, receiver } = await openTwice(
       async (first) => {
         await createIntent(first);
-        await vi.waitFor(() => expect(first.deliveries()[0]?.attempts).toHaveLength(1));
+        await vi.waitFor(() => expect(first.deliveries()[0]?.tries).toHaveLength(1));
       },
       [500],
     );
@@ -206,15 +206,18 @@ describe('a simulator that is started again with its state file', () => {
       await createIntent(first);
     }, []);
     clock.advance(29_999);
-    expect(second.deliveries()[0]).toMatchObject({ state: 'pending', attempts: [], faults: [kind] });
+    expect(second.deliveries()[0]).toMatchObject({ state: 'pending', tries: [], faults: [kind] });
     clock.advance(1);
     expect(parse(await receiver.next()).data.paymentStatus).toBe('Created');
   });
 });
 
 test('5,000 events come once each, over no more than 16 connections, and the list stays at hand', async () => {
-  const world = openWorld({ clock: createStoppedClock() }, pino({ level: 'silent' }));
-  onTestFinished(() => world.close());
+  const state = openState(
+    { clock: createStoppedClock() },
+    { log: pino({ level: 'silent' }), publicUrl: () => '' },
+  );
+  onTestFinished(() => state.close());
   const open = new Set<unknown>();
   const seen = new Map<string, number>();
   const server = createServer(async (incoming, outgoing) => {
@@ -232,47 +235,47 @@ test('5,000 events come once each, over no more than 16 connections, and the lis
     server.close();
   });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-  world.subscriptions.create({ events: bothEvents, url });
+  state.subscriptions.create({ events: bothEvents, url });
   for (let count = 0; count < 5_000; count += 1)
-    world.intents.add(createPaymentIntent(request, `pi_sandbox_${count}`, world.clock.now()));
+    state.intents.add(createPaymentIntent(request, `pi_sandbox_${count}`, state.clock.now()));
   await vi.waitFor(() => expect(seen.size).toBe(5_000), { timeout: 15_000, interval: 200 });
   await vi.waitFor(() =>
-    expect(world.deliveries.list().every(({ state }) => state === 'delivered')).toBe(true),
+    expect(state.deliveries.list().every(({ state }) => state === 'delivered')).toBe(true),
   );
   expect([...seen.values()].every((times) => times === 1)).toBe(true);
   expect(open.size).toBeLessThanOrEqual(16);
-  const [newest] = world.deliveries.list({ limit: 20 });
+  const [newest] = state.deliveries.list({ limit: 20 });
   expect(newest?.paymentIntentId).toBe('pi_sandbox_4999');
-  expect(world.deliveries.list({ limit: 20 })).toHaveLength(20);
+  expect(state.deliveries.list({ limit: 20 })).toHaveLength(20);
 });
 
 test('the last 10,000 finished deliveries are kept, and every one that is pending', async () => {
   const clock = createStoppedClock();
-  const world = openWorld({ clock }, pino({ level: 'silent' }));
-  onTestFinished(() => world.close());
-  world.subscriptions.create({ events: bothEvents, url: 'http://127.0.0.1:1/' });
-  const add = (id: string) => world.intents.add(createPaymentIntent(request, id, clock.now()));
-  world.faults.add(faultSchema.parse({ kind: 'delay', times: 1 }));
+  const state = openState({ clock }, { log: pino({ level: 'silent' }), publicUrl: () => '' });
+  onTestFinished(() => state.close());
+  state.subscriptions.create({ events: bothEvents, url: 'http://127.0.0.1:1/' });
+  const add = (id: string) => state.intents.add(createPaymentIntent(request, id, clock.now()));
+  state.faults.add(faultSchema.parse({ kind: 'delay', times: 1 }));
   add('pi_pending');
-  world.faults.add(faultSchema.parse({ kind: 'drop' }));
+  state.faults.add(faultSchema.parse({ kind: 'drop' }));
   for (let count = 0; count <= 10_000; count += 1) add(`pi_${count}`);
-  const kept = world.deliveries.list().map(({ paymentIntentId }) => paymentIntentId);
+  const kept = state.deliveries.list().map(({ paymentIntentId }) => paymentIntentId);
   expect(kept).toHaveLength(10_001);
   expect([kept.at(0), kept.at(-2), kept.at(-1)]).toEqual(['pi_10000', 'pi_1', 'pi_pending']);
 });
 
 test('what is forgotten is not delivered any more, though it is on its way', async () => {
-  const world = openWorld({ retryDelaysMs: [1] }, pino({ level: 'silent' }));
-  onTestFinished(() => world.close());
+  const state = openState({ retryDelaysMs: [1] }, { log: pino({ level: 'silent' }), publicUrl: () => '' });
+  onTestFinished(() => state.close());
   const receiver = await startHoldingReceiver();
-  world.subscriptions.create({ events: bothEvents, url: receiver.url });
-  for (const id of ['pi_1', 'pi_2']) world.intents.add(createPaymentIntent(request, id, world.clock.now()));
+  state.subscriptions.create({ events: bothEvents, url: receiver.url });
+  for (const id of ['pi_1', 'pi_2']) state.intents.add(createPaymentIntent(request, id, state.clock.now()));
   await vi.waitFor(() => expect(receiver.waiting()).toBe(2));
-  world.clear();
+  state.clear();
   receiver.answer();
-  expect(world.deliveries.list()).toEqual([]);
-  world.subscriptions.create({ events: bothEvents, url: receiver.url });
-  world.intents.add(createPaymentIntent(request, 'pi_3', world.clock.now()));
+  expect(state.deliveries.list()).toEqual([]);
+  state.subscriptions.create({ events: bothEvents, url: receiver.url });
+  state.intents.add(createPaymentIntent(request, 'pi_3', state.clock.now()));
   await vi.waitFor(() => expect(receiver.arrived()).toBe(3));
-  expect(world.deliveries.list().map(({ paymentIntentId }) => paymentIntentId)).toEqual(['pi_3']);
+  expect(state.deliveries.list().map(({ paymentIntentId }) => paymentIntentId)).toEqual(['pi_3']);
 });

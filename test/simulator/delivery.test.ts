@@ -106,7 +106,7 @@ test('a delivery is repeated, byte for byte, until a 2xx comes', async () => {
   expect(new Set(bodies).size).toBe(1);
   await vi.waitFor(() => expect(simulator.deliveries()[0]?.state).toBe('delivered'));
   const [delivery] = simulator.deliveries();
-  expect(delivery?.attempts.map(({ status }) => status)).toEqual([500, 401, 302, null, 204]);
+  expect(delivery?.tries.map(({ status }) => status)).toEqual([500, 401, 302, null, 204]);
   expect(delivery?.paymentIntentId).toBe(id);
 });
 
@@ -119,7 +119,7 @@ describe('a shop that does not acknowledge', () => {
     await subscribe(simulator, receiver.url, ['payment_intent.created']);
     await createIntent(simulator);
     for (let tries = 1; ; tries += 1) {
-      await vi.waitFor(() => expect(simulator.deliveries()[0]?.attempts).toHaveLength(tries));
+      await vi.waitFor(() => expect(simulator.deliveries()[0]?.tries).toHaveLength(tries));
       const dueAt = simulator.deliveries()[0]?.dueAt;
       if (!dueAt) break;
       clock.set(new Date(dueAt.getTime() - 1));
@@ -127,7 +127,7 @@ describe('a shop that does not acknowledge', () => {
       clock.advance(1);
     }
     expect(simulator.deliveries()[0]?.state).toBe('given-up');
-    const times = simulator.deliveries()[0]?.attempts.map(({ at }) => at.getTime() / 1000) ?? [];
+    const times = simulator.deliveries()[0]?.tries.map(({ at }) => at.getTime() / 1000) ?? [];
     return times.slice(1).map((time, index) => time - (times[index] ?? 0));
   }
 
@@ -156,7 +156,7 @@ describe('a shop that does not acknowledge', () => {
     const receiver = await startReceiver([status]);
     await subscribe(simulator, receiver.url, ['payment_intent.created']);
     await createIntent(simulator);
-    await vi.waitFor(() => expect(simulator.deliveries()[0]?.attempts).toMatchObject([{ status }]));
+    await vi.waitFor(() => expect(simulator.deliveries()[0]?.tries).toMatchObject([{ status }]));
     expect(simulator.deliveries()[0]?.state).toBe(state);
   });
 
@@ -176,7 +176,7 @@ describe('a shop that does not acknowledge', () => {
     await subscribe(simulator, receiver.url, ['payment_intent.created']);
     await createIntent(simulator);
     await vi.waitFor(() => expect(simulator.deliveries()[0]?.state).toBe('given-up'));
-    expect(simulator.deliveries()[0]?.attempts).toMatchObject([{ status: null, error: 'TimeoutError' }]);
+    expect(simulator.deliveries()[0]?.tries).toMatchObject([{ status: null, error: 'TimeoutError' }]);
     expect(asked.mock.calls).toEqual([[timeoutMs]]);
   });
 
@@ -193,7 +193,7 @@ describe('a shop that does not acknowledge', () => {
     await subscribe(simulator, `http://127.0.0.1:${port}/`, ['payment_intent.created']);
     await createIntent(simulator);
     await vi.waitFor(() => expect(simulator.deliveries()[0]?.state).toBe('given-up'));
-    expect(simulator.deliveries()[0]?.attempts).toMatchObject([{ status: null, error: 'TimeoutError' }]);
+    expect(simulator.deliveries()[0]?.tries).toMatchObject([{ status: null, error: 'TimeoutError' }]);
   });
 
   test.each([
@@ -205,7 +205,7 @@ describe('a shop that does not acknowledge', () => {
     await subscribe(simulator, url, ['payment_intent.created']);
     await createIntent(simulator);
     await vi.waitFor(() => expect(simulator.deliveries()[0]?.state).toBe('given-up'));
-    expect(simulator.deliveries()[0]?.attempts).toMatchObject([
+    expect(simulator.deliveries()[0]?.tries).toMatchObject([
       { status: null, error: expect.stringMatching(error) },
     ]);
   });
@@ -260,7 +260,7 @@ test('a shop that never answers does not hold up the shopper', async () => {
   const { id } = await createIntent(simulator, { config: { redirectUrl: 'https://shop.example/r' } });
   const paid = await submitForm(simulator, `/checkout/${id}`, cards.success);
   expect(paid.status).toBe(303);
-  expect(simulator.deliveries()[0]?.attempts).toEqual([]);
+  expect(simulator.deliveries()[0]?.tries).toEqual([]);
   await receiver.next();
 });
 
@@ -288,7 +288,7 @@ test('closing drops what was still to be delivered', async () => {
   const { id } = await createIntent(simulator);
   await submitForm(simulator, `/checkout/${id}`, cards.success);
   await receiver.next();
-  await vi.waitFor(() => expect(simulator.deliveries()[0]?.attempts).toHaveLength(1));
+  await vi.waitFor(() => expect(simulator.deliveries()[0]?.tries).toHaveLength(1));
   const startedMs = performance.now();
   await simulator.close();
   expect(performance.now() - startedMs).toBeLessThan(5000);

@@ -1,8 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { parseWebhookEvent } from '../../src/dojo/webhook.ts';
 import { createSimulator, type Simulator } from '../../src/simulator/create-simulator.ts';
-import { listFaultDetails } from '../../src/simulator/describe-fault.ts';
-import { type FaultKind, faultSchema, sentinels } from '../../src/simulator/faults.ts';
+import { type FaultKind, faultSchema, listFaultDetails, sentinels } from '../../src/simulator/faults.ts';
 import {
   apiHeaders,
   callApi,

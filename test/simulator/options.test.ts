@@ -87,9 +87,9 @@ describe('a fault names what is wrong and how it is right', () => {
     [['sk_prod_verysecret'], {}, /^A key is no option/],
   ] as [string[], Record<string, string>, RegExp][])('%j with %j', (args, env, words) => {
     const parsed = parseOptions(args, env);
-    const faults = parsed.kind === 'faults' ? parsed.faults : [];
-    expect(faults[0]).toMatch(words);
-    expect(faults.join('\n')).not.toContain('verysecret');
+    const errors = parsed.kind === 'errors' ? parsed.errors : [];
+    expect(errors[0]).toMatch(words);
+    expect(errors.join('\n')).not.toContain('verysecret');
   });
 });
 
@@ -98,7 +98,7 @@ test('everything that is wrong is told at once', () => {
     ['--port', 'x', '--set', 'a=b', '--set', 'secondTab=c', '--seed', 'y', '--what'],
     { NODE_ENV: 'production', DOJO_API_KEY: 'sk_prod_x' },
   );
-  expect(parsed).toMatchObject({ kind: 'faults', faults: { length: 7 } });
+  expect(parsed).toMatchObject({ kind: 'errors', errors: { length: 7 } });
 });
 
 test('help comes before any fault, and is one screen', () => {

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import type { CaptureMode, PaymentIntentStatus } from '../../src/dojo/schemas.ts';
 import { defaultSettings } from '../../src/simulator/settings.ts';
 import {
-  type Attempt,
   createPaymentIntent,
+  type PaymentAttempt,
   type PaymentIntent,
 } from '../../src/simulator/state/payment-intent.ts';
 import {
@@ -17,7 +17,7 @@ import {
 } from '../../src/simulator/state/transitions.ts';
 
 const now = new Date('2026-11-22T10:00:00Z');
-const attempt: Attempt = {
+const attempt: PaymentAttempt = {
   transactionId: '442d5df3-5935-4ed9-a821-096b9698da48',
   at: now,
   authCode: '123456',

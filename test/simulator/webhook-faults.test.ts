@@ -58,7 +58,7 @@ describe('an event', () => {
     expect(receiver.left()).toBe(0);
     const [, doubled] = simulator.deliveries();
     expect(doubled?.faults).toEqual(['duplicate']);
-    expect(doubled?.attempts.map(({ reason }) => reason).toSorted()).toEqual(['duplicate', 'schedule']);
+    expect(doubled?.tries.map(({ reason }) => reason).toSorted()).toEqual(['duplicate', 'schedule']);
   });
 
   test('comes after the next one about its intent, and nothing else brings it', async () => {
@@ -95,7 +95,7 @@ describe('an event', () => {
     const [later, late] = simulator.deliveries();
     expect((await receiver.next()).body).toEqual(later?.body);
     clock.advance(4_999);
-    expect(simulator.deliveries()[1]).toMatchObject({ attempts: [], state: 'pending' });
+    expect(simulator.deliveries()[1]).toMatchObject({ tries: [], state: 'pending' });
     clock.advance(1);
     expect((await receiver.next()).body).toEqual(late?.body);
   });
@@ -107,7 +107,7 @@ describe('an event', () => {
     expect(read(await receiver.next()).intent).toBe(other);
     clock.advance(7 * 24 * 3_600_000);
     const [, dropped] = simulator.deliveries();
-    expect(dropped).toMatchObject({ state: 'dropped', attempts: [], faults: ['drop'], dueAt: null });
+    expect(dropped).toMatchObject({ state: 'dropped', tries: [], faults: ['drop'], dueAt: null });
     await simulator.redeliver(dropped?.id ?? '');
     expect(read(await receiver.next())).toMatchObject({ intent: mine, status: 'Reversed' });
     expect(simulator.deliveries()[1]?.state).toBe('delivered');
@@ -155,7 +155,7 @@ describe('an event', () => {
       await callApi(simulator, { method: 'PUT', path: `${path}/${fresh.id}/activate` });
       await reverse(simulator, mine);
       const bad = await receiver.next();
-      await vi.waitFor(() => expect(simulator.deliveries()[0]?.attempts).toHaveLength(1));
+      await vi.waitFor(() => expect(simulator.deliveries()[0]?.tries).toHaveLength(1));
       clock.advance(1_000);
       const good = await receiver.next();
       const signature = expectedSignature(good.body, fresh.value);
@@ -174,7 +174,7 @@ describe('an event', () => {
         );
       }
       await vi.waitFor(() => expect(simulator.deliveries()[0]?.state).toBe('delivered'));
-      expect(simulator.deliveries()[0]?.attempts.map(({ faults, status }) => ({ faults, status }))).toEqual([
+      expect(simulator.deliveries()[0]?.tries.map(({ faults, status }) => ({ faults, status }))).toEqual([
         { faults: [kind], status: 401 },
         { faults: [], status: 200 },
       ]);
@@ -241,7 +241,7 @@ describe('before the answer to the call that caused it comes the event of', () =
     const { simulator, receiver, mine } = await open({ kind: 'before-reply' }, [500]);
     expect((await reverse(simulator, mine)).status).toBe(200);
     expect(receiver.left()).toBe(1);
-    expect(simulator.deliveries()[0]).toMatchObject({ state: 'pending', attempts: [{ status: 500 }] });
+    expect(simulator.deliveries()[0]).toMatchObject({ state: 'pending', tries: [{ status: 500 }] });
   });
 
   test('no call that has none, or whose event is held back or dropped', async () => {
@@ -340,7 +340,7 @@ test('what attempts meet goes on over a restart, and begins again with the seed'
       await createIntent(simulator);
       await receiver.next();
       await vi.waitFor(() => expect(simulator.deliveries()[0]?.state).toBe('delivered'));
-      told.push(simulator.deliveries()[0]?.attempts[0]?.faults.join() ?? '');
+      told.push(simulator.deliveries()[0]?.tries[0]?.faults.join() ?? '');
     }
     return told;
   }
