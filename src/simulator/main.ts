@@ -44,8 +44,20 @@ function defaultPublicUrl({ publicUrl, host, port }: RunOptions): { publicUrl?: 
     : {};
 }
 
+/** On a terminal, readable lines if pino-pretty is installed; otherwise JSON. */
 function createLog(): Logger {
-  return process.stdout.isTTY ? pino({ transport: { target: 'pino-pretty' } }) : pino();
+  return process.stdout.isTTY && isInstalled('pino-pretty')
+    ? pino({ transport: { target: 'pino-pretty' } })
+    : pino();
+}
+
+function isInstalled(name: string): boolean {
+  try {
+    import.meta.resolve(name);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function fail(message: string, exitCode: number): void {

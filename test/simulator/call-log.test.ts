@@ -140,7 +140,7 @@ test('a call that a client leaves in the middle of its body is kept', async () =
   expect(simulator.paymentIntents()).toEqual([]);
 });
 
-test('an error that was asked for says so, in either spelling', async () => {
+test('an injected error says that it is injected, in either spelling', async () => {
   const { simulator } = await start();
   simulator.faults.add({ kind: 'status', status: 503, times: 1 });
   await readAnswer(simulator, create);
@@ -148,8 +148,8 @@ test('an error that was asked for says so, in either spelling', async () => {
   await readAnswer(simulator, create);
   await vi.waitFor(() => expect(simulator.apiCalls()).toHaveLength(2));
   expect(simulator.apiCalls()).toMatchObject([
-    { status: 500, problem: 'This error was asked for.', faults: ['pascal-case-error'] },
-    { status: 503, problem: 'This error was asked for.', faults: ['status'] },
+    { status: 500, problem: 'This error is an injected fault.', faults: ['pascal-case-error'] },
+    { status: 503, problem: 'This error is an injected fault.', faults: ['status'] },
   ]);
 });
 

@@ -110,7 +110,7 @@ test('Cancel leads to cancelUrl and cancels nothing; without one there is no suc
   expect(await showPage(simulator, {})).not.toContain('Cancel</a>');
 });
 
-test('the page tells a tester what was arranged for this intent, by its amount or by its name', async () => {
+test('the page warns testers of the faults of its intent, by amount or by id', async () => {
   const simulator = await startSimulator();
   const { id } = await createIntent(simulator, { amount: gbp(4242_24) });
   simulator.faults.add(
@@ -118,10 +118,17 @@ test('the page tells a tester what was arranged for this intent, by its amount o
   );
   simulator.faults.add(faultSchema.parse({ kind: 'drop', paymentIntentId: 'pi_sandbox_another' }));
   const { html } = await openPage(simulator, `/checkout/${id}`);
-  expect(html).toMatch(/Its amount arranges that the answer is 503[^<]*\(get-payment-intent\)\./);
+  expect(html).toMatch(/Its amount injects a fault: the answer is 503[^<]*\(get-payment-intent\)\./);
   expect(html).toMatch(
-    /A fault that names it arranges that the answer is 429 with Retry-After: 7[^<]*at most 2 times\)\./,
+    /A fault is switched on for it: the answer is 429 with Retry-After: 7[^<]*at most 2 times\)\./,
   );
   expect(html.match(/For testers:/g)).toHaveLength(2);
   expect(await showPage(simulator, {})).not.toContain('For testers');
+});
+
+test('the page tells testers that it has no Apple Pay or Google Pay if the intent asks for Wallet', async () => {
+  const simulator = await startSimulator();
+  const note = 'The intent asks for Wallet, but this page has no Apple Pay or Google Pay.';
+  expect(await showPage(simulator, { paymentMethods: ['Card', 'Wallet'] })).toContain(note);
+  expect(await showPage(simulator, { paymentMethods: ['Card'] })).not.toContain(note);
 });

@@ -117,7 +117,7 @@ const states: readonly State[] = [
   {
     name: 'payable with saved cards',
     heading: 'Your payment',
-    shows: /MASTERCARD that ends in 1005/,
+    shows: /MASTERCARD ending in 1005/,
     async reach(page) {
       const customer = await createCustomer();
       const change = { customer, paymentMethods: ['SavedCard', 'Card'] };
@@ -154,7 +154,7 @@ const states: readonly State[] = [
   {
     name: '3-D Secure',
     heading: 'Confirm it is you',
-    shows: /with the card that ends in 1096/,
+    shows: /with the card ending in 1096/,
     async reach(page) {
       await open(page);
       await pay(page, cards.challenge);
@@ -179,13 +179,13 @@ const states: readonly State[] = [
   {
     name: 'authorised',
     heading: 'Payment authorised',
-    shows: '£12.34 is reserved, and not yet taken.',
+    shows: '£12.34 is reserved, but not taken yet.',
     reach: async (page) => void (await openPaid(page, { captureMode: 'Manual' })),
   },
   {
     name: 'paid before',
     heading: 'Payment complete',
-    shows: 'It was paid before. Nothing more was taken.',
+    shows: 'It was paid already. Nothing more was taken.',
     async reach(page) {
       const id = await open(page);
       const other = await page.context().newPage();
@@ -197,7 +197,7 @@ const states: readonly State[] = [
   {
     name: 'partly refunded',
     heading: 'Payment complete, partly refunded',
-    shows: '£2.34 of it was given back.',
+    shows: '£2.34 was refunded.',
     async reach(page) {
       await act(await openPaid(page), 'refunds', { amount: 234 });
       await page.reload();
@@ -206,7 +206,7 @@ const states: readonly State[] = [
   {
     name: 'refunded',
     heading: 'This payment was refunded',
-    shows: '£12.34 was given back.',
+    shows: '£12.34 was refunded.',
     async reach(page) {
       await act(await openPaid(page), 'refunds', { amount: 1234 });
       await page.reload();
@@ -224,7 +224,7 @@ const states: readonly State[] = [
   {
     name: 'released',
     heading: 'This payment was reversed',
-    shows: 'What was reserved is free again. Nothing was taken.',
+    shows: 'The reservation was released. Nothing was taken.',
     async reach(page) {
       await act(await openPaid(page, { captureMode: 'Manual' }), 'reversal');
       await page.reload();
@@ -232,7 +232,7 @@ const states: readonly State[] = [
   },
   {
     name: 'canceled',
-    heading: 'This payment was canceled',
+    heading: 'This payment was cancelled',
     shows: 'Nothing was taken.',
     async reach(page) {
       await act(await open(page, { config: richOrder.config }), '');
@@ -317,7 +317,7 @@ test('a keyboard without JavaScript is enough to pay', async () => {
   const page = await openContext({ javaScriptEnabled: false });
   const id = await open(page);
   await page.keyboard.press('Tab');
-  await page.getByRole('link', { name: 'Skip to the main part' }).and(page.locator(':focus')).waitFor();
+  await page.getByRole('link', { name: 'Skip to main content' }).and(page.locator(':focus')).waitFor();
   await page.keyboard.press('Enter');
   for (const value of Object.values(cards.success)) {
     await page.keyboard.press('Tab');
@@ -336,7 +336,7 @@ test('who chooses a saved card is not asked for another, and pays with it', asyn
   await page.getByLabel('Save this card').check();
   await payToTheEnd(page);
   await open(page, change);
-  await page.getByLabel('MASTERCARD that ends in 1005').check();
+  await page.getByLabel('MASTERCARD ending in 1005').check();
   await page.getByLabel('Card number').waitFor({ state: 'hidden' });
   await submit(page);
   await page.getByRole('heading', { name: 'Payment complete' }).waitFor();
@@ -346,7 +346,7 @@ test('who chooses a saved card is not asked for another, and pays with it', asyn
 test('who wants both addresses to be the same types one', async () => {
   const page = await openContext({ javaScriptEnabled: false });
   await open(page, richOrder);
-  await page.getByLabel('The same as the delivery address').check();
+  await page.getByLabel('Same as the delivery address').check();
   await page.locator('#billingAddress1').waitFor({ state: 'hidden' });
 });
 

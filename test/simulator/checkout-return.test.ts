@@ -116,7 +116,7 @@ test('an expired intent is not paid, even where its status stays Created', async
   expect(taken(simulator)).toEqual([]);
 });
 
-test('nobody pays another total than the page has shown', async () => {
+test('a shopper never pays another total than the page showed', async () => {
   const simulator = await startSimulator();
   const { id } = await createIntent(simulator, { config: { payment: { customAmountAllowed: true } } });
   const { html } = await openPage(simulator, `/checkout/${id}`);
@@ -129,7 +129,7 @@ test('nobody pays another total than the page has shown', async () => {
   });
   const page = await submitForm(simulator, `/checkout/${id}`, { ...cards.success, shownTotal });
   expect(page.status).toBe(400);
-  expect(page.html).toContain('The total is £20.00 now: check it, then pay');
+  expect(page.html).toContain('The total is now £20.00: check it, then pay');
   expect(taken(simulator)).toEqual([]);
   const paid = await submitForm(simulator, `/checkout/${id}`, { ...cards.success, shownTotal: '£20.00' });
   expect(paid.status).toBe(303);

@@ -128,12 +128,12 @@ test('a declined shopper tries another card and pays the same intent', async () 
 });
 
 test.each([
-  ['a wrong expiry date', { ...cards.success, expiryDate: '11/29' }, 'is not the one of this test card'],
-  ['a wrong security code', { ...cards.success, securityCode: '021' }, 'is not the one of this test card'],
+  ['a wrong expiry date', { ...cards.success, expiryDate: '11/29' }, 'does not match this test card'],
+  ['a wrong security code', { ...cards.success, securityCode: '021' }, 'does not match this test card'],
   [
     'a card that is no test card',
     { ...cards.success, cardNumber: '4111111111111111' },
-    'its test cards only',
+    'accepts test cards only',
   ],
 ])('%s is declined, with a hint', async (_name, card, hint) => {
   const simulator = await startSimulator();
@@ -147,7 +147,7 @@ test.each([
 test.each([
   ['cardNumber', '', 'Enter your card number'],
   ['cardNumber', '5200 0000 0000 1006', 'Check the card number: it has a mistake in it'],
-  ['cardNumber', '5200-abcd', 'Card number must only have digits in it'],
+  ['cardNumber', '5200-abcd', 'Card number must contain only digits'],
   ['cardNumber', '4242', 'Card number must have between 12 and 19 digits'],
   ['expiryDate', '', 'Enter the expiry date'],
   ['expiryDate', '13/29', 'Expiry date must be a month and a year, like 12/29'],
@@ -157,7 +157,7 @@ test.each([
   ['securityCode', '0200', 'Security code must be 3 digits'],
   ['securityCode', '٠٢٠', 'Security code must be 3 digits'],
   ['nameOnCard', '   ', 'Enter the name on the card'],
-  ['nameOnCard', 'A\u0000B', 'Name on card must be letters and signs only'],
+  ['nameOnCard', 'A\u0000B', 'Name on card must not contain control characters'],
   ['nameOnCard', 'x'.repeat(101), 'Name on card must be 100 characters or fewer'],
 ])('a form with %s %j is returned with what is wrong', async (field, value, message) => {
   const clock = createStoppedClock();
@@ -232,7 +232,7 @@ test('a paid, canceled, expired, or unknown intent can not be paid', async () =>
   const { id: expired } = await createIntent(simulator, { expireAt: '2026-11-22T10:00:01Z' });
   clock.advance(1000);
   for (const [id, status, text] of [
-    [canceled, 410, 'This payment was canceled'],
+    [canceled, 410, 'This payment was cancelled'],
     [expired, 410, 'This payment link has expired'],
     ['pi_sandbox_unknown', 404, 'There is no such payment'],
   ] as const) {
@@ -288,7 +288,7 @@ test('the page lists the three cards of today, and the two of 2022 as such', asy
     expect(now).toContain(`${number}</code>`);
   for (const number of ['5200 0000 0000 0056', '4456 5300 0000 1096'])
     expect(then).toContain(`${number}</code>`);
-  expect(then).toContain('here any that is to come is good');
+  expect(then).toContain('Here they take any future expiry');
 });
 
 test.each([
@@ -309,7 +309,7 @@ test.each([
 
 test.each([
   ['123', 400, 'Security code must be 4 digits'],
-  ['1234', 402, 'The simulator knows its test cards only'],
+  ['1234', 402, 'The simulator accepts test cards only'],
 ])('American Express has a code of four digits: %s', async (securityCode, status, text) => {
   const simulator = await startSimulator();
   const { id } = await createIntent(simulator);

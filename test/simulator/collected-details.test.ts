@@ -137,7 +137,7 @@ test.each([
     'Shorten the second line of the delivery address to 100 characters or fewer',
   ],
   ['shippingCity', '', 'Enter the town or city of the delivery address'],
-  ['shippingCity', 'Lon\u0000don', 'Take out the characters that can not be printed'],
+  ['shippingCity', 'Lon\u0000don', 'Remove the characters that cannot be printed'],
   ['shippingCountryCode', '', 'Choose the country of the delivery address'],
   ['shippingCountryCode', 'XX', 'Choose the country of the delivery address'],
   ['shippingPostcode', '', 'Enter the postcode of the delivery address'],

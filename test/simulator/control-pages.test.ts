@@ -120,7 +120,7 @@ describe('without JavaScript', () => {
     await page.goto(simulator.url);
     expect(await page.locator('main').textContent()).toContain('52000000****1005');
     await page.getByRole('button', { name: /^Send again/ }).click();
-    expect(await page.getByRole('status').textContent()).toBe('The webhook is sent again.');
+    expect(await page.getByRole('status').textContent()).toBe('Webhook sent again.');
     expect(JSON.parse((await receiver.next()).body.toString('utf8')).data.paymentIntentId).toBe(id);
     await page.getByRole('link', { name: 'ORD-PAID' }).click();
     expect(new URL(page.url()).pathname).toBe(`/checkout/${id}`);
@@ -130,8 +130,8 @@ describe('without JavaScript', () => {
     const page = await open({ javaScriptEnabled: false });
     await page.goto(`${simulator.url}/simulator/faults`);
     await page.getByLabel('What goes wrong').selectOption('status');
-    await page.getByLabel('Of which API call').selectOption('create-refund');
-    await page.getByLabel('Status of an error').fill('503');
+    await page.getByLabel('In which API call').selectOption('create-refund');
+    await page.getByLabel('Error status').fill('503');
     await page.getByRole('button', { name: 'Switch on', exact: true }).click();
     expect(simulator.faults.list()).toMatchObject([
       { kind: 'status', operation: 'create-refund', status: 503 },
@@ -140,7 +140,7 @@ describe('without JavaScript', () => {
     await page.getByRole('button', { name: /^Switch off/ }).click();
     expect(simulator.faults.list()).toEqual([]);
     await page.getByLabel('Seed').fill('123');
-    await page.getByRole('button', { name: 'Switch all off and begin anew' }).click();
+    await page.getByRole('button', { name: 'Switch all off and restart' }).click();
     expect(simulator.faults.seed()).toBe(123);
   });
 
@@ -170,7 +170,7 @@ describe('without JavaScript', () => {
     await page.getByRole('button', { name: 'Save settings' }).click();
     expect(simulator.settings()).toEqual({ ...defaultSettings, returnQuery: 'none' });
     expect(await group.textContent()).toContain('changed');
-    await page.getByRole('button', { name: 'Back to the defaults' }).click();
+    await page.getByRole('button', { name: 'Restore defaults' }).click();
     expect(simulator.settings()).toEqual(defaultSettings);
   });
 
@@ -178,8 +178,8 @@ describe('without JavaScript', () => {
     await trade();
     const page = await open({ javaScriptEnabled: false });
     await page.goto(simulator.url);
-    await page.getByRole('button', { name: 'Forget everything' }).click();
-    expect(await page.getByRole('status').textContent()).toContain('Everything is forgotten');
+    await page.getByRole('button', { name: 'Delete everything' }).click();
+    expect(await page.getByRole('status').textContent()).toContain('Everything is deleted');
     expect(simulator.paymentIntents()).toEqual([]);
   });
 });

@@ -83,7 +83,7 @@ describe('settings', () => {
       status: 400,
       body: { errors: { returnQuery: ['must be one of merged, id, none'] } },
     });
-    expect(refused.body.errors.colour).toEqual([`is none of ${settingNames.join(', ')}`]);
+    expect(refused.body.errors.colour).toEqual([`is not one of ${settingNames.join(', ')}`]);
     expect(simulator.settings()).toEqual(defaultSettings);
   });
 
@@ -162,8 +162,8 @@ describe('faults', () => {
     [{ kind: 'hang', times: 0.5 }, 'times', /whole number/],
     [{ kind: 'hang', times: 0 }, 'times', /^must be more than 0$/],
     [{ kind: 'drop', operation: 'create-refund' }, 'operation', /^must be left out for a webhook, /],
-    [{ kind: 'wrong-amount', operation: 'create-refund' }, 'operation', /^must be one whose answer has an/],
-    [{ kind: 'hang', amount: 1 }, 'amount', /^is none of kind, operation, /],
+    [{ kind: 'wrong-amount', operation: 'create-refund' }, 'operation', /^must be a call whose answer has an/],
+    [{ kind: 'hang', amount: 1 }, 'amount', /^is not one of kind, operation, /],
     [[], 'body', /JSON object/],
     [null, 'body', /JSON object/],
   ])('%j is refused by its field', async (body, field, message) => {
@@ -215,7 +215,7 @@ describe('faults', () => {
     const webhook = await control(simulator, 'POST /simulator/faults', {
       form: { kind: 'drop', operation: 'create-refund' },
     });
-    expect(webhook.text).toContain('API call must be left out for a webhook, which belongs to no call; name');
+    expect(webhook.text).toContain('API call must be left out for a webhook, which belongs to no call; give');
     expect(page.text).toContain('&lt;img src=x&gt;');
     expect(page.text).not.toContain('<img');
   });
@@ -258,7 +258,7 @@ describe('the clock', () => {
     [{ advanceMs: 1, advance: '00:00:01' }, 'advance', /together/],
     [{ advanceMs: Number.MAX_SAFE_INTEGER }, 'advance', /9000/],
     [{ isStopped: 'yes' }, 'isStopped', /true or false/],
-    [{ speed: 2 }, 'speed', /none of now, advance, advanceMs, isStopped/],
+    [{ speed: 2 }, 'speed', /not one of now, advance, advanceMs, isStopped/],
   ])('%j is refused, and it stays where it is', async (body, field, message) => {
     const simulator = await startSimulator({ clock: createStoppedClock() });
     const refused = await control(simulator, 'POST /simulator/clock', { body });
@@ -268,7 +268,7 @@ describe('the clock', () => {
     const page = await control(simulator, 'POST /simulator/clock', { body, headers: html });
     expect(page).toMatchObject({ status: 400, text: expect.stringContaining('There is a problem') });
     const form = await control(simulator, 'POST /simulator/clock?', { form: { constructor: '1' } });
-    expect(form.text).toContain('<a href="#clock">constructor is none of now, ');
+    expect(form.text).toContain('<a href="#clock">constructor is not one of now, ');
   });
 });
 
@@ -532,7 +532,7 @@ describe('pages', () => {
       detail = refused.body.detail;
     }
     expect(simulator.apiCalls()).toEqual([]);
-    const lines = (/There are: (.+)\.$/.exec(detail)?.[1] ?? '').split('; ').flatMap((entry) => {
+    const lines = (/It has: (.+)\.$/.exec(detail)?.[1] ?? '').split('; ').flatMap((entry) => {
       const [, methods = '', path] = /^([A-Z, ]+) (\/.+)$/.exec(entry) ?? [];
       return methods.split(', ').map((method) => `${method} ${path}`);
     });

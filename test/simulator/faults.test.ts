@@ -128,7 +128,7 @@ const onAttempts =
     const { statuses } = await hear(simulator, amount);
     await statuses(2);
     await vi.waitFor(() =>
-      expect(simulator.deliveries().map(({ attempts }) => attempts.map(({ faults }) => faults))).toEqual([
+      expect(simulator.deliveries().map(({ tries }) => tries.map(({ faults }) => faults))).toEqual([
         [[kind]],
         [[kind]],
         [[]],

@@ -31,7 +31,7 @@ describe('it refuses to start', () => {
     const program = run(['--state', file]);
     expect(await program.exited).toBe(78);
     expect(program.output()).toBe(
-      `--state: ${file} is no state file of the simulator: name another, or a new one.\n`,
+      `--state: ${file} is not a state file of the simulator: name another file, or a new one.\n`,
     );
     expect(readFileSync(file, 'utf8')).toBe('orders of the last ten years');
   });
@@ -41,7 +41,7 @@ describe('it refuses to start', () => {
     await startSimulator({ stateFile: file });
     const program = run(['--state', file]);
     expect(await program.exited).toBe(1);
-    expect(program.output()).toMatch(/^--state: .*another simulator that runs\.\n$/);
+    expect(program.output()).toMatch(/^--state: .*in use by another simulator\.\n$/);
   });
 
   test('on a port in use', async () => {
@@ -56,7 +56,7 @@ describe('it refuses to start', () => {
   test('on an address of another machine', async () => {
     const program = run(['--host', '192.0.2.1']);
     expect(await program.exited).toBe(1);
-    expect(program.output()).toBe('--host 192.0.2.1 is no address of this machine.\n');
+    expect(program.output()).toBe('--host 192.0.2.1 is not an address of this machine.\n');
   });
 });
 
@@ -88,12 +88,12 @@ test('options decide clock, settings, seed and keys', async () => {
     return (await fetch(`${simulator.url}/webhooks/events`, { headers })).status;
   });
   expect(await Promise.all(statuses)).toEqual([200, 200, 401]);
-  expect(output()).toContain('the given keys alone are good');
+  expect(output()).toContain('accepts only the given keys');
 });
 
 test('a host that others can reach is warned of', async () => {
   const program = run(['--host', '0.0.0.0', '--port', '0']);
-  await program.said(/--host 0\.0\.0\.0 is no loopback address/);
+  await program.said(/--host 0\.0\.0\.0 is not a loopback address/);
 });
 
 test.each(['SIGINT', 'SIGTERM'] as const)(

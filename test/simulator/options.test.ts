@@ -68,8 +68,8 @@ describe('a fault names what is wrong and how it is right', () => {
     [['--state', ''], {}, /^--state must be the name of a file/],
     [['--set', 'returnQuery=elsewhere'], {}, /^--set returnQuery=.*merged, id, none\.$/],
     [['--set', 'returnQuery'], {}, /^--set returnQuery=.*merged, id, none\.$/],
-    [['--set', 'colour=red'], {}, /^--set colour: there is no such setting; there are missingVersion, /],
-    [['--set', '__proto__=x'], {}, /^--set __proto__: there is no such setting/],
+    [['--set', 'colour=red'], {}, /^--set colour: no such setting\. Settings: missingVersion, /],
+    [['--set', '__proto__=x'], {}, /^--set __proto__: no such setting/],
     [['--clock', 'tomorrow'], {}, /^--clock must be a time like 2026-11-22T10:00:00Z/],
     [['--clock', '2026-11-22T10:00:00'], {}, /^--clock must be a time like/],
     [['--clock', '9999-12-31'], {}, /^--clock must be a time .*from 1970 to 8999/],
@@ -77,14 +77,14 @@ describe('a fault names what is wrong and how it is right', () => {
     [['--seed', '4294967296'], {}, /^--seed must be a whole number/],
     [['--public-url', 'javascript:alert(1)'], {}, /^--public-url must be an address like/],
     [['--public-url', 'http://user:verysecret@localhost'], {}, /^--public-url must be/],
-    [['--prot=4000'], {}, /^--prot is no option: there are --port, --host, .*--help\.$/],
-    [['-p=1'], {}, /^-p is no option/],
+    [['--prot=4000'], {}, /^--prot is not an option\. Options: --port, --host, .*--help\.$/],
+    [['-p=1'], {}, /^-p is not an option/],
     [
       ['start'],
       {},
-      /^start is no option: all begin with --\. Behind npm .* npm run simulator -- --port 4000\.$/,
+      /^start is not an option: options begin with --\. With npm, .* npm run simulator -- --port 4000\.$/,
     ],
-    [['sk_prod_verysecret'], {}, /^A key is no option/],
+    [['sk_prod_verysecret'], {}, /^A key is not an option/],
   ] as [string[], Record<string, string>, RegExp][])('%j with %j', (args, env, words) => {
     const parsed = parseOptions(args, env);
     const errors = parsed.kind === 'errors' ? parsed.errors : [];

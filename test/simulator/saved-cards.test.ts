@@ -54,7 +54,7 @@ test('a card is saved when the shopper ticks the box and it has paid', async () 
   const customer = await createCustomer(simulator);
   const { id } = await createIntent(simulator, { customer, paymentMethods: either });
   const { html } = await openPage(simulator, `/checkout/${id}`);
-  expect(html).toContain('Save this card for the next time</label>');
+  expect(html).toContain('Save this card for next time</label>');
   expect(html).not.toContain('type="radio"');
   await submitForm(simulator, `/checkout/${id}`, { ...cards.success, saveCard: 'on' });
   expect(await listSavedCards(simulator, customer)).toMatchObject([
@@ -109,7 +109,7 @@ test('a saved card is offered beside another card, and pays without its number o
     paymentMethods: either,
   });
   const { html } = await openPage(simulator, `/checkout/${id}`);
-  expect(html).toContain('MASTERCARD that ends in 1005');
+  expect(html).toContain('MASTERCARD ending in 1005');
   expect(html).toMatch(/value="other" checked/);
   expect((await payWith(simulator, id, customer.cardId)).status).toBe(303);
   const intent = await getIntent(simulator, id);
@@ -170,35 +170,35 @@ test.each([
 });
 
 describe('a customer is nobody on the page, and any card can be typed,', () => {
-  async function expectNobody(simulator: Simulator, cardId: string, change: object, isToldWhy = true) {
+  async function expectUnknown(simulator: Simulator, cardId: string, change: object, saysWhy = true) {
     const { id } = await createIntent(simulator, change);
     const { html } = await openPage(simulator, `/checkout/${id}`);
-    expect(html).not.toContain('that ends in 1005');
+    expect(html).not.toContain('ending in 1005');
     expect(html).not.toContain('Save this card');
-    expect(html.includes('The intent asks for SavedCard, but none is offered')).toBe(isToldWhy);
+    expect(html.includes('The intent asks for SavedCard, but there is none to offer')).toBe(saysWhy);
     const refused = await payWith(simulator, id, cardId);
     expect(refused.status).toBe(400);
-    expect(refused.html).toContain('That saved card can not be used any more: enter a card');
+    expect(refused.html).toContain('That saved card can no longer be used: enter a card');
     expect((await submitForm(simulator, `/checkout/${id}`, cards.success)).status).toBe(303);
   }
 
   test('with a secret that is wrong', async () => {
     const simulator = await startSimulator();
     const { id, cardId } = await saveCard(simulator, cards.success);
-    await expectNobody(simulator, cardId, { customer: { id, secret: 'wrong' }, paymentMethods: either });
+    await expectUnknown(simulator, cardId, { customer: { id, secret: 'wrong' }, paymentMethods: either });
   });
 
   test('without a secret', async () => {
     const simulator = await startSimulator();
     const { id, cardId } = await saveCard(simulator, cards.success);
-    await expectNobody(simulator, cardId, { customer: { id }, paymentMethods: either });
+    await expectUnknown(simulator, cardId, { customer: { id }, paymentMethods: either });
   });
 
   test('with the secret of another customer', async () => {
     const simulator = await startSimulator();
     const { id, cardId } = await saveCard(simulator, cards.success);
     const { secret } = await createCustomer(simulator);
-    await expectNobody(simulator, cardId, { customer: { id, secret }, paymentMethods: either });
+    await expectUnknown(simulator, cardId, { customer: { id, secret }, paymentMethods: either });
   });
 
   test('with a secret whose quarter of an hour is over', async () => {
@@ -206,13 +206,13 @@ describe('a customer is nobody on the page, and any card can be typed,', () => {
     const simulator = await startSimulator({ clock });
     const { id, secret, cardId } = await saveCard(simulator, cards.success);
     clock.advance(15 * 60_000);
-    await expectNobody(simulator, cardId, { customer: { id, secret }, paymentMethods: either });
+    await expectUnknown(simulator, cardId, { customer: { id, secret }, paymentMethods: either });
   });
 
   test('where the intent does not ask for SavedCard', async () => {
     const simulator = await startSimulator();
     const { cardId, ...customer } = await saveCard(simulator, cards.success);
-    await expectNobody(simulator, cardId, { customer, paymentMethods: ['Card'] }, false);
+    await expectUnknown(simulator, cardId, { customer, paymentMethods: ['Card'] }, false);
   });
 });
 

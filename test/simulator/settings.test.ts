@@ -7,7 +7,7 @@ import {
   settingTable,
 } from '../../src/simulator/settings.ts';
 
-const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+const readme = readFileSync(new URL('../../src/simulator/README.md', import.meta.url), 'utf8');
 
 /** A row a setting: what nobody knows, the choices with the default first, and why it is the default. */
 function renderTable(): string {
@@ -16,7 +16,7 @@ function renderTable(): string {
     const [first, ...others] = choices.map((choice) => `\`${choice}\``);
     return `| \`${name}\` | ${question} | **${first}**, ${others.join(', ')} | ${reason} |`;
   });
-  return ['| Setting | What nobody knows | Choices | Why the first |', '|---|---|---|---|', ...rows].join(
+  return ['| Setting | Open question | Choices | Why the first is the default |', '|---|---|---|---|', ...rows].join(
     '\n',
   );
 }

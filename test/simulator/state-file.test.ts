@@ -422,11 +422,14 @@ test('deliveries and faults of a file from before are read', async () => {
     simulator.faults.add({ kind: 'drop' });
   });
   const older = new DatabaseSync(stateFile);
-  older.exec(`UPDATE records SET record = json_remove(record, '$.number', '$.paymentStatus') WHERE kind = 'delivery';
+  older.exec(`UPDATE records SET record = json_set(json_remove(record, '$.number', '$.paymentStatus', '$.tries'),
+      '$.attempts', json_extract(record, '$.tries')) WHERE kind = 'delivery';
     UPDATE records SET record = json_remove(record, '$.events', '$.faults[0].drawn') WHERE kind = 'control'`);
   older.close();
   await live((simulator) => {
-    expect(simulator.deliveries()).toMatchObject([{ number: 0, paymentStatus: null }]);
+    expect(simulator.deliveries()).toMatchObject([
+      { number: 0, paymentStatus: null, tries: [{ status: 200 }] },
+    ]);
     expect(simulator.faults.list()).toMatchObject([{ kind: 'drop', drawn: 0 }]);
   });
 });

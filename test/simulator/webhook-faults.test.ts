@@ -322,7 +322,7 @@ test('the same seed and the same calls give every attempt the same, in whatever 
     await vi.waitFor(() =>
       expect(simulator.deliveries().every(({ state }) => state === 'delivered')).toBe(true),
     );
-    return simulator.deliveries().map(({ attempts }) => attempts.map(({ faults }) => faults.join('+')));
+    return simulator.deliveries().map(({ tries }) => tries.map(({ faults }) => faults.join('+')));
   }
   const first = await run('first come', 7);
   expect(new Set(first.flat()).size).toBeGreaterThan(3);
