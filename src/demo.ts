@@ -11,18 +11,17 @@ import {
   readPort,
 } from './simulator/environment.ts';
 
-/** Shop and pretend Dojo on one command: two processes, a subscription between them, and no account, key or network. */
 const apiKey = 'sk_sandbox_demo';
 
 await main(process.env);
 
+/** The shop and the simulator with one command: two processes and a subscription, without account, key or network. */
 async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const shopPort = env.PORT || '3000';
   const simulatorPort = env.SIMULATOR_PORT || '4000';
-  const portFault = findPortFault(shopPort, simulatorPort);
-  const faults = [...findEnvironmentErrors(env), ...(portFault === null ? [] : [portFault])];
-  if (faults.length > 0) {
-    process.stderr.write(`${faults.join('\n')}\n`);
+  const errors = [...findEnvironmentErrors(env), ...findPortErrors(shopPort, simulatorPort)];
+  if (errors.length > 0) {
+    process.stderr.write(`${errors.join('\n')}\n`);
     process.exitCode = configErrorCode;
     return;
   }
@@ -32,7 +31,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const secret = await subscribe(simulator.url, `http://127.0.0.1:${shopPort}/webhooks/dojo`);
   const shop = startShop({
     ...env,
-    // Each is set, if only to nothing, so that no .env for a real shop reaches the demo.
+    // Every variable is set, even if empty, so that the .env of a real shop does not reach the demo.
     NODE_ENV: 'development',
     HOST: '127.0.0.1',
     PORT: shopPort,
@@ -44,7 +43,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
     DOJO_WEBHOOK_SECRETS: secret,
     DOJO_ACCOUNT_ID: '',
     DATABASE_URL: env.DATABASE_URL || 'sqlite:data/demo.db',
-    // Of no worth outside the demo: it only keeps baskets from one start to the next.
+    // Worthless outside the demo: it only keeps baskets across restarts.
     SESSION_SECRET: 'the-demo-keeps-its-baskets-with-this',
     TRUST_PROXY: '',
     CAPTURE_MODE: env.CAPTURE_MODE ?? '',
@@ -67,10 +66,10 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   process.exitCode = code ?? 1;
 }
 
-/** The two must find each other, so neither may be left to chance. */
-function findPortFault(...ports: string[]): string | null {
+/** Shop and simulator must find each other, so port 0 is not allowed. */
+function findPortErrors(...ports: string[]): string[] {
   const isUsable = ports.every((port) => (readPort(port) ?? 0) > 0) && new Set(ports).size === ports.length;
-  return isUsable ? null : 'PORT and SIMULATOR_PORT must be two different port numbers, 1 to 65535.';
+  return isUsable ? [] : ['PORT and SIMULATOR_PORT must be two different port numbers, 1 to 65535.'];
 }
 
 async function startSimulator(port: string): Promise<Simulator | null> {
@@ -86,7 +85,7 @@ async function startSimulator(port: string): Promise<Simulator | null> {
   }
 }
 
-/** What `npm run shop -- webhooks subscribe` does for a real account. */
+/** As `npm run shop -- webhooks subscribe` does for a real account. */
 async function subscribe(apiUrl: string, url: string): Promise<string> {
   const dojo = createDojoClient({
     apiUrl,
@@ -111,7 +110,7 @@ function startShop(env: NodeJS.ProcessEnv): ChildProcess {
 function welcome(shopUrl: string, simulator: Simulator): string {
   return `
   The shop          ${shopUrl}
-  The pretend Dojo  ${simulator.publicUrl}   its control page: payments, webhooks, faults, clock, settings
+  The pretend Dojo  ${simulator.publicUrl}   control page: payments, webhooks, faults, clock, settings
 
   Test cards        5200 0000 0000 1005   12/29   020   pays
                     5200 0000 0000 1096   12/29   020   asks "Confirm it is you", then pays

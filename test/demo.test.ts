@@ -27,12 +27,12 @@ function startDemo(env: Record<string, string> = {}): Program {
   return program;
 }
 
-test('the demo says where everything is, sells for real, ends cleanly, and still has its orders the next day', async () => {
+test('the demo shows its addresses, sells, ends cleanly, and keeps its orders', async () => {
   const demo = startDemo();
   await demo.said(/Ctrl-C ends both/);
   const shop = `http://localhost:${ports.PORT}`;
   expect(demo.output()).toContain(shop);
-  expect(demo.output()).toMatch(new RegExp(`http://localhost:${ports.SIMULATOR_PORT} +its control page`));
+  expect(demo.output()).toMatch(new RegExp(`http://localhost:${ports.SIMULATOR_PORT} +control page`));
   const control = await fetch(`http://localhost:${ports.SIMULATOR_PORT}/`);
   expect(await control.text()).toContain('/simulator/faults');
   expect(demo.output()).toContain('5200 0000 0000 1005');
@@ -62,8 +62,8 @@ test('the demo says where everything is, sells for real, ends cleanly, and still
 
 test.each([
   ['PORT', /^PORT: .* is in use/],
-  ['SIMULATOR_PORT', /^Port \d+ is in use: .* choose another with SIMULATOR_PORT\.$/],
-] as const)('the demo says in one line that its %s is in use', async (name, words) => {
+  ['SIMULATOR_PORT', /^Port \d+ is in use: .* choose another port with SIMULATOR_PORT\.$/],
+] as const)('the demo reports in one line that its %s is in use', async (name, words) => {
   const other = createServer().listen(Number(ports[name]), '127.0.0.1');
   const demo = startDemo();
   expect(await demo.exited).toBe(1);

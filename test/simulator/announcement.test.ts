@@ -54,7 +54,7 @@ type Row = [
   what: string,
   before: PaymentIntent,
   act: (before: PaymentIntent, settings: Settings) => Transition,
-  isTold: boolean,
+  isSent: boolean,
   change?: Partial<Settings>,
 ];
 
@@ -144,12 +144,12 @@ test.each<Row>([
     (before) => ({ kind: 'done', intent: { ...before, total: { ...amount, value: 2_000 } } }),
     false,
   ],
-])('%s is told as an event where it should be', (_what, before, act, isTold, change = {}) => {
+])('%s sends an event if Dojo or a setting says so', (_what, before, act, isSent, change = {}) => {
   const chosen = { ...settings, ...change };
   const event = findAnnouncement(done(act(before, chosen)), before, chosen);
-  expect(event).toBe(isTold ? 'payment_intent.status_updated' : null);
+  expect(event).toBe(isSent ? 'payment_intent.status_updated' : null);
 });
 
-test('a creation has an event of its own', () => {
+test('a new intent has its own event', () => {
   expect(findAnnouncement(create('Auto'), null, settings)).toBe('payment_intent.created');
 });

@@ -40,7 +40,7 @@ describe('by hand', () => {
     return { clock, simulator, receiver, subscriptionId: id, first, eventId };
   }
 
-  test('an event is sent again with the same bytes, signed with the secret of the day', async () => {
+  test('an event is sent again with the same bytes, signed with the current secret', async () => {
     const { simulator, receiver, subscriptionId, first, eventId } = await openWith([200]);
     const path = `/webhooks/${subscriptionId}/secrets`;
     const [fresh] = (await callApi(simulator, { method: 'POST', path })).body.secrets;
@@ -52,7 +52,7 @@ describe('by hand', () => {
     expect(again.headers['dojo-signature']).not.toBe(first.headers['dojo-signature']);
   });
 
-  test('an event that was acknowledged stays so, whatever is answered', async () => {
+  test('an acknowledged event stays so, whatever the answer', async () => {
     const { clock, simulator, eventId } = await openWith([200, 500]);
     expect(await simulator.redeliver(eventId)).toMatchObject({ status: 500 });
     clock.advance(3_600_000);
@@ -60,7 +60,7 @@ describe('by hand', () => {
     expect(simulator.deliveries()[0]?.tries).toHaveLength(2);
   });
 
-  test('an event that waits for its next try is delivered, and not tried again', async () => {
+  test('an event between two tries is delivered, and not tried again', async () => {
     const { clock, simulator, receiver, eventId } = await openWith([500, 200]);
     await simulator.redeliver(eventId);
     await receiver.next();
@@ -71,7 +71,7 @@ describe('by hand', () => {
     expect(simulator.deliveries()[1]?.tries).toHaveLength(2);
   });
 
-  test('a try that fails takes none from those that are due', async () => {
+  test('a failed try does not use up a scheduled one', async () => {
     const { clock, simulator, receiver, eventId } = await openWith([500, 500, 500, 200], [1_000, 1_000]);
     await simulator.redeliver(eventId);
     expect(simulator.deliveries()[0]).toMatchObject({
@@ -92,7 +92,7 @@ describe('by hand', () => {
     ]);
   });
 
-  test('an event that was given up is delivered after all', async () => {
+  test('an event that was given up can still be delivered', async () => {
     const { clock, simulator, receiver, eventId } = await openWith([500, 500, 500]);
     clock.advance(1_000);
     await receiver.next();
@@ -103,12 +103,12 @@ describe('by hand', () => {
     expect(simulator.deliveries()[0]?.state).toBe('delivered');
   });
 
-  test('an event that nobody knows is not sent', async () => {
+  test('an unknown event is not sent', async () => {
     const { simulator } = await openWith([200]);
     expect(await simulator.redeliver('evt_unknown')).toBeNull();
   });
 
-  test('an event that is held back is delivered at once, and once', async () => {
+  test('an event that is held back is delivered at once, and once only', async () => {
     const { clock, simulator, receiver } = await openWith([200]);
     simulator.faults.add({ kind: 'reorder', delayMs: 5_000, times: 1 });
     await createIntent(simulator);
@@ -125,7 +125,7 @@ describe('by hand', () => {
     });
   });
 
-  test('an event nobody subscribes to any more is an attempt with an error', async () => {
+  test('an event of a deleted subscription is a try with an error', async () => {
     const { simulator, subscriptionId, eventId } = await openWith([200]);
     await callApi(simulator, { method: 'DELETE', path: `/webhooks/${subscriptionId}` });
     expect(await simulator.redeliver(eventId)).toMatchObject({
@@ -136,7 +136,7 @@ describe('by hand', () => {
   });
 });
 
-describe('a simulator that is started again with its state file', () => {
+describe('a simulator restarted with its state file', () => {
   async function openTwice(
     between: (first: Simulator, shopUrl: string) => Promise<void>,
     statuses: number[],
@@ -158,7 +158,7 @@ describe('a simulator that is started again with its state file', () => {
     return { before, clock, second, receiver };
   }
 
-  test('knows every delivery as it was, and repeats what is due when it is due', async () => {
+  test('knows all deliveries, and repeats each when due', async () => {
     const { before, clock, second, receiver } = await openTwice(
       async (first) => {
         await createIntent(first);
@@ -176,7 +176,7 @@ describe('a simulator that is started again with its state file', () => {
     await vi.waitFor(() => expect(second.deliveries()[0]?.state).toBe('delivered'));
   });
 
-  test('sends what was cut off on its way, in order', async () => {
+  test('sends interrupted deliveries, in order', async () => {
     const hung = await startHoldingReceiver();
     let id = '';
     const { second, receiver } = await openTwice(async (first, shopUrl) => {
@@ -190,8 +190,8 @@ describe('a simulator that is started again with its state file', () => {
       await vi.waitFor(() => expect(hung.waiting()).toBe(1));
       await callApi(first, { method: 'PATCH', path, body: { url: shopUrl }, offSpec: true });
     }, []);
-    const told = [parse(await receiver.next()), parse(await receiver.next())];
-    expect(told.map(({ data }) => data)).toMatchObject([
+    const events = [parse(await receiver.next()), parse(await receiver.next())];
+    expect(events.map(({ data }) => data)).toMatchObject([
       { paymentIntentId: id, paymentStatus: 'Created' },
       { paymentIntentId: id, paymentStatus: 'Canceled' },
     ]);
@@ -200,7 +200,7 @@ describe('a simulator that is started again with its state file', () => {
     );
   });
 
-  test.each(['delay', 'reorder'] as const)('keeps to a %s', async (kind) => {
+  test.each(['delay', 'reorder'] as const)('keeps a %s', async (kind) => {
     const { clock, second, receiver } = await openTwice(async (first) => {
       first.faults.add({ kind, delayMs: 60_000 });
       await createIntent(first);
@@ -212,7 +212,7 @@ describe('a simulator that is started again with its state file', () => {
   });
 });
 
-test('5,000 events come once each, over no more than 16 connections, and the list stays at hand', async () => {
+test('5,000 events come once each over at most 16 connections, and the list stays fast', async () => {
   const state = openState(
     { clock: createStoppedClock() },
     { log: pino({ level: 'silent' }), publicUrl: () => '' },
@@ -249,7 +249,7 @@ test('5,000 events come once each, over no more than 16 connections, and the lis
   expect(state.deliveries.list({ limit: 20 })).toHaveLength(20);
 });
 
-test('the last 10,000 finished deliveries are kept, and every one that is pending', async () => {
+test('the last 10,000 finished deliveries are kept, and all pending ones', async () => {
   const clock = createStoppedClock();
   const state = openState({ clock }, { log: pino({ level: 'silent' }), publicUrl: () => '' });
   onTestFinished(() => state.close());
@@ -264,7 +264,7 @@ test('the last 10,000 finished deliveries are kept, and every one that is pendin
   expect([kept.at(0), kept.at(-2), kept.at(-1)]).toEqual(['pi_10000', 'pi_1', 'pi_pending']);
 });
 
-test('what is forgotten is not delivered any more, though it is on its way', async () => {
+test('a deleted event is no longer delivered, even if it was on its way', async () => {
   const state = openState({ retryDelaysMs: [1] }, { log: pino({ level: 'silent' }), publicUrl: () => '' });
   onTestFinished(() => state.close());
   const receiver = await startHoldingReceiver();

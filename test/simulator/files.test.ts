@@ -14,7 +14,10 @@ test('the simulator serves its style sheets, and the shop serves no file of the 
   onTestFinished(() => shop.close());
   expect(styles).toContain('simulator.css');
   for (const file of styles) {
-    await request(simulator.url).get(`/${file}`).expect(200).expect('Content-Type', /text\/css/);
+    await request(simulator.url)
+      .get(`/${file}`)
+      .expect(200)
+      .expect('Content-Type', /text\/css/);
   }
   for (const file of [...styles, ...views]) {
     for (const path of [`/static/${file}`, `/static/simulator/${file}`, `/${file}`]) {

@@ -7,11 +7,11 @@ const optionsOf = (...args: string[]) => {
   return parsed.kind === 'run' ? parsed.options : parsed;
 };
 
-test('without options it is the simulator on port 4000 of this machine, and nothing else is decided', () => {
+test('without options it runs on port 4000 of this machine with all defaults', () => {
   expect(parseOptions([], {})).toEqual({ kind: 'run', options: { port: 4000, host: '127.0.0.1' } });
 });
 
-test('every option is read, with a space or an equals sign, and those that repeat as often as they come', () => {
+test('every option takes a space or an equals sign, and some can be repeated', () => {
   expect(
     optionsOf(
       ...[
@@ -46,14 +46,14 @@ test('every option is read, with a space or an equals sign, and those that repea
   });
 });
 
-test('--port is stronger than SIMULATOR_PORT, and an empty SIMULATOR_PORT is none', () => {
+test('--port overrides SIMULATOR_PORT, and an empty SIMULATOR_PORT counts as unset', () => {
   const port = (args: string[], value: string) => parseOptions(args, { SIMULATOR_PORT: value });
   expect(port(['--port', '1'], '2')).toMatchObject({ options: { port: 1 } });
   expect(port([], '2')).toMatchObject({ options: { port: 2 } });
   expect(port([], '')).toMatchObject({ options: { port: 4000 } });
 });
 
-describe('a fault names what is wrong and how it is right', () => {
+describe('an error says what is wrong and how to fix it', () => {
   test.each([
     [[], { NODE_ENV: 'production' }, /^NODE_ENV=production/],
     [[], { DOJO_API_KEY: 'sk_prod_verysecret' }, /^DOJO_API_KEY is a live key .*sk_sandbox_/],
@@ -93,7 +93,7 @@ describe('a fault names what is wrong and how it is right', () => {
   });
 });
 
-test('everything that is wrong is told at once', () => {
+test('all errors are reported at once', () => {
   const parsed = parseOptions(
     ['--port', 'x', '--set', 'a=b', '--set', 'secondTab=c', '--seed', 'y', '--what'],
     { NODE_ENV: 'production', DOJO_API_KEY: 'sk_prod_x' },
@@ -101,7 +101,7 @@ test('everything that is wrong is told at once', () => {
   expect(parsed).toMatchObject({ kind: 'errors', errors: { length: 7 } });
 });
 
-test('help comes before any fault, and is one screen', () => {
+test('help comes before any error, and fits one screen', () => {
   expect(parse('--port', 'x', '--help')).toEqual({ kind: 'help' });
   const lines = help.split('\n');
   expect(lines.length).toBeLessThan(25);

@@ -42,7 +42,7 @@ const transitions: Record<string, (intent: PaymentIntent) => Transition> = {
   reverse: (intent) => reverse(intent, now, defaultSettings),
 };
 
-/** What each transition leads to, in Dojo's table of states; what is not listed is refused. */
+/** The result of each transition in Dojo's table of states; all others are refused. */
 const table: Record<CaptureMode, Record<PaymentIntentStatus, Record<string, PaymentIntentStatus>>> = {
   Auto: {
     Created: { pay: 'Captured', decline: 'Created', cancel: 'Canceled' },
@@ -62,7 +62,7 @@ const table: Record<CaptureMode, Record<PaymentIntentStatus, Record<string, Paym
   },
 };
 
-/** The steps that lead from a new intent to the status; null where the mode has no such status. */
+/** The steps from a new intent to the status; null if the mode has no such status. */
 const steps: Record<PaymentIntentStatus, (mode: CaptureMode) => string[] | null> = {
   Created: () => [],
   Authorized: (mode) => (mode === 'Manual' ? ['pay'] : null),
@@ -91,7 +91,7 @@ for (const captureMode of ['Auto', 'Manual'] as const) {
       }
       expect(intent.status).toBe(status);
       for (const name of Object.keys(transitions)) {
-        // A refund repeated with its key is answered again; it is tried in a test of its own.
+        // Another test covers a refund repeated with its key.
         if (name === 'refund' && status === 'Refunded') continue;
         const outcome = apply(name, intent);
         const became = outcome.kind === 'done' ? outcome.intent.status : undefined;
