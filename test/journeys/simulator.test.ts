@@ -109,7 +109,7 @@ test('a shopper whose card is saved pays with it the next time', async () => {
   await page.getByRole('heading', { name: 'Payment complete' }).waitFor();
 
   await openPayment();
-  await page.getByLabel(/ends in 1005/).check();
+  await page.getByLabel(/ending in 1005/).check();
   await look('simulator-payment-page');
   await page.getByRole('button', { name: /^Pay £/ }).click();
   await page.getByRole('heading', { name: 'Payment complete' }).waitFor();
