@@ -9,12 +9,11 @@ import { openContext } from './context.ts';
 import { closeServer, createHttpServer, listen } from './http/server.ts';
 import { createLogger } from './log.ts';
 import { createMerchantClient, type MerchantClient } from './outbox/merchant-client.ts';
+import { schedule } from './shop/schedule.ts';
 
 /** sysexits.h: the configuration is at fault, so starting again will not help. */
 const exitConfig = 78;
 const finishWithinMs = 10_000;
-const reconcileEveryMs = 15_000;
-const notifyEveryMs = 5_000;
 
 try {
   await main();
@@ -50,10 +49,10 @@ async function main(): Promise<void> {
   process.send?.('ready');
 
   const holder = context.createSecret();
-  const sweep = repeat((stopped) => reconcile(context, holder, stopped), reconcileEveryMs, log);
+  const sweep = repeat((stopped) => reconcile(context, holder, stopped), schedule.reconcile, log);
   const merchant = createMerchant(config);
   const notify =
-    merchant && repeat((stopped) => notifyFulfilment(context, merchant, stopped), notifyEveryMs, log);
+    merchant && repeat((stopped) => notifyFulfilment(context, merchant, stopped), schedule.notify, log);
 
   const signal = await new Promise<string>((resolve) => {
     process.once('SIGTERM', resolve);

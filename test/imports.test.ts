@@ -43,7 +43,7 @@ const table: Record<string, { values: string[]; types: string[] }> = {
     types: [],
   },
   'main.ts': {
-    values: ['http', 'checkout', 'outbox', 'app.ts', 'config.ts', 'log.ts', 'context.ts'],
+    values: ['http', 'checkout', 'outbox', 'shop', 'app.ts', 'config.ts', 'log.ts', 'context.ts'],
     types: [],
   },
   'context.ts': { values: ['shop', 'checkout', 'dojo', 'store', 'config.ts'], types: [] },

@@ -1,6 +1,6 @@
 import type { CheckoutSettings } from '../context.ts';
 import type { CreatePaymentIntentRequest, PaymentIntent } from '../dojo/schemas.ts';
-import type { NewOrder } from '../store/order-store.ts';
+import type { NewOrder } from '../shop/order.ts';
 
 /** What Dojo is told about an attempt to pay an order. */
 export function createIntentRequest(

@@ -6,7 +6,7 @@ import {
   statusUpdatedEvent,
   type WebhookEvent,
 } from '../dojo/webhook.ts';
-import type { ReceivedEvent, RecordedEvent } from '../store/order-store.ts';
+import type { ReceivedEvent, RecordedEvent } from '../shop/order-events.ts';
 
 /**
  * - `unverified`: not signed by Dojo; nothing was kept

@@ -4,8 +4,7 @@ import { type PlacedOrder, placeOrder, resumeOrder } from '../checkout/place-ord
 import { type ReadReturn, readReturn } from '../checkout/read-return.ts';
 import type { Context } from '../context.ts';
 import { checkoutBodySchema, checkoutFormSchema, checkoutKeySchema } from '../shop/checkout-form.ts';
-import type { Order } from '../shop/order.ts';
-import type { NewOrder } from '../store/order-store.ts';
+import type { NewOrder, Order } from '../shop/order.ts';
 import { refusal, sendBasketPage } from './basket.ts';
 import { parseBody, readBody } from './forms.ts';
 import { findOrder, isOwnOrder, orderLocals, orderPageHeaders } from './order-locals.ts';
