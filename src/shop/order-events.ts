@@ -111,7 +111,7 @@ export function applyEvents(
     const change = attempt === undefined ? undefined : changes.get(attempt.orderId);
     if (attempt === undefined || change === undefined || event.paymentStatus === null)
       return { kind: 'kept' };
-    const after = applyStatus(change.after, attempt.number, event.paymentStatus, event.receivedAt);
+    const after = applyStatuses(change.after, attempt.number, [event.paymentStatus], event.receivedAt);
     changes.set(attempt.orderId, { before: change.before, after });
     return {
       kind: 'applied',
@@ -121,11 +121,19 @@ export function applyEvents(
   return { recorded, changes: [...changes.values()] };
 }
 
-/** Merges the facts in a status that an event named. */
-export function applyStatus(order: OrderFacts, attempt: number, status: string, now: Date): OrderFacts {
-  const applied = derive(mergeInto(order, attempt, factsFromStatus(status)), now);
+/** Merges the facts in statuses that events named, and derives once: together they may hold what one alone would not. */
+function applyStatuses(
+  order: OrderFacts,
+  attempt: number,
+  statuses: readonly (string | null)[],
+  now: Date,
+): OrderFacts {
+  const heard = statuses.filter((status) => status !== null);
+  const facts = heard.map(factsFromStatus).reduce(mergeFacts, noFacts);
+  const applied = derive(mergeInto(order, attempt, facts), now);
   // A second Captured may be a partial refund, and no event names an amount.
-  return status === 'Captured' || status === 'Refunded' ? verifySoon(applied, now) : applied;
+  const isMoney = heard.some((status) => status === 'Captured' || status === 'Refunded');
+  return isMoney ? verifySoon(applied, now) : applied;
 }
 
 /** `isNews` where the observation says something that the order did not know: only then is it kept. */
@@ -133,13 +141,10 @@ export function applyObservation(
   order: OrderFacts,
   observation: Observation,
 ): { readonly after: OrderFacts; readonly isNews: boolean } {
-  const known = order.attempts.find(({ number }) => number === observation.attempt)?.facts ?? noFacts;
-  const facts = factsOfObservation(observation);
-  if (sameFacts(mergeFacts(known, facts), known)) {
-    return { after: derive(order, observation.observedAt), isNews: false };
-  }
-  const after = derive(mergeInto(order, observation.attempt, facts), observation.observedAt);
-  return { after, isNews: true };
+  const { attempt, observedAt } = observation;
+  const observed = mergeInto(order, attempt, factsOfObservation(observation));
+  const isNews = !sameFacts(factsOf(order, attempt), factsOf(observed, attempt));
+  return { after: derive(observed, observedAt), isNews };
 }
 
 export function factsOfObservation(observation: Omit<Observation, 'orderId' | 'attempt' | 'observedAt'>) {
@@ -249,16 +254,28 @@ export function attachIntent(
     : heard;
 }
 
-/** An attempt that brought nothing to pay, or an orphan intent after a check, with what was heard of its intent before. */
+/**
+ * Ends an attempt that brought nothing to pay, or a check of an orphan intent. What was observed, and heard before, of its
+ * intent is merged at once: that we had given it up decides what its money means.
+ */
 export function settleAttempt(
   order: OrderFacts,
   number: number,
   end: Pick<PaymentAttempt, 'state' | 'paymentIntentId' | 'nextCheckAt'>,
-  { waiting, now }: { waiting: readonly (string | null)[]; now: Date },
-): OrderFacts {
-  const ended = changeAttempt(order, number, end);
+  known: {
+    readonly waiting: readonly (string | null)[];
+    readonly observation: Observation | null;
+    readonly now: Date;
+  },
+): { readonly after: OrderFacts; readonly isNews: boolean } {
   const facts = { ...noFacts, mismatched: end.state === 'mismatched' };
-  return applyStatuses(mergeInto(ended, number, facts), number, waiting, now);
+  const ended = mergeInto(changeAttempt(order, number, end), number, facts);
+  const observed =
+    known.observation === null ? ended : mergeInto(ended, number, factsOfObservation(known.observation));
+  return {
+    after: applyStatuses(observed, number, known.waiting, known.now),
+    isNews: !sameFacts(factsOf(ended, number), factsOf(observed, number)),
+  };
 }
 
 /** Derives an order from what was kept about it alone, and compares it with what the store says. */
@@ -313,15 +330,8 @@ function sameColumns(one: DerivedColumns, other: DerivedColumns): boolean {
   );
 }
 
-function applyStatuses(
-  order: OrderFacts,
-  number: number,
-  statuses: readonly (string | null)[],
-  now: Date,
-): OrderFacts {
-  return statuses
-    .filter((status) => status !== null)
-    .reduce((heard, status) => applyStatus(heard, number, status, now), derive(order, now));
+function factsOf(order: OrderFacts, number: number): IntentFacts {
+  return order.attempts.find((attempt) => attempt.number === number)?.facts ?? noFacts;
 }
 
 function mergeInto(order: OrderFacts, number: number, facts: IntentFacts): OrderFacts {

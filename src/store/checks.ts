@@ -86,11 +86,9 @@ export function createCheckStore(database: SqlDatabase): CheckStore {
     endOrphanCheck: ({ order: { id }, attempt: { number } }, { observation, ...end }, now) =>
       database.write(async (tx) => {
         const { order, waiting } = await lockWithIntent(tx, id, end.paymentIntentId);
-        const settled = settleAttempt(order, number, end, { waiting, now });
-        const observed = observation === null ? null : applyObservation(settled, observation);
-        const after = observed?.after ?? settled;
+        const { after, isNews } = settleAttempt(order, number, end, { waiting, observation, now });
         await saveWithIntent(tx, { before: order, after }, end.paymentIntentId, waiting);
-        if (observation !== null && observed?.isNews) await keepObservation(tx, observation);
+        if (observation !== null && isNews) await keepObservation(tx, observation);
       }),
 
     acquireLease: (name, holder, now, until) =>

@@ -66,7 +66,8 @@ export function createSqlOrderStore(database: SqlDatabase): OrderStore {
         const end = isTaken
           ? { state, paymentIntentId: null, nextCheckAt: null }
           : { state, paymentIntentId, nextCheckAt };
-        const after = settleAttempt(order, number, end, { waiting: isTaken ? [] : waiting, now });
+        const known = { waiting: isTaken ? [] : waiting, observation: null, now };
+        const { after } = settleAttempt(order, number, end, known);
         await saveWithIntent(tx, { before: order, after }, end.paymentIntentId, waiting);
       }),
 

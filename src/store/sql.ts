@@ -23,10 +23,10 @@ export function defineTable(name: string, key: string, types: Partial<Record<Sql
 
 /** In the order of the table's columns: times in milliseconds, yes and no as 1 and 0, lists with commas. */
 export function valuesOf(table: SqlTable, row: object): SqlScalar[] {
-  return table.columns.map(({ member }) => valueOf((row as Record<string, unknown>)[member]));
+  return table.columns.map(({ member }) => encode((row as Record<string, unknown>)[member]));
 }
 
-function valueOf(value: unknown): SqlScalar {
+function encode(value: unknown): SqlScalar {
   if (value instanceof Date) return value.getTime();
   if (typeof value === 'boolean') return Number(value);
   return Array.isArray(value) ? value.join() : ((value ?? null) as SqlScalar);
