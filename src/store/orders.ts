@@ -1,4 +1,4 @@
-import type { NewOrder, Order } from '../shop/order.ts';
+import type { Order } from '../shop/order.ts';
 import { type AttemptKey, type OrderChange, type OrderFacts, sameFacts } from '../shop/order-events.ts';
 import {
   actsOf,
@@ -38,9 +38,9 @@ export async function changeWholeOrder(
   id: number,
   decide: (order: OrderFacts) => OrderFacts,
 ): Promise<Order> {
-  const [details, after] = await Promise.all([loadDetails(tx, id), changeOrder(tx, id, decide)]);
+  const [order, after] = await Promise.all([getOrder(tx, id), changeOrder(tx, id, decide)]);
   const { status, holds, updatedAt, checks, nextCheckAt, attempts } = after;
-  return { ...details, status, holds, updatedAt, checks, nextCheckAt, attempts };
+  return { ...order, status, holds, updatedAt, checks, nextCheckAt, attempts };
 }
 
 /**
@@ -159,12 +159,6 @@ export async function getOrder(tx: SqlTransaction, id: number): Promise<Order> {
   const order = await findOrder(tx, 'id', id);
   if (order === null) throw new Error(`Order ${id} is not in the store.`);
   return order;
-}
-
-async function loadDetails(tx: SqlTransaction, id: number): Promise<NewOrder> {
-  const [row] = await tx.all(`${selectOrder} WHERE id = $1`, [id]);
-  if (row === undefined) throw new Error(`Order ${id} is not in the store.`);
-  return detailsOf(orderRowSchema.parse(row));
 }
 
 /**
