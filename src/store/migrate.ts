@@ -32,7 +32,7 @@ export async function migrate(tx: SqlTransaction): Promise<void> {
 
 /** Rejects with `StoreError` where a database is of another version than this shop; for callers that only read it. */
 export async function assertMigrated(tx: SqlTransaction): Promise<void> {
-  const applied = await readApplied(tx);
+  const applied = (await hasChecksumColumn(tx)) ? await readApplied(tx) : new Map();
   if (checkedMigrations(tx, applied).some(({ name }) => !applied.has(name)))
     throw new StoreError('The database is of another version of the shop; start this one on it once.');
 }
