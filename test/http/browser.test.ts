@@ -15,10 +15,7 @@ beforeAll(async () => {
   nock.disableNetConnect();
   nock.enableNetConnect('127.0.0.1');
   shop = await openShop();
-  named = await openShop({
-    settings: { publicUrl: 'https://shop.example' },
-    app: { hasPublicUrl: true },
-  });
+  named = await openShop({ env: { PUBLIC_URL: 'https://shop.example' } });
 });
 afterAll(async () => {
   await shop.close();
@@ -126,14 +123,21 @@ describe('every page', () => {
     expect(headers['x-powered-by']).toBeUndefined();
   });
 
+  const live = {
+    DOJO_API_KEY: 'sk_prod_of_the_tests',
+    DOJO_API_URL: 'https://api.dojo.tech',
+    DOJO_WEBHOOK_SECRETS: 'bGl2ZV93ZWJob29rX3Rlc3Q',
+    PUBLIC_URL: 'https://kettle.shop',
+    SESSION_SECRET: 'f3a91c07d2be4586a0cf1e7d93b2845a',
+  };
   test.each([
-    ['a test shop', 1],
-    ['a real shop', 0],
-  ])('of %s says whether money is taken', async (what, count) => {
-    const own = await openShop({ app: { isTestShop: what === 'a test shop' } });
+    ['a test shop', { PUBLIC_URL: 'https://kettle.shop' }, 1],
+    ['a live shop', live, 0],
+  ])('of %s says whether it takes money', async (_what, env, count) => {
+    const own = await openShop({ env });
     try {
       for (const path of ['/', '/basket', '/nothing-here']) {
-        const { text } = await request(own.app).get(path);
+        const { text } = await request(own.app).get(path).set('Host', 'kettle.shop');
         expect(text.split('This is a test shop. No money will be taken.')).toHaveLength(count + 1);
       }
     } finally {

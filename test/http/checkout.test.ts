@@ -384,7 +384,7 @@ describe('a form', () => {
 
 describe('a client that checks out too often', () => {
   test('is asked to wait, while webhooks are taken as ever', async () => {
-    const busy = await openShop({ app: { checkoutRate: 3 } });
+    const busy = await openShop({ env: { CHECKOUT_RATE: '3' } });
     try {
       for (let count = 0; count < 3; count += 1) {
         await request(busy.app).post('/checkout').send({ items: [] }).expect(400);

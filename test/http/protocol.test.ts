@@ -100,7 +100,7 @@ describe('a webhook on the wire', () => {
 });
 
 test('two hosts in one request are one too many where the shop has a name of its own', async () => {
-  const named = await openShop({ app: { hasPublicUrl: true } });
+  const named = await openShop({ env: { PUBLIC_URL: 'http://localhost:3000' } });
   const door = await serve(named);
   const get = (hosts: string) => sendRaw(door.port, `GET / HTTP/1.1\r\n${hosts}Connection: close\r\n\r\n`);
   expect(statusLine(await get('Host: localhost:3000\r\n'))).toBe('HTTP/1.1 200 OK');

@@ -71,10 +71,10 @@ export async function openScenario(options: ShopOptions = {}): Promise<Scenario>
     ...options,
     dojo: { now: () => now().getTime(), ...options.dojo, apiUrl: simulator.url },
     context: { now, sleep: async (by) => pass(by), ...options.context },
-    settings: {
-      checkoutOrigin: simulator.publicUrl,
-      webhookSecrets,
-      ...options.settings,
+    env: {
+      DOJO_CHECKOUT_ORIGIN: simulator.publicUrl,
+      DOJO_WEBHOOK_SECRETS: secrets.map((secret) => secret.value).join(),
+      ...options.env,
     },
   });
   const scenario: Scenario = {
