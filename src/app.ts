@@ -5,6 +5,7 @@ import { basket } from './http/basket.ts';
 import { catalogue } from './http/catalogue.ts';
 import { checkout } from './http/checkout.ts';
 import { health } from './http/health.ts';
+import type {} from './http/locals.ts';
 import { orders } from './http/orders.ts';
 import { createPages } from './http/pages.ts';
 import { answerErrors, answerProblems, HttpProblem, notFound } from './http/problem.ts';

@@ -42,7 +42,7 @@ export type Config = {
 };
 
 /** What a call to Dojo needs. */
-export type DojoAccess = {
+type DojoAccess = {
   readonly apiKey: string;
   readonly apiUrl: string;
   readonly apiVersion: string;

@@ -21,7 +21,7 @@ export type Shop = {
    * app, before `express.json()`: the signature of a webhook covers the bytes as they came.
    */
   readonly router: (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void;
-  /** The same shop as an app of its own: every other address gets its 404 page. */
+  /** The same shop as a whole app, which answers every other address with its 404 page. */
   readonly app: Express;
   readonly context: Context;
   /** Ends the background work, waits for `inFlight` (requests that still need the store), and closes the connections. */
@@ -46,7 +46,7 @@ export async function createShop(settings: Environment, options: { log?: Logger 
     app,
     context,
     async close(inFlight) {
-      await Promise.all([work.stop(), inFlight]);
+      await Promise.allSettled([work.stop(), inFlight]);
       await close();
     },
   };

@@ -35,7 +35,7 @@ export function checkout(context: Context, sessions: Sessions, pages: Pages): Ro
     const purchase = { items, shopperId, checkoutKey };
     let placed = await (checkoutKey === currentKey ? placeOrder : resumeOrder)(context, purchase);
     if (placed.kind === 'exhausted') {
-      // The basket stays the same; the next order needs a key of its own.
+      // The basket stays the same; the next order needs another key.
       placed = await placeOrder(context, { ...purchase, checkoutKey: sessions.renewCheckoutKey(res) });
     }
     if (placed.kind === 'refused') {

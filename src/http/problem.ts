@@ -85,7 +85,7 @@ function answerWith(
 }
 
 /** A problem in the form of RFC 9457, always below 512 bytes. */
-export function sendProblem(res: Response, problem: HttpProblem): void {
+function sendProblem(res: Response, problem: HttpProblem): void {
   const { status, message, kind } = problem;
   const body = {
     type: kind === null ? 'about:blank' : `urn:shop:${kind}`,

@@ -10,12 +10,12 @@ export type LiveShop = {
   readonly shop: OpenShop;
   readonly simulator: Simulator;
   readonly url: string;
-  /** While webhooks are held back they are refused, as by a broken line, and come again soon. */
+  /** Refuses webhooks while true, as a broken line would; Dojo sends them again soon. */
   holdWebhooks(held: boolean): void;
   close(): Promise<void>;
 };
 
-/** A shop and a pretend Dojo on real ports, subscribed by the command that a merchant would use. */
+/** A shop and a pretend Dojo on real ports, subscribed by the merchant's own command. */
 export async function openLiveShop(options: ShopOptions = {}): Promise<LiveShop> {
   let app: RequestListener = (_req, res) => void res.writeHead(503).end();
   let held = false;
@@ -64,8 +64,8 @@ async function subscribe(apiUrl: string, url: string): Promise<string> {
     connections: 1,
   });
   try {
-    const told = await subscribeWebhooks(dojo, [url]);
-    return /^DOJO_WEBHOOK_SECRETS=(.+)$/m.exec(told)?.[1] ?? '';
+    const output = await subscribeWebhooks(dojo, [url]);
+    return /^DOJO_WEBHOOK_SECRETS=(.+)$/m.exec(output)?.[1] ?? '';
   } finally {
     await dojo.close();
   }

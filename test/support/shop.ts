@@ -44,13 +44,13 @@ export type ShopOptions = {
   readonly context?: Partial<Pick<Context, 'now' | 'sleep' | 'random' | 'createSecret'>>;
   readonly dojo?: { apiUrl?: string; timeoutMs?: number; now?: () => number };
   readonly catalogue?: Catalogue;
-  /** An existing file, for a shop that is started again. */
+  /** An existing file, for a shop that restarts. */
   readonly databasePath?: string;
   /** Another database than a SQLite file. */
   readonly databaseUrl?: string;
 };
 
-/** A whole shop without background work, on a SQLite file of its own unless another database is named. */
+/** A whole shop without background work, on a new SQLite file unless another database is named. */
 export async function openShop(options: ShopOptions = {}): Promise<OpenShop> {
   const folder = mkdtempSync(join(tmpdir(), 'shop-'));
   const databasePath = options.databasePath ?? join(folder, 'orders.db');
