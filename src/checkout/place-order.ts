@@ -177,7 +177,7 @@ async function attempt(
     return { kind: again ? 'again' : 'done', placed: failed(order, error.kind, error.retryAfterMs) };
   }
 
-  const link = parsePaymentLink(intent, context.settings.checkoutOrigin);
+  const link = parsePaymentLink(intent, context.config.dojo.checkoutOrigin);
   const mismatch = findMismatch(order, intent) ?? (link === null ? 'payment link' : null);
   const attached =
     link === null || mismatch !== null
@@ -211,12 +211,9 @@ function createIntent(
 ): Promise<PaymentIntent> {
   // Half of the time at most, so that an ambiguous answer leaves room for a second call.
   const timeoutMs = Math.max(minimumCallMs, Math.min(remainingMs, answerWithinMs * 0.45));
-  return context.dojo.createPaymentIntent(
-    createIntentRequest(order, number, context.now(), context.settings),
-    {
-      timeoutMs,
-    },
-  );
+  return context.dojo.createPaymentIntent(createIntentRequest(order, number, context.now(), context.config), {
+    timeoutMs,
+  });
 }
 
 function attachable(intent: PaymentIntent, paymentLink: string): AttachedIntent {
