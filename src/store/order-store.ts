@@ -3,6 +3,7 @@ import type {
   AttachedIntent,
   CheckPlan,
   Observation,
+  OrderNews,
   ReceivedEvent,
   RecordedEvent,
 } from '../shop/order-events.ts';
@@ -118,6 +119,18 @@ export type OrderStore = {
 
   /** Waits for what is under way. */
   close(): Promise<void>;
+};
+
+export type StoreOptions = {
+  /** What changed in orders, once it is durable. */
+  readonly onNews?: (news: readonly OrderNews[]) => void;
+  /**
+   * On PostgreSQL, by which clock processes compare leases and claims: the database's, since those of several machines
+   * differ. `caller` takes the times that it is given, for tests that own the clock.
+   */
+  readonly clock?: 'database' | 'caller';
+  /** On PostgreSQL: no limit to how long a statement may take, for work that no browser waits for. */
+  readonly isPatient?: boolean;
 };
 
 export type BegunAttempt =

@@ -1,5 +1,11 @@
 import type { Order } from '../shop/order.ts';
-import { type AttemptKey, type OrderChange, type OrderFacts, sameFacts } from '../shop/order-events.ts';
+import {
+  type AttemptKey,
+  newsOf,
+  type OrderChange,
+  type OrderFacts,
+  sameFacts,
+} from '../shop/order-events.ts';
 import {
   actsOf,
   attemptKeysSchema,
@@ -64,7 +70,7 @@ export async function loadFacts(tx: SqlTransaction, ids: readonly number[]): Pro
   const [condition, param] = isAmong(tx, ids);
   const [orders, attempts, refunds] = await Promise.all([
     tx.all(
-      `SELECT id, reference, total, status, holds, refunded_amount, updated_at, checks, next_check_at,
+      `SELECT id, reference, total, currency, status, holds, refunded_amount, updated_at, checks, next_check_at,
          fulfilments.order_id AS due, fulfilments.done_at AS fulfilled
        FROM orders LEFT JOIN fulfilments ON fulfilments.order_id = orders.id WHERE id ${condition}`,
       [param],
@@ -81,6 +87,7 @@ export async function loadFacts(tx: SqlTransaction, ids: readonly number[]): Pro
     id: row.id,
     reference: row.reference,
     total: row.total,
+    currencyCode: row.currency,
     ...derivedOf(row),
     refundedAmount: row.refunded_amount,
     ...actsOf(refundsOf.get(row.id) ?? [], row.fulfilled !== null),
@@ -91,6 +98,7 @@ export async function loadFacts(tx: SqlTransaction, ids: readonly number[]): Pro
 
 /** Stores what became of orders that this transaction has locked: what changed, and nothing else. */
 export async function saveChanges(tx: SqlTransaction, changes: readonly OrderChange[]): Promise<void> {
+  tx.news.push(...changes.flatMap(newsOf));
   const pairs = changes.flatMap(({ before, after }) =>
     after.attempts.map((attempt) => {
       const was = before.attempts.find(({ number }) => number === attempt.number);

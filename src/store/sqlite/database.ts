@@ -49,6 +49,7 @@ export function openSqliteWriter(path: string): SqliteWriter {
 
   const inSavepoint: InSavepoint = async (part) => {
     save.run();
+    const newsBefore = tx.news.length;
     try {
       const value = await part();
       release.run();
@@ -58,6 +59,7 @@ export function openSqliteWriter(path: string): SqliteWriter {
       if (!connection.isTransaction) throw reason;
       undo.run();
       release.run();
+      tx.news.length = newsBefore;
       return { status: 'rejected', reason: storeErrorOf(reason) };
     }
   };
@@ -66,11 +68,13 @@ export function openSqliteWriter(path: string): SqliteWriter {
     tx,
     async commit(work, patienceMs) {
       try {
+        tx.news.length = 0;
         beginPatiently(connection, patienceMs);
         const result = await work(inSavepoint);
         connection.exec('COMMIT');
         return result;
       } catch (error) {
+        tx.news.length = 0;
         if (connection.isTransaction) connection.exec('ROLLBACK');
         throw storeErrorOf(error);
       }
@@ -148,6 +152,7 @@ function createTransaction(connection: DatabaseSync): SqlTransaction {
   };
   return {
     dialect,
+    news: [],
     async all(sql, params = []) {
       return prepared(sql).all(...params.map(inputOf));
     },
