@@ -15,7 +15,7 @@ import { bufferOf, listOf, withoutNul } from './lists.ts';
 
 /** How many transactions of one process run at once; the others wait their turn. */
 const connections = 10;
-/** More than this would wait for longer than anybody waits for an answer. */
+/** More than these would wait for longer than any caller does. */
 const maxWaiting = 1_000;
 const connectLimitMs = 3_000;
 /** The server's own limits come first, so that it is the one that undoes; the client's is for a server that is gone. */
@@ -51,7 +51,7 @@ export async function openPostgres(url: string, options: StoreOptions = {}): Pro
     types,
     onConnect: keepWhatIsAcknowledged,
   });
-  // A connection that breaks is replaced when somebody needs one. Whoever uses it learns of it by the next statement.
+  // A broken connection is replaced when it is needed. Its user sees the error at the next statement.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => client.on('error', () => undefined));
   const clock = options.clock ?? 'database';
@@ -295,7 +295,7 @@ function inputOf(value: SqlValue): unknown {
 
 const int8 = 20;
 const types: pg.CustomTypesConfig = {
-  // All that we store in them are safe integers; a larger one would be a fault, and is not rounded in silence.
+  // All that we store in them are safe integers; a larger one is an error, and is not rounded in silence.
   getTypeParser(oid: number, format?: 'text' | 'binary') {
     return oid === int8 && format !== 'binary' ? parseInteger : pg.types.getTypeParser(oid, format);
   },

@@ -199,9 +199,9 @@ function inputOf(value: SqlValue): SQLInputValue {
 function connect(path: string, { readOnly }: { readonly readOnly: boolean }): DatabaseSync {
   try {
     if (path !== ':memory:' && !readOnly) mkdirSync(dirname(path), { recursive: true });
-    // Nothing else runs yet, so waiting for another process that opens the same file holds nobody up.
+    // Nothing else runs yet, so waiting for another process that opens the same file delays no one.
     const connection = new DatabaseSync(path, { timeout: busyLimitMs, readOnly });
-    // The log is written back between transactions; this is for whoever writes without pause.
+    // The log is written back between transactions; this is for a shop that writes without pause.
     connection.exec(
       `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = ${longLogPages}`,
     );
@@ -251,7 +251,7 @@ function isBusy(error: unknown): boolean {
   return isSqliteError(error) && (Number(error.errcode) & 0xff) === 5;
 }
 
-/** What SQLite refused, as the contract has it; anything else is a fault of ours, and stays what it is. */
+/** What SQLite refused, as the contract has it; anything else is a bug of ours, and stays what it is. */
 function storeErrorOf(error: unknown, what = 'The database refused'): unknown {
   return isSqliteError(error) ? new StoreError(`${what}: ${error.message}`, { cause: error }) : error;
 }

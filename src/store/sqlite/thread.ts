@@ -26,7 +26,7 @@ export type SqliteThreadWriter = {
 const messageSize = 16;
 
 /**
- * Opens a SQLite file, or `:memory:`, in a thread of its own and brings its schema up to date. Calls are sent as they come;
+ * Opens a SQLite file, or `:memory:`, in a worker thread and brings its schema up to date. Calls are sent as they come;
  * what arrives while one transaction is being made durable goes into the next. Rejects with `StoreError`.
  *
  * A thread that ends unasked fails the calls that it had; the next opens the file in another, since the file is all
