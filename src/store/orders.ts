@@ -98,50 +98,38 @@ export async function loadFacts(tx: SqlTransaction, ids: readonly number[]): Pro
 
 /** Stores what became of orders that this transaction has locked: what changed, and nothing else. */
 export async function saveChanges(tx: SqlTransaction, changes: readonly OrderChange[]): Promise<void> {
-  tx.news.push(...changes.flatMap(newsOf));
-  const pairs = changes.flatMap(({ before, after }) =>
-    after.attempts.map((attempt) => {
-      const was = before.attempts.find(({ number }) => number === attempt.number);
-      return { was, is: { orderId: after.id, ...attempt } };
-    }),
-  );
-  const known = pairs.filter(({ was }) => was !== undefined);
-  const save = async (method: 'insertRows' | 'updateRows', table: SqlTable, rows: readonly object[]) => {
-    if (rows.length > 0) await tx.withCommit(tx[method](table, rows));
-  };
+  const orders: object[] = [];
+  const due: object[] = [];
+  const attempts: object[] = [];
+  const newAttempts: object[] = [];
+  const facts: object[] = [];
+  for (const change of changes) {
+    const { before, after } = change;
+    const orderId = after.id;
+    tx.news.push(...newsOf(change));
+    if (!isSame(derivedTable, before, after)) orders.push(after);
+    if (after.isDue && !before.isDue)
+      due.push({ orderId, dueAt: after.updatedAt, nextNotifyAt: after.updatedAt });
+    for (const attempt of after.attempts) {
+      const { number } = attempt;
+      const known = before.attempts.find((entry) => entry.number === number);
+      if (known === undefined) newAttempts.push({ orderId, ...attempt });
+      else {
+        if (!isSame(attemptsTable, known, attempt)) attempts.push({ orderId, ...attempt });
+        if (!sameFacts(known.facts, attempt.facts)) facts.push({ orderId, number, ...attempt.facts });
+      }
+    }
+  }
   // Changes first: an attempt that ends makes room for a new one.
-  await save(
-    'updateRows',
-    attemptsTable,
-    known.filter(({ was, is }) => !isSame(attemptsTable, { ...is, ...was }, is)).map(({ is }) => is),
-  );
-  await save(
-    'insertRows',
-    attemptsTable,
-    pairs.filter(({ was }) => was === undefined).map(({ is }) => is),
-  );
-  await save(
-    'updateRows',
-    factsTable,
-    known
-      .filter(({ was, is }) => was !== undefined && !sameFacts(was.facts, is.facts))
-      .map(({ is }) => ({ orderId: is.orderId, number: is.number, ...is.facts })),
-  );
-  await save(
-    'updateRows',
-    derivedTable,
-    changes.filter(({ before, after }) => !isSame(derivedTable, before, after)).map(({ after }) => after),
-  );
-  await save(
-    'insertRows',
-    fulfilmentsTable,
-    changes
-      .filter(({ before, after }) => after.isDue && !before.isDue)
-      .map(({ after: { id, updatedAt } }) => ({ orderId: id, dueAt: updatedAt, nextNotifyAt: updatedAt })),
-  );
+  if (attempts.length > 0) await tx.withCommit(tx.updateRows(attemptsTable, attempts));
+  if (newAttempts.length > 0) await tx.withCommit(tx.insertRows(attemptsTable, newAttempts));
+  if (facts.length > 0) await tx.withCommit(tx.updateRows(factsTable, facts));
+  if (orders.length > 0) await tx.withCommit(tx.updateRows(derivedTable, orders));
+  if (due.length > 0) await tx.withCommit(tx.insertRows(fulfilmentsTable, due));
 }
 
 function isSame(table: SqlTable, one: object, other: object): boolean {
+  if (one === other) return true;
   const values = valuesOf(table, other);
   return valuesOf(table, one).every((value, index) => value === values[index]);
 }

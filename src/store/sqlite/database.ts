@@ -145,11 +145,26 @@ function createTransaction(connection: DatabaseSync): SqlTransaction {
     }
     return statement;
   };
-  /** How many rows each changed. */
-  const runAll = (sql: string, table: SqlTable, rows: readonly object[]): number[] => {
-    const statement = prepared(sql);
-    return rows.map((row) => Number(statement.run(...valuesOf(table, row)).changes));
-  };
+  const writers = new Map<SqlTable, Record<'insert' | 'insertNew' | 'update', StatementSync>>();
+  /** Resolves to how many rows each changed. */
+  async function write(
+    kind: 'insert' | 'insertNew' | 'update',
+    table: SqlTable,
+    rows: readonly object[],
+  ): Promise<unknown[]> {
+    let statements = writers.get(table);
+    if (statements === undefined) {
+      const insert = insertSql(table);
+      statements = {
+        insert: prepared(insert),
+        insertNew: prepared(`${insert} ON CONFLICT DO NOTHING`),
+        update: prepared(updateSql(table)),
+      };
+      writers.set(table, statements);
+    }
+    const statement = statements[kind];
+    return rows.map((row) => statement.run(...valuesOf(table, row)).changes);
+  }
   return {
     dialect,
     news: [],
@@ -162,10 +177,10 @@ function createTransaction(connection: DatabaseSync): SqlTransaction {
     async exec(sql) {
       connection.exec(sql);
     },
-    insertRows: async (table, rows) => runAll(insertSql(table), table, rows),
+    insertRows: (table, rows) => write('insert', table, rows),
     insertNewRows: async (table, rows) =>
-      runAll(`${insertSql(table)} ON CONFLICT DO NOTHING`, table, rows).map((changes) => changes === 1),
-    updateRows: async (table, rows) => runAll(updateSql(table), table, rows),
+      (await write('insertNew', table, rows)).map((changes) => changes === 1),
+    updateRows: (table, rows) => write('update', table, rows),
     withCommit: (statement) => statement,
     // Only processes of this machine open the file, and they have one clock.
     commonTime: (now) => Promise.resolve(now),
