@@ -150,7 +150,7 @@ describe('store copy', () => {
 
   test('refuses a target on which a shop has run, and one that has orders of its own', async () => {
     await withStore(target, async (store) => {
-      await store.acquireLease('sweep', 'a shop', now, later(60));
+      await store.acquireLease('reconcile', 'a shop', now, later(60));
     });
     await expect(copy()).rejects.toThrow(/has run on the target/);
     target = await postgres.createDatabase();
