@@ -12,7 +12,7 @@ export const moneySchema = z.object({
 });
 export type Money = z.infer<typeof moneySchema>;
 
-/** The closed list of every published version. A decline, a failure or an expiry has no status of its own. */
+/** The closed list of every published version. There is none for a decline, a failure or an expiry. */
 export const paymentIntentStatuses = [
   'Created',
   'Authorized',

@@ -2,6 +2,7 @@ import nock from 'nock';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createDojoClient, type DojoClient } from '../../src/dojo/client.ts';
 import type { CreatePaymentIntentRequest } from '../../src/dojo/schemas.ts';
+import { findOperation, operations } from '../../src/simulator/operations.ts';
 import {
   captureReply,
   customerReply,
@@ -379,6 +380,13 @@ test('the table above calls every method of the client', () => {
       .filter((name) => name !== 'close' && name !== 'clockSkewMs')
       .toSorted(),
   );
+});
+
+test('the table above covers every operation that the simulator serves', () => {
+  const covered = calls.map(
+    ({ method, path }) => findOperation(method, path.split('?')[0] ?? '')?.operation ?? path,
+  );
+  expect([...new Set(covered)].toSorted()).toEqual(operations.toSorted());
 });
 
 test('getting no customers asks Dojo nothing', async () => {
