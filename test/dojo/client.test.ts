@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import nock from 'nock';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createDojoClient, type DojoClient } from '../../src/dojo/client.ts';
@@ -387,6 +388,12 @@ test('the table above covers every operation that the simulator serves', () => {
     ({ method, path }) => findOperation(method, path.split('?')[0] ?? '')?.operation ?? path,
   );
   expect([...new Set(covered)].toSorted()).toEqual(operations.toSorted());
+});
+
+test('the README of the package lists every call', () => {
+  const readme = readFileSync(new URL('../../src/dojo/README.md', import.meta.url), 'utf8');
+  const names = Object.keys(openClient());
+  expect(names.filter((name) => !new RegExp(`\`${name}(\\(\\))?\``).test(readme))).toEqual([]);
 });
 
 test('getting no customers asks Dojo nothing', async () => {
