@@ -5,26 +5,25 @@ import { fileURLToPath } from 'node:url';
 
 /**
  * What npm runs around `npm pack`, in the folder of the package: `prepack` compiles it into `dist`, `postpack` removes
- * that again. The modules stay apart, as in `src`: only what the package's entries import is compiled, the client into
- * the simulator too, so that it needs no second package.
+ * that again. The modules stay apart, as in `src`. What a package imports is compiled with it, so the simulator brings the
+ * client along.
  */
 const project = fileURLToPath(new URL('.', import.meta.url));
 
-/** `root` becomes `dist`. Entries are the targets of `exports` and `bin`, and the threads, which nothing imports. */
-const packages: Record<string, { root: string; threads?: string[]; assets?: string[] }> = {
-  'dojo-client': { root: 'src/dojo' },
-  'dojo-simulator': { root: 'src', assets: ['simulator/views', 'simulator/public'] },
+/** `root` becomes `dist`; the other paths begin there. Assets are copied. */
+const packages: Record<string, { root: string; include: string[]; exclude?: string[]; assets?: string[] }> = {
+  'dojo-client': { root: 'src/dojo', include: ['.'] },
+  'dojo-simulator': {
+    root: 'src',
+    include: ['simulator'],
+    assets: ['simulator/views', 'simulator/public'],
+  },
   'dojo-web-shop': {
     root: 'src',
-    threads: ['store/sqlite-thread.ts'],
+    include: ['.'],
+    exclude: ['simulator', 'demo.ts'],
     assets: ['store/migrations', 'shop/sample-catalogue.json'],
   },
-};
-
-type Manifest = {
-  name: string;
-  exports: Record<string, { default: string }>;
-  bin?: Record<string, string>;
 };
 
 const folder = process.cwd();
@@ -41,33 +40,29 @@ function clean(): void {
 }
 
 function build(): void {
-  const manifest: Manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  const manifest: { name: string; bin?: Record<string, string> } = JSON.parse(
+    readFileSync(join(folder, 'package.json'), 'utf8'),
+  );
   const packed = packages[manifest.name];
   if (packed === undefined) throw new Error(`pack.ts knows no package ${manifest.name}.`);
   const root = join(project, packed.root);
-  const programs = Object.values(manifest.bin ?? {});
-  const entries = [...Object.values(manifest.exports).map((target) => target.default), ...programs].map(
-    (target) => target.replace('./dist/', '').replace(/\.js$/, '.ts'),
-  );
+  const inRoot = (paths: readonly string[] = []) => paths.map((path) => join(root, path));
 
   clean();
-  compile(
-    root,
-    [...entries, ...(packed.threads ?? [])].map((file) => join(root, file)),
-  );
+  compile({ root, include: inRoot(packed.include), exclude: inRoot(packed.exclude) });
   for (const file of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
     if (/\.(js|d\.ts)$/.test(file)) rewriteAddresses(join(dist, file));
   }
   for (const asset of packed.assets ?? []) cpSync(join(root, asset), join(dist, asset), { recursive: true });
-  for (const program of programs) makeExecutable(join(folder, program));
+  for (const program of Object.values(manifest.bin ?? {})) makeExecutable(join(folder, program));
   if (!isRoot) cpSync(join(project, 'LICENSE'), licence);
 }
 
-function compile(root: string, files: readonly string[]): void {
+function compile(sources: { root: string; include: string[]; exclude: string[] }): void {
+  const { root, include, exclude } = sources;
   const config = join(dist, 'tsconfig.json');
   const compilerOptions = {
     noEmit: false,
-    declaration: true,
     rewriteRelativeImportExtensions: true,
     rootDir: root,
     outDir: dist,
@@ -75,7 +70,7 @@ function compile(root: string, files: readonly string[]): void {
   mkdirSync(dist);
   writeFileSync(
     config,
-    JSON.stringify({ extends: join(project, 'tsconfig.json'), compilerOptions, files, include: [] }),
+    JSON.stringify({ extends: join(project, 'tsconfig.json'), compilerOptions, include, exclude }),
   );
   const tsc = join(project, 'node_modules/typescript/bin/tsc');
   const { status } = spawnSync(process.execPath, [tsc, '--project', config], { stdio: 'inherit' });

@@ -75,11 +75,12 @@ function oldestNode(): string {
 async function pack(): Promise<string[]> {
   const folder = join(temporary, 'tarballs');
   mkdirSync(folder);
-  const here = { folder: project, path: '' };
-  const before = await run('git', ['status', '--porcelain', '--ignored'], here);
+  const here = { folder: project };
+  const listFiles = async () => (await run('git', ['status', '--porcelain', '--ignored'], here)).split('\n');
+  const before = await listFiles();
   await run('npm', ['pack', '--workspaces', '--include-workspace-root', '--pack-destination', folder], here);
-  const after = await run('git', ['status', '--porcelain', '--ignored'], here);
-  if (after !== before) throw new Error(`npm pack leaves files in the checkout:\n${after}`);
+  const left = (await listFiles()).filter((line) => !before.includes(line));
+  if (left.length > 0) throw new Error(`npm pack leaves files in the checkout:\n${left.join('\n')}`);
   const tarballs = readdirSync(folder).map((name) => join(folder, name));
   for (const file of tarballs)
     say(`packed ${file.slice(folder.length + 1)}, ${Math.ceil(statSync(file).size / 1000)} kB`);
@@ -123,15 +124,15 @@ async function install(oldest: string, tarballs: readonly string[]): Promise<str
 type Place = {
   readonly folder: string;
   /** Programs are looked for here first. */
-  readonly path: string;
+  readonly path?: string;
 };
 
-/** A program with its own process group, with nothing of this environment but PATH and HOME. */
+/** A program with its own process group. npm keeps its environment (a proxy, a registry); others get PATH and HOME. */
 function start(command: string, args: readonly string[], { folder, path }: Place) {
   const { PATH = '', HOME = '' } = process.env;
   const child = spawn(command, args, {
     cwd: folder,
-    env: { PATH: path + delimiter + PATH, HOME },
+    env: { ...(command === 'npm' ? process.env : { HOME }), PATH: path ? path + delimiter + PATH : PATH },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
