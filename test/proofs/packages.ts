@@ -118,7 +118,17 @@ async function install(oldest: string, tarballs: readonly string[]): Promise<str
     at,
   );
   say(`installed them into an empty folder under Node ${oldest}`);
+  for (const name of ['dojo-client', 'dojo-simulator', 'dojo-web-shop'])
+    checkFiles(name, join(consumer, 'node_modules', name));
   return consumer;
+}
+
+function checkFiles(name: string, folder: string): void {
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  const missing = ['README.md', 'LICENSE'].filter((file) => !files.includes(file));
+  if (missing.length > 0) throw new Error(`${name} has no ${missing.join(' and no ')}.`);
+  const foreign = files.filter((file) => name === 'dojo-web-shop' && file.includes('simulator'));
+  if (foreign.length > 0) throw new Error(`${name} has files of the simulator: ${foreign.join(', ')}`);
 }
 
 type Place = {
