@@ -61,7 +61,7 @@ export function findSigningSecret(
   return match;
 }
 
-// Dojo sends 32 dashed upper-case pairs. Its SDKs differ in how strictly they read them, so case and dashes do not matter here.
+// Dojo sends 32 dashed upper-case pairs; its SDKs differ in how strictly they read them, so case and dashes are free here.
 const prefix = 'sha256=';
 const dash = '-'.charCodeAt(0);
 /** By ASCII code: the value of a hexadecimal digit, -1 for anything else. */
