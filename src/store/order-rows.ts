@@ -4,7 +4,7 @@ import { type Hold, holds, type IntentFacts, orderStatuses } from '../shop/order
 
 /** Rows as both databases give them, made into the shop's own types. */
 
-export const time = z.int().transform((ms) => new Date(ms));
+const time = z.int().transform((ms) => new Date(ms));
 const flag = z.literal([0, 1]);
 const holdListSchema = z.array(z.enum(holds));
 

@@ -16,7 +16,7 @@ export const supportedPaymentMethods = {
   wallets: ['APPLE_PAY', 'GOOGLE_PAY'],
 };
 
-export const tradingName = 'Pretend Pay test merchant';
+const tradingName = 'Pretend Pay test merchant';
 
 /** Presents intents the way the release asks that the call has named. */
 export function createIntentPresenter({ publicUrl, settings }: Parts) {
