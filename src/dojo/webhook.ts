@@ -61,7 +61,12 @@ export function findSigningSecret(
   return match;
 }
 
-// Dojo sends 32 dashed upper-case pairs; its SDKs differ in how strictly they read them, so case and dashes are free here.
+/** True where a header has the form of a signature, whatever it signs. */
+export function isSignature(signature: string): boolean {
+  return parseSignature(signature) !== null;
+}
+
+// Dojo sends 32 dashed upper-case pairs. Its SDKs differ in how strictly they read them, so case and dashes do not matter here.
 const prefix = 'sha256=';
 const dash = '-'.charCodeAt(0);
 /** By ASCII code: the value of a hexadecimal digit, -1 for anything else. */
