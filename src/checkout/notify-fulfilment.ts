@@ -10,7 +10,7 @@ import { claimUntil, nextNotification } from '../shop/schedule.ts';
 export async function notifyFulfilment(
   context: Pick<Context, 'store' | 'now' | 'log'>,
   merchant: MerchantClient,
-  signal = new AbortController().signal,
+  signal: AbortSignal = new AbortController().signal,
 ): Promise<number> {
   for (let taken = 0; ; ) {
     if (signal.aborted) return taken;

@@ -36,7 +36,7 @@ const endsRun: ReadonlySet<DojoErrorKind> = new Set([
 export async function reconcile(
   context: Context,
   holder: string,
-  signal = new AbortController().signal,
+  signal: AbortSignal = new AbortController().signal,
 ): Promise<Reconciled> {
   const paced = { ...context, dojo: paceDojo(context) };
   const counts = { orders: 0, orphans: 0, refunds: 0 };

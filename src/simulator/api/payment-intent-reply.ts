@@ -16,7 +16,7 @@ export const supportedPaymentMethods = {
   wallets: ['APPLE_PAY', 'GOOGLE_PAY'],
 };
 
-export const tradingName = 'Pretend Pay test merchant';
+const tradingName = 'Pretend Pay test merchant';
 
 /** Presents intents in the shape of the release that the call names. */
 export function createIntentPresenter({ publicUrl, settings }: SimulatorState) {
