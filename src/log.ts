@@ -1,6 +1,123 @@
 import { type DestinationStream, type Logger, type LoggerOptions, pino, stdSerializers } from 'pino';
 import { DojoError } from './dojo/errors.ts';
-import { createLineWriter } from './line-writer.ts';
+import { openLogOutput } from './log-output.ts';
+
+type Message = readonly [level: 'debug' | 'info' | 'warn' | 'error', text: string];
+
+/** Every line that the shop can write. `docs/logs.md` says what each means and what to do; a test keeps the two equal. */
+export const messages = Object.freeze({
+  shopOpened: ['info', 'shop open'],
+  shopClosing: ['info', 'shop closing'],
+  shopClosed: ['info', 'shop closed'],
+  webhookSecretsMissing: ['warn', 'DOJO_WEBHOOK_SECRETS is not set: every webhook is refused'],
+  sessionSecretMissing: ['warn', 'SESSION_SECRET is not set: a restart empties every basket'],
+  logLinesDropped: ['warn', 'log lines dropped: no one read them, or the disk was full'],
+  backgroundTaskFailed: ['error', 'background task failed; it runs again'],
+  storeUnwritable: ['error', 'order store cannot be written'],
+
+  request: ['info', 'request'],
+  routineRequest: ['debug', 'request for a static file or a health check'],
+  requestFailed: ['error', 'request failed'],
+  webhookSignatureInvalid: ['warn', 'webhook refused: signature missing or wrong'],
+  webhookQuarantined: ['warn', 'webhook quarantined'],
+
+  paymentIntentCreated: ['info', 'payment intent created'],
+  paymentIntentFailed: ['warn', 'payment intent not created: no usable answer from Dojo'],
+  apiKeyRefused: ['error', 'payment intent not created: Dojo refused the API key'],
+  paymentIntentMismatched: ['error', 'Dojo answered with another payment intent than requested'],
+  paymentUnconfirmed: ['warn', 'return page shown unconfirmed: no usable answer from Dojo'],
+  paymentCaptured: ['info', 'payment captured'],
+
+  orderAuthorised: ['info', 'order authorised'],
+  orderPaid: ['info', 'order paid'],
+  orderHeld: ['warn', 'order held'],
+  orderMismatched: ['error', 'payment differs from its order'],
+  orderRefunded: ['info', 'order refunded'],
+  orderCancelled: ['info', 'order cancelled'],
+  orderExpired: ['info', 'order expired'],
+  refundSent: ['info', 'refund sent'],
+  refundRefused: ['warn', 'refund refused by Dojo'],
+
+  reconcileFinished: ['info', 'reconcile finished'],
+  reconcileStopped: ['warn', 'reconcile stopped early: Dojo cannot be asked'],
+  orderCheckFailed: ['warn', 'order check failed: no usable answer from Dojo'],
+  orphanFound: ['warn', 'orphan payment intent found'],
+  clockSkewed: ['error', 'clock differs from that of Dojo by minutes; expiry paused'],
+  notificationFailed: ['warn', 'fulfilment notification failed; it is sent again'],
+  notificationAbandoned: ['error', 'fulfilment notification abandoned'],
+} as const satisfies Readonly<Record<string, Message>>);
+
+export type LogEvent = keyof typeof messages;
+
+/** Every field that a line can carry. Flat, so that nothing unforeseen hangs on it. */
+type Fields = {
+  requestId: string;
+  method: string;
+  /** Without query and token. */
+  path: string;
+  /** `cut` where the connection ended before the answer. */
+  status: number | 'cut';
+  ms: number;
+  outcome: string;
+  eventId: string;
+  orderReference: string;
+  orderStatus: string;
+  holds: readonly string[];
+  paymentIntentId: string;
+  paymentStatus: string;
+  attempt: number;
+  /** Minor units. */
+  amount: number;
+  currencyCode: string;
+  refundId: string;
+  mismatch: string;
+  reason: string;
+  secretCount: number;
+  url: string;
+  testShop: boolean;
+  signal: string;
+  lines: number;
+  orders: number;
+  orphans: number;
+  refunds: number;
+  skewMs: number;
+  answer: string;
+  tries: number;
+  nextTryAt: Date | null;
+  err: unknown;
+};
+export type LogFields = { readonly [Name in keyof Fields]?: Fields[Name] | undefined };
+
+/** Writes one line; the list gives its level and words. */
+export function logEvent(log: Logger, event: LogEvent, fields: LogFields = {}): void {
+  const [level, text] = messages[event];
+  log[level]({ event, ...fields }, text);
+}
+
+/** Compared without case: the same name is a header, a column and a member. */
+const secretNames = [
+  'authorization',
+  'cookie',
+  'cookies',
+  'set-cookie',
+  'dojo-signature',
+  'apiKey',
+  'secret',
+  'secrets',
+  'password',
+  'email',
+  'emailAddress',
+  'phoneNumber',
+  'billingAddress',
+  'shippingDetails',
+  'address',
+  'cardNumber',
+  'pan',
+  'token',
+  'clientSessionSecret',
+];
+const isSecret: ReadonlySet<string> = new Set(secretNames.map((name) => name.toLowerCase()));
+const censored = '[redacted]';
 
 /** JSON, one line an event. Secrets and personal data are cut out even where a mistake hands them in. */
 export function createLogger(
@@ -11,13 +128,28 @@ export function createLogger(
     level: options.level,
     base: null,
     timestamp,
-    formatters: { log: presentable },
-    // pino's own would take up what is presentable already.
+    formatters: { level: (label) => ({ level: label }) },
+    // pino's own would copy what libraries hang on their errors.
     serializers: { err: (error) => error },
+    // `*` hands every member of a line and of a child logger, and the words, to the censor.
+    redact: { paths: [...secretNames.flatMap(spellings), '*'], censor },
   };
   if (options.pretty === true && isPrettyInstalled())
-    return withPresentableChildren(pino({ ...settings, transport: { target: 'pino-pretty' } }));
-  return withPresentableChildren(pino(settings, destination ?? createLineWriter()));
+    return pino({ ...settings, transport: { target: 'pino-pretty' } });
+  const output = destination ?? openLogOutput((lines) => logEvent(log, 'logLinesDropped', { lines }));
+  const log = pino(settings, output);
+  return log;
+}
+
+/** pino's paths respect case. */
+function spellings(name: string): string[] {
+  const header = name.replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase());
+  const all = [name, name.toLowerCase(), name.toUpperCase(), header];
+  return [...new Set(all)].map((spelling) => `["${spelling}"]`);
+}
+
+function censor(value: unknown, [name]: (string | symbol)[]): unknown {
+  return typeof name === 'string' ? censored : present(value);
 }
 
 let timedAt = Number.NaN;
@@ -33,46 +165,35 @@ function timestamp(): string {
   return time;
 }
 
-/** pino hands the bindings of a child to no formatter. Children inherit this from their parents. */
-function withPresentableChildren(logger: Logger): Logger {
-  const { child } = logger;
-  logger.child = function (this: Logger, bindings, options) {
-    return child.call(this, presentable(bindings), options);
-  } as Logger['child'];
-  return logger;
-}
-
-/** In lower case: the same name is a header, a column and a member. */
-const secretNames: ReadonlySet<string> = new Set([
-  'authorization',
-  'cookie',
-  'cookies',
-  'set-cookie',
-  'dojo-signature',
-  'apikey',
-  'secret',
-  'secrets',
-  'password',
-  'email',
-  'emailaddress',
-  'phonenumber',
-  'billingaddress',
-  'shippingdetails',
-  'address',
-  'cardnumber',
-  'pan',
-  'token',
-  'clientsessionsecret',
-]);
 const maxDepth = 6;
 const maxMembers = 500;
 
 /**
- * A copy that is fit for a log: secrets by name at every depth, errors without what libraries hang onto theirs, and no
- * more than a screenful of anything. pino's own redaction knows fixed paths only, and its depth limit spares JSON.stringify.
+ * A copy that is fit for a log: secrets by name at every depth, and no more than a screenful of anything. pino's own paths
+ * have a fixed depth, and its limits take effect only where JSON.stringify fails.
  */
-function presentable(logged: Record<string, unknown>): Record<string, unknown> {
+function present(logged: unknown): unknown {
+  if (typeof logged === 'string') return withoutCardNumbers(logged);
+  if (typeof logged !== 'object' || logged === null) return presentOther(logged);
   let members = 0;
+
+  function copy(value: unknown, depth: number): unknown {
+    if (typeof value === 'string') return withoutCardNumbers(value);
+    if (typeof value !== 'object' || value === null || value instanceof Date) return presentOther(value);
+    if (value instanceof Error) return copyMembers(presentError(value), depth);
+    if (depth === maxDepth) return '[cut]';
+    if (Array.isArray(value)) return take(value).map((entry) => copy(entry, depth + 1));
+    return isPlain(value) ? copyMembers(value, depth) : '[object]';
+  }
+
+  function copyMembers(value: object, depth: number): Record<string, unknown> {
+    const copied: Record<string, unknown> = Object.create(null);
+    for (const name of take(Object.keys(value))) {
+      const isHidden = isSecret.has(name.toLowerCase());
+      copied[name] = isHidden ? censored : copy(readMember(value, name), depth + 1);
+    }
+    return copied;
+  }
 
   function take<T>(entries: readonly T[]): T[] {
     const taken = entries.slice(0, maxMembers - members);
@@ -80,48 +201,18 @@ function presentable(logged: Record<string, unknown>): Record<string, unknown> {
     return taken;
   }
 
-  function copy(value: unknown, depth: number): unknown {
-    if (typeof value === 'string') return withoutCardNumbers(value);
-    if (typeof value === 'bigint') return String(value);
-    if (typeof value === 'function') return '[function]';
-    if (typeof value !== 'object' || value === null || value instanceof Date) return value;
-    if (value instanceof Error) return copyMembers(presentError(value), depth);
-    if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
-    if (depth === maxDepth) return '[cut]';
-    if (Array.isArray(value)) return take(value).map((entry) => copy(entry, depth + 1));
-    return copyMembers(value, depth);
-  }
-
-  function copyMembers(value: object, depth: number): Record<string, unknown> {
-    const copyMember = (name: string) =>
-      secretNames.has(name.toLowerCase()) ? '[redacted]' : copy(readMember(value, name), depth + 1);
-    const copied: Record<string, unknown> = {};
-    // A member `__proto__` becomes the prototype of the copy, and what is inherited is not written.
-    for (const name of take(Object.keys(value))) copied[name] = copyMember(name);
-    return copied;
-  }
-
-  return copyMembers(logged, 0);
+  return copy(logged, 1);
 }
 
-/** What every card number has in it, and hardly anything else: cheaper to look for than the number itself. */
-const longNumber = /\d(?:[ -]?\d){12}/;
-
-/** Thirteen to nineteen digits that pass the check of card numbers (ISO/IEC 7812-1), however they are grouped. */
-function withoutCardNumbers(text: string): string {
-  if (!longNumber.test(text)) return text;
-  return text.replace(/(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)/g, (digits) =>
-    isCardNumber(digits.replace(/\D/g, '')) ? '[card number]' : digits,
-  );
+function presentOther(value: unknown): unknown {
+  if (typeof value === 'bigint') return String(value);
+  return typeof value === 'function' ? '[function]' : value;
 }
 
-function isCardNumber(digits: string): boolean {
-  let sum = 0;
-  for (const [index, digit] of [...digits].reverse().entries()) {
-    const value = Number(digit) * (index % 2 === 0 ? 1 : 2);
-    sum += value > 9 ? value - 9 : value;
-  }
-  return sum % 10 === 0;
+/** Requests, sockets, buffers and clients hold more than their names say. */
+function isPlain(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype;
 }
 
 /** A getter may throw; a log line must not. */
@@ -133,7 +224,7 @@ function readMember(value: object, name: string): unknown {
   }
 }
 
-/** What is worth knowing of an error, without the request and the sockets that libraries hang onto theirs. */
+/** What is worth knowing of an error, without the request and the sockets that libraries hang on theirs. */
 function presentError(error: Error): Record<string, unknown> {
   if (error instanceof DojoError) {
     const { name, message, kind, status, traceId } = error;
@@ -141,6 +232,29 @@ function presentError(error: Error): Record<string, unknown> {
   }
   const { type, message, stack } = stdSerializers.err(error);
   return { type, message, stack };
+}
+
+/** Cheaper to look for than the number itself. */
+const longNumber = /\d(?:[ -]?\d){12}/;
+
+/**
+ * Thirteen to nineteen digits that pass the check of card numbers (ISO/IEC 7812-1), however they are grouped. Not those in a word:
+ * one UUID in 460 has digits that pass.
+ */
+function withoutCardNumbers(text: string): string {
+  if (text.length < 13 || !longNumber.test(text)) return text;
+  return text.replace(/(?<!\w|\w-)\d(?:[ -]?\d){12,18}(?!\w|-\w)/g, (digits) =>
+    isCardNumber(digits.replace(/\D/g, '')) ? '[card number]' : digits,
+  );
+}
+
+function isCardNumber(digits: string): boolean {
+  let sum = 0;
+  for (const [index, digit] of [...digits].reverse().entries()) {
+    const value = Number(digit) * (index % 2 === 0 ? 1 : 2);
+    sum += value > 9 ? value - 9 : value;
+  }
+  return sum % 10 === 0;
 }
 
 /** A development dependency, which an installation for production leaves out. */

@@ -7,7 +7,7 @@ import { repeat } from './checkout/repeat.ts';
 import { type Config, ConfigError, parseConfig } from './config.ts';
 import { openContext } from './context.ts';
 import { closeServer, createHttpServer, listen } from './http/server.ts';
-import { createLogger } from './log.ts';
+import { createLogger, logEvent } from './log.ts';
 import { createMerchantClient, type MerchantClient } from './outbox/merchant-client.ts';
 
 /** sysexits.h: the configuration is at fault, so starting again will not help. */
@@ -45,7 +45,7 @@ async function main(): Promise<void> {
       error.code === 'EADDRINUSE' ? 'is in use; stop what uses it, or choose another PORT' : error.message;
     exit(1, [`PORT: ${config.HOST}:${config.PORT} ${why}`]);
   });
-  log.info({ url: config.publicUrl, testShop: config.isTestShop }, 'The shop is open');
+  logEvent(log, 'shopOpened', { url: config.publicUrl, testShop: config.isTestShop });
   // For whoever started this process and waits until it serves: a process manager, or the demo.
   process.send?.('ready');
 
@@ -59,11 +59,11 @@ async function main(): Promise<void> {
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);
   });
-  log.info({ signal }, 'The shop is closing');
+  logEvent(log, 'shopClosing', { signal });
   await Promise.all([closeServer(server, finishWithinMs), sweep.stop(), notify?.stop()]);
   await merchant?.close();
   await close();
-  log.info('The shop is closed');
+  logEvent(log, 'shopClosed');
 }
 
 function createMerchant({ FULFILMENT_URL: url, FULFILMENT_SECRET: secret }: Config): MerchantClient | null {
@@ -73,12 +73,10 @@ function createMerchant({ FULFILMENT_URL: url, FULFILMENT_SECRET: secret }: Conf
 /** What may be missing while a developer tries the shop, and must not surprise. */
 function warnOfGaps(config: Config, log: Logger): void {
   if (config.DOJO_WEBHOOK_SECRETS.length === 0) {
-    log.warn(
-      'DOJO_WEBHOOK_SECRETS is not set: every webhook is refused, and only the sweep makes orders paid',
-    );
+    logEvent(log, 'webhookSecretsMissing');
   }
   if (config.SESSION_SECRET === undefined) {
-    log.warn('SESSION_SECRET is not set: baskets are lost when the shop is started again');
+    logEvent(log, 'sessionSecretMissing');
   }
 }
 

@@ -27,12 +27,12 @@ const table: Record<string, { values: string[]; types: string[] }> = {
   shop: { values: [], types: ['dojo'] },
   store: { values: ['shop'], types: [] },
   checkout: {
-    values: ['shop', 'dojo/webhook.ts', 'dojo/errors.ts'],
+    values: ['shop', 'dojo/webhook.ts', 'dojo/errors.ts', 'log.ts'],
     types: ['dojo', 'store', 'outbox', 'context.ts'],
   },
   // The error by which a store says that it failed is part of its contract, and has to be told from others.
   http: {
-    values: ['shop', 'checkout', 'dojo/webhook.ts', 'store/order-store.ts#StoreError'],
+    values: ['shop', 'checkout', 'dojo/webhook.ts', 'store/order-store.ts#StoreError', 'log.ts'],
     types: ['store', 'context.ts'],
   },
   simulator: { values: ['dojo'], types: [] },
@@ -48,8 +48,8 @@ const table: Record<string, { values: string[]; types: string[] }> = {
   },
   'context.ts': { values: ['shop', 'checkout', 'dojo', 'store', 'config.ts'], types: [] },
   'config.ts': { values: ['dojo'], types: [] },
-  'log.ts': { values: ['dojo', 'line-writer.ts'], types: [] },
-  'line-writer.ts': { values: [], types: [] },
+  'log.ts': { values: ['dojo', 'log-output.ts'], types: [] },
+  'log-output.ts': { values: [], types: [] },
 };
 
 /** The entries of processes, where the environment comes in. */

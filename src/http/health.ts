@@ -1,5 +1,6 @@
 import { Router } from 'express';
 import type { Context } from '../context.ts';
+import { logEvent } from '../log.ts';
 import { StoreError } from '../store/order-store.ts';
 
 /** `/healthz`: the process answers. `/readyz`: orders can be stored; migrations are done before anything listens. */
@@ -14,7 +15,7 @@ export function health({ store, log }: Pick<Context, 'store' | 'log'>): Router {
       res.type('text').send('ready\n');
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      log.error({ err: error }, 'The order store cannot be written');
+      logEvent(log, 'storeUnwritable', { err: error });
       res.status(503).type('text').send('the order store cannot be written\n');
     }
   });

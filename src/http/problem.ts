@@ -1,5 +1,6 @@
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import type { Logger } from 'pino';
+import { logEvent } from '../log.ts';
 import { StoreError } from '../store/order-store.ts';
 import type { Pages } from './pages.ts';
 
@@ -73,7 +74,7 @@ function answerWith(
   return (error, req, res, _next) => {
     const problem = toProblem(error);
     if (problem.status >= 500 && !(error instanceof HttpProblem)) {
-      log.error({ err: error, requestId: res.locals.requestId }, 'A request failed');
+      logEvent(log, 'requestFailed', { err: error, requestId: res.locals.requestId });
     }
     if (res.headersSent) {
       // Nothing can be said any more; a cut connection is the only honest answer.

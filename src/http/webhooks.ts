@@ -2,6 +2,7 @@ import type { Request, RequestHandler } from 'express';
 import { type RecordedWebhook, recordWebhook } from '../checkout/record-webhook.ts';
 import type { Context } from '../context.ts';
 import { signatureHeader } from '../dojo/webhook.ts';
+import { logEvent } from '../log.ts';
 import { HttpProblem } from './problem.ts';
 
 /** Deliveries are a few hundred bytes. */
@@ -24,10 +25,8 @@ export function webhooks(context: Context): RequestHandler {
     if (recorded.kind === 'empty') throw new HttpProblem(400);
     res.locals.logged = logged(recorded);
     if (recorded.kind === 'quarantined') {
-      context.log.warn(
-        { requestId: res.locals.requestId, reason: recorded.reason },
-        'A webhook was put into quarantine',
-      );
+      const { requestId } = res.locals;
+      logEvent(context.log, 'webhookQuarantined', { requestId, reason: recorded.reason });
     }
     res.writeHead(200, receivedHeaders).end(received, 'latin1');
   };

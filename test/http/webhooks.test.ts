@@ -193,7 +193,7 @@ describe('a delivery that is signed but not understood', () => {
     expect(quarantine).toHaveLength(1);
     const [kept] = rows(shop, 'SELECT body FROM quarantine');
     expect(Buffer.from(kept?.body as Uint8Array)).toEqual(Buffer.from(delivery));
-    expect(shop.log.filter((line) => line.msg === 'A webhook was put into quarantine')).toHaveLength(2);
+    expect(shop.log.filter((line) => line.event === 'webhookQuarantined')).toHaveLength(2);
   });
 
   test('because it is of another account goes to quarantine', async () => {
