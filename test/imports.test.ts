@@ -48,8 +48,9 @@ const table: Record<string, { values: string[]; types: string[] }> = {
   },
   'context.ts': { values: ['shop', 'checkout', 'dojo', 'store', 'config.ts'], types: [] },
   'config.ts': { values: ['dojo'], types: [] },
-  'log.ts': { values: ['dojo', 'log-output.ts'], types: [] },
+  'log.ts': { values: ['log-output.ts', 'log-redaction.ts'], types: [] },
   'log-output.ts': { values: [], types: [] },
+  'log-redaction.ts': { values: ['dojo'], types: [] },
 };
 
 /** The entries of processes, where the environment comes in. */
