@@ -9,8 +9,11 @@ export const messages = Object.freeze({
   shopOpened: ['info', 'shop open'],
   shopClosing: ['info', 'shop closing'],
   shopClosed: ['info', 'shop closed'],
-  webhookSecretsMissing: ['warn', 'DOJO_WEBHOOK_SECRETS is not set: every webhook is refused'],
-  sessionSecretMissing: ['warn', 'SESSION_SECRET is not set: a restart empties every basket'],
+  webhookSecretsMissing: [
+    'warn',
+    'DOJO_WEBHOOK_SECRETS is not set: every webhook is refused, and only reconciling marks orders paid',
+  ],
+  sessionSecretMissing: ['warn', 'SESSION_SECRET is not set: baskets are lost when the shop restarts'],
   logLinesDropped: ['warn', 'log lines dropped: no one read them, or the disk was full'],
   backgroundTaskFailed: ['error', 'background task failed; it runs again'],
   storeUnwritable: ['error', 'order store cannot be written'],
@@ -18,7 +21,7 @@ export const messages = Object.freeze({
   request: ['info', 'request'],
   routineRequest: ['debug', 'request for a static file or a health check'],
   requestFailed: ['error', 'request failed'],
-  webhookSignatureInvalid: ['warn', 'webhook refused: signature missing or wrong'],
+  webhookSignatureInvalid: ['warn', 'webhook refused: signature invalid'],
   webhookQuarantined: ['warn', 'webhook quarantined'],
 
   paymentIntentCreated: ['info', 'payment intent created'],
@@ -72,7 +75,6 @@ type Fields = {
   refundId: string;
   mismatch: string;
   reason: string;
-  secretCount: number;
   url: string;
   testShop: boolean;
   signal: string;
@@ -83,10 +85,10 @@ type Fields = {
   skewMs: number;
   answer: string;
   tries: number;
-  nextTryAt: Date | null;
+  nextTryAt: Date;
   err: unknown;
 };
-export type LogFields = { readonly [Name in keyof Fields]?: Fields[Name] | undefined };
+export type LogFields = { readonly [Name in keyof Fields]?: Fields[Name] | null | undefined };
 
 /** Writes one line; the list gives its level and words. */
 export function logEvent(log: Logger, event: LogEvent, fields: LogFields = {}): void {

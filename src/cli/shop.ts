@@ -64,8 +64,8 @@ async function main(args: readonly string[]): Promise<void> {
 
 function run(name: string, args: readonly string[]): Promise<string> {
   if (name === copyName) {
-    const { DATABASE_URL } = parseConfig(process.env, { sqliteVersion: process.versions.sqlite ?? '0' });
-    return copyStore(DATABASE_URL, args, (line) =>
+    const { database } = parseConfig(process.env);
+    return copyStore(database.url, args, (line) =>
       process.stderr.write(process.stderr.isTTY ? `\r${line} ` : `${line}\n`),
     );
   }
@@ -73,14 +73,7 @@ function run(name: string, args: readonly string[]): Promise<string> {
 }
 
 async function runWithDojo(name: string, args: readonly string[]): Promise<string> {
-  const access = parseDojoAccess(process.env);
-  const dojo = createDojoClient({
-    apiUrl: access.DOJO_API_URL,
-    apiKey: access.DOJO_API_KEY,
-    apiVersion: access.DOJO_API_VERSION,
-    timeoutMs: access.DOJO_TIMEOUT_MS,
-    connections: access.DOJO_CONNECTIONS,
-  });
+  const dojo = createDojoClient(parseDojoAccess(process.env));
   try {
     return (await withDojo[name]?.(dojo, args)) ?? '';
   } finally {
@@ -90,7 +83,7 @@ async function runWithDojo(name: string, args: readonly string[]): Promise<strin
 
 /** Beside a running shop: both write to the same store, one transaction after another. */
 async function runWithShop(name: string, args: readonly string[]): Promise<string> {
-  const config = parseConfig(process.env, { sqliteVersion: process.versions.sqlite ?? '0' });
+  const config = parseConfig(process.env);
   const { context, close } = await openContext(
     config,
     createLogger({ level: 'warn', pretty: process.stderr.isTTY }),

@@ -2,8 +2,8 @@ import { parseArgs } from 'node:util';
 import type { Context } from '../context.ts';
 import { copyOrders } from '../store/copy-orders.ts';
 import { openStore } from '../store/open-store.ts';
-import { openPostgres } from '../store/postgres.ts';
-import { openSqliteReader } from '../store/sqlite.ts';
+import { openPostgres } from '../store/postgres/database.ts';
+import { openSqliteReader } from '../store/sqlite/database.ts';
 import { CommandError } from './command-error.ts';
 
 /** Dojo sends an event again for days; one that comes after its first copy was dropped would be kept once more. */

@@ -1,60 +1,40 @@
 import { Worker } from 'node:worker_threads';
-import { type OrderStore, type ReceivedEvent, StoreError } from './order-store.ts';
-import { busyLimitMs } from './sqlite.ts';
-import { type EventParcel, packEvents } from './worker-messages.ts';
-
-/** What the thread is asked. It answers in the order in which it was asked. */
-export type Question =
-  | { readonly kind: 'open'; readonly path: string; readonly patienceMs: number }
-  | { readonly kind: 'close' }
-  | {
-      readonly kind: 'commit';
-      /** Calls; a number stands for a call of `recordEvents` with so many of the events. */
-      readonly calls: readonly (Call | number)[];
-      readonly events: EventParcel;
-      /** By the clock that all threads share, see `sharedNow`. */
-      readonly deadline: number;
-    };
-/** For so many of the questions as it has outcomes; each call is one. */
-export type Answer = readonly SentOutcome[];
-export type SentOutcome =
-  | { readonly status: 'fulfilled'; readonly value: unknown }
-  | { readonly status: 'rejected'; readonly error: SentError };
-export type SentError = { readonly isOfStore: boolean; readonly message: string; readonly stack: string };
-
-/** A call of the order store, as it is sent to the thread. */
-export type Call = { readonly method: Exclude<keyof OrderStore, 'close'>; readonly args: readonly unknown[] };
+import type { OrderNews, ReceivedEvent } from '../../shop/order-events.ts';
+import { assertNotOverloaded, type Settled, settle, type Waiting } from '../group-commit.ts';
+import { StoreError } from '../order-store.ts';
+import { busyLimitMs } from './database.ts';
+import {
+  type Answer,
+  type Call,
+  packEvents,
+  type Question,
+  type SentOutcome,
+  sharedNow,
+} from './messages.ts';
 
 export type SqliteThreadWriter = {
   call(call: Call): Promise<unknown>;
   close(): Promise<void>;
-  /** Ends the thread as a fault would, for proofs. */
+  /** Ends the thread as a crash would, for proofs. */
   breakThread(): Promise<void>;
 };
 
-/** Whoever comes when so many wait would wait for seconds, and is better told at once. */
-const maxWaiting = 5_000;
 /**
  * So many calls are worth a message before the turn of the event loop ends: the thread works on them while the rest are read.
  * With one message for all of a turn 64 connections got a fifth fewer answers.
  */
 const messageSize = 16;
 
-/** Monotonic, in ms. Each thread's own `performance.now` begins when the thread does. */
-export function sharedNow(): number {
-  return performance.timeOrigin + performance.now();
-}
-
 /**
- * Opens a SQLite file, or `:memory:`, in a thread of its own and brings its schema up to date. Calls are sent as they come;
+ * Opens a SQLite file, or `:memory:`, in a worker thread and brings its schema up to date. Calls are sent as they come;
  * what arrives while one transaction is being made durable goes into the next. Rejects with `StoreError`.
  *
  * A thread that ends unasked fails the calls that it had; the next opens the file in another, since the file is all
  * that there is to know. What was in memory only is gone, and every further call says so.
  */
-export async function openSqliteThread(path: string): Promise<SqliteThreadWriter> {
-  let thread = await openThread(path);
-  let unsent: Waiting[] = [];
+export async function openSqliteThread(path: string, onNews: OnNews = () => {}): Promise<SqliteThreadWriter> {
+  let thread = await openThread(path, onNews);
+  let unsent: WaitingCall[] = [];
   let sending: Promise<void> | null = null;
   let closing: Promise<void> | null = null;
 
@@ -64,7 +44,7 @@ export async function openSqliteThread(path: string): Promise<SqliteThreadWriter
     try {
       if (!thread.isAlive()) {
         if (path === ':memory:') throw new StoreError('The thread with the orders in memory has ended');
-        thread = await openThread(path);
+        thread = await openThread(path, onNews);
       }
       send();
     } catch (error) {
@@ -95,11 +75,9 @@ export async function openSqliteThread(path: string): Promise<SqliteThreadWriter
   }
 
   return {
-    call(call) {
-      if (closing !== null) return Promise.reject(new StoreError('The order store is closing'));
-      if (unsent.length + thread.unanswered() >= maxWaiting) {
-        return Promise.reject(new StoreError(`${maxWaiting} changes wait for the database already`));
-      }
+    async call(call) {
+      if (closing !== null) throw new StoreError('The order store is closing');
+      assertNotOverloaded(unsent.length + thread.unanswered());
       const waiting = { call, ...Promise.withResolvers<unknown>() };
       unsent.push(waiting);
       if (unsent.length >= messageSize && thread.isAlive()) send();
@@ -111,24 +89,28 @@ export async function openSqliteThread(path: string): Promise<SqliteThreadWriter
   };
 }
 
-type Waiting = { readonly call: Call } & Pick<PromiseWithResolvers<unknown>, 'resolve' | 'reject'>;
+type WaitingCall = { readonly call: Call } & Waiting<unknown>;
+
+type OnNews = (news: readonly OrderNews[]) => void;
 
 type Thread = {
+  onNews: OnNews;
   isAlive(): boolean;
   unanswered(): number;
   /** Rejects with `StoreError` where the thread ends before it answers. */
   ask(question: Question & { readonly kind: 'open' | 'close' }): Promise<unknown>;
   /** Answers each of them. */
-  commit(waiting: readonly Waiting[]): void;
+  commit(waiting: readonly WaitingCall[]): void;
   end(): Promise<void>;
 };
 
 /** A thread takes a tenth of a second to start, so one whose database was closed is kept for the next. */
 const idle: Thread[] = [];
 
-async function openThread(path: string): Promise<Thread> {
+async function openThread(path: string, onNews: OnNews): Promise<Thread> {
   const thread = idle.pop() ?? startThread();
-  if (!thread.isAlive()) return openThread(path);
+  if (!thread.isAlive()) return openThread(path, onNews);
+  thread.onNews = onNews;
   try {
     await thread.ask({ kind: 'open', path, patienceMs: busyLimitMs });
     return thread;
@@ -141,42 +123,44 @@ async function openThread(path: string): Promise<Thread> {
 
 function startThread(): Thread {
   // Without this process's own flags: what they preload is not meant for a thread.
-  const worker = new Worker(new URL('./sqlite-thread.ts', import.meta.url), {
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), {
     name: 'order-store',
     execArgv: [],
   });
-  // Like a connection, it keeps the process alive only while somebody waits for an answer.
+  // Like a connection, it keeps the process alive only while a caller waits for an answer.
   worker.unref();
   let isAlive = true;
-  let fault: unknown = null;
-  let asked: Pick<Waiting, 'resolve' | 'reject'>[] = [];
+  let cause: unknown = null;
+  let asked: Waiting<unknown>[] = [];
 
-  worker.on('message', (answer: Answer) => {
-    const answered = asked.slice(0, answer.length);
-    asked = asked.slice(answer.length);
+  worker.on('message', ({ outcomes, news }: Answer) => {
+    const answered = asked.slice(0, outcomes.length);
+    asked = asked.slice(outcomes.length);
     if (asked.length === 0) worker.unref();
-    for (const [index, waiting] of answered.entries()) settle(waiting, answer[index]);
+    if (news.length > 0) thread.onNews(news);
+    for (const [index, waiting] of answered.entries()) settle(waiting, received(outcomes[index]));
   });
   worker.on('error', (error) => {
-    fault = error;
+    cause = error;
   });
   worker.on('exit', () => {
     isAlive = false;
-    for (const { reject } of asked) reject(hasEnded(fault));
+    for (const { reject } of asked) reject(hasEnded(cause));
     asked = [];
   });
 
-  function post(question: Question, waiting: readonly Pick<Waiting, 'resolve' | 'reject'>[]): void {
+  function post(question: Question, waiting: readonly Waiting<unknown>[]): void {
     worker.postMessage(question, question.kind === 'commit' ? [question.events.bytes.buffer] : []);
     if (asked.length === 0) worker.ref();
     asked.push(...waiting);
   }
 
-  return {
+  const thread: Thread = {
+    onNews: () => {},
     isAlive: () => isAlive,
     unanswered: () => asked.length,
     ask(question) {
-      if (!isAlive) return Promise.reject(hasEnded(fault));
+      if (!isAlive) return Promise.reject(hasEnded(cause));
       const waiting = Promise.withResolvers<unknown>();
       post(question, [waiting]);
       return waiting.promise;
@@ -188,6 +172,7 @@ function startThread(): Thread {
       await worker.terminate();
     },
   };
+  return thread;
 }
 
 function hasEnded(cause: unknown): StoreError {
@@ -205,15 +190,12 @@ function questionOf(calls: readonly Call[]): Question {
   return { kind: 'commit', calls: sent, events: packEvents(events), deadline: sharedNow() + busyLimitMs };
 }
 
-function settle({ resolve, reject }: Pick<Waiting, 'resolve' | 'reject'>, outcome?: SentOutcome): void {
-  if (outcome?.status === 'fulfilled') resolve(outcome.value);
-  else reject(outcome === undefined ? new Error('A call got no answer.') : receivedError(outcome.error));
-}
-
-function receivedError({ isOfStore, message, stack }: SentError): Error {
+function received(outcome: SentOutcome | undefined): Settled<unknown> | undefined {
+  if (outcome?.status !== 'rejected') return outcome;
+  const { isOfStore, message, stack } = outcome.error;
   const error = isOfStore ? new StoreError(message) : new Error(message);
   error.stack = stack;
-  return error;
+  return { status: 'rejected', reason: error };
 }
 
 /** A small Buffer is a window on a large block, all of which would be sent with it. */

@@ -2,9 +2,16 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Settled } from './group-commit.ts';
-import { StoreError } from './order-store.ts';
-import type { SqlDatabase, SqlDialect, SqlTransaction, SqlValue } from './sql.ts';
+import type { Settled } from '../group-commit.ts';
+import { StoreError } from '../order-store.ts';
+import {
+  type SqlDatabase,
+  type SqlDialect,
+  type SqlTable,
+  type SqlTransaction,
+  type SqlValue,
+  valuesOf,
+} from '../sql.ts';
 
 /** How long a transaction waits for another process that writes to the same file. */
 export const busyLimitMs = 3_000;
@@ -42,6 +49,7 @@ export function openSqliteWriter(path: string): SqliteWriter {
 
   const inSavepoint: InSavepoint = async (part) => {
     save.run();
+    const newsBefore = tx.news.length;
     try {
       const value = await part();
       release.run();
@@ -51,6 +59,7 @@ export function openSqliteWriter(path: string): SqliteWriter {
       if (!connection.isTransaction) throw reason;
       undo.run();
       release.run();
+      tx.news.length = newsBefore;
       return { status: 'rejected', reason: storeErrorOf(reason) };
     }
   };
@@ -59,11 +68,13 @@ export function openSqliteWriter(path: string): SqliteWriter {
     tx,
     async commit(work, patienceMs) {
       try {
+        tx.news.length = 0;
         beginPatiently(connection, patienceMs);
         const result = await work(inSavepoint);
         connection.exec('COMMIT');
         return result;
       } catch (error) {
+        tx.news.length = 0;
         if (connection.isTransaction) connection.exec('ROLLBACK');
         throw storeErrorOf(error);
       }
@@ -134,8 +145,29 @@ function createTransaction(connection: DatabaseSync): SqlTransaction {
     }
     return statement;
   };
+  const writers = new Map<SqlTable, Record<'insert' | 'insertNew' | 'update', StatementSync>>();
+  /** Resolves to how many rows each changed. */
+  async function write(
+    kind: 'insert' | 'insertNew' | 'update',
+    table: SqlTable,
+    rows: readonly object[],
+  ): Promise<unknown[]> {
+    let statements = writers.get(table);
+    if (statements === undefined) {
+      const insert = insertSql(table);
+      statements = {
+        insert: prepared(insert),
+        insertNew: prepared(`${insert} ON CONFLICT DO NOTHING`),
+        update: prepared(updateSql(table)),
+      };
+      writers.set(table, statements);
+    }
+    const statement = statements[kind];
+    return rows.map((row) => statement.run(...valuesOf(table, row)).changes);
+  }
   return {
     dialect,
+    news: [],
     async all(sql, params = []) {
       return prepared(sql).all(...params.map(inputOf));
     },
@@ -145,9 +177,26 @@ function createTransaction(connection: DatabaseSync): SqlTransaction {
     async exec(sql) {
       connection.exec(sql);
     },
+    insertRows: (table, rows) => write('insert', table, rows),
+    insertNewRows: async (table, rows) =>
+      (await write('insertNew', table, rows)).map((changes) => changes === 1),
+    updateRows: (table, rows) => write('update', table, rows),
+    withCommit: (statement) => statement,
     // Only processes of this machine open the file, and they have one clock.
     commonTime: (now) => Promise.resolve(now),
   };
+}
+
+function insertSql({ name, columns }: SqlTable): string {
+  const names = columns.map((column) => column.name);
+  return `INSERT INTO ${name} (${names.join(', ')}) VALUES (${names.map((_, index) => `$${index + 1}`).join(', ')})`;
+}
+
+function updateSql({ name, columns, key }: SqlTable): string {
+  const terms = columns.map((column, index) => ({ ...column, term: `${column.name} = $${index + 1}` }));
+  const termsOf = (isKey: boolean) =>
+    terms.filter((column) => key.includes(column.name) === isKey).map(({ term }) => term);
+  return `UPDATE ${name} SET ${termsOf(false).join(', ')} WHERE ${termsOf(true).join(' AND ')}`;
 }
 
 const dialect: SqlDialect = {
@@ -165,9 +214,9 @@ function inputOf(value: SqlValue): SQLInputValue {
 function connect(path: string, { readOnly }: { readonly readOnly: boolean }): DatabaseSync {
   try {
     if (path !== ':memory:' && !readOnly) mkdirSync(dirname(path), { recursive: true });
-    // Nothing else runs yet, so waiting for another process that opens the same file holds nobody up.
+    // Nothing else runs yet, so waiting for another process that opens the same file delays no one.
     const connection = new DatabaseSync(path, { timeout: busyLimitMs, readOnly });
-    // The log is written back between transactions; this is for whoever writes without pause.
+    // The log is written back between transactions; this is for a shop that writes without pause.
     connection.exec(
       `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = ${longLogPages}`,
     );
@@ -217,7 +266,7 @@ function isBusy(error: unknown): boolean {
   return isSqliteError(error) && (Number(error.errcode) & 0xff) === 5;
 }
 
-/** What SQLite refused, as the contract has it; anything else is a fault of ours, and stays what it is. */
+/** What SQLite refused, as the contract has it; anything else is a bug of ours, and stays what it is. */
 function storeErrorOf(error: unknown, what = 'The database refused'): unknown {
   return isSqliteError(error) ? new StoreError(`${what}: ${error.message}`, { cause: error }) : error;
 }
