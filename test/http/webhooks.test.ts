@@ -9,7 +9,6 @@ import { type OpenShop, openShop, webhookSecret } from '../support/shop.ts';
 import { deliver, sign, statusUpdate } from '../support/webhook.ts';
 
 /** pino's number for a warning. */
-const warn = 40;
 const captured = { paymentIntentId: 'pi_sandbox_T1', paymentStatus: 'Captured' };
 const body = statusUpdate(captured);
 const signature = sign(body);
@@ -255,10 +254,10 @@ describe('a delivery that Dojo did not sign', () => {
     ];
     const reasons = shop.log.filter(({ event }) => event === 'webhookSignatureInvalid');
     expect(reasons).toMatchObject([
-      { level: warn, reason: 'no dojo-signature header' },
-      { level: warn, reason: 'malformed dojo-signature header' },
-      { level: warn, reason: 'malformed dojo-signature header' },
-      { level: warn, reason: 'matches none of 1 secret' },
+      { level: 'warn', reason: 'no dojo-signature header' },
+      { level: 'warn', reason: 'malformed dojo-signature header' },
+      { level: 'warn', reason: 'malformed dojo-signature header' },
+      { level: 'warn', reason: 'matches none of 1 secret' },
     ]);
     const texts = answers.map((answer) => answer.text.replace(answer.body.requestId, ''));
     expect(new Set(texts).size).toBe(1);
