@@ -43,6 +43,7 @@ test.each(['/static/shop.css', '/STATIC/none.css', '/healthz', '/Readyz/'])(
 const token = '9z8y7x6w5v-AbCdEfGhIjKlMnOpQrStUv-_';
 test.each([
   [`/orders/${token}`, '/orders/…'],
+  ['/Orders/not-quite-a-token', '/Orders/…'],
   [`/Orders/${token}`, '/Orders/…'],
   [`/ORDERS/${token}/basket?x=1`, '/ORDERS/…/basket'],
   [`/checkout/Success/${token}`, '/checkout/Success/…'],
