@@ -9,7 +9,7 @@ import { reconcile } from './checkout/reconcile.ts';
 import { repeat } from './checkout/repeat.ts';
 import { type Environment, parseConfig } from './config.ts';
 import { type Context, openContext } from './context.ts';
-import { createLogger } from './log.ts';
+import { createLogger, logEvent } from './log.ts';
 import { createMerchantClient } from './outbox/merchant-client.ts';
 import { schedule } from './shop/schedule.ts';
 
@@ -103,12 +103,6 @@ function publicFiles(): string[] {
 
 /** What a developer may leave out, and must not be surprised by. */
 function warnOfGaps({ config, log }: Context): void {
-  if (config.dojo.webhookSecrets.length === 0) {
-    log.warn(
-      'DOJO_WEBHOOK_SECRETS is not set: every webhook is refused, and only reconciling marks orders paid',
-    );
-  }
-  if (config.http.sessionSecret === undefined) {
-    log.warn('SESSION_SECRET is not set: baskets are lost when the shop restarts');
-  }
+  if (config.dojo.webhookSecrets.length === 0) logEvent(log, 'webhookSecretsMissing');
+  if (config.http.sessionSecret === undefined) logEvent(log, 'sessionSecretMissing');
 }

@@ -1,6 +1,7 @@
 import { config as readDotenv } from 'dotenv';
 import { createShop, type Shop } from './create-shop.ts';
 import { closeServer, createHttpServer, listen } from './http/server.ts';
+import { logEvent } from './log.ts';
 
 /** sysexits.h: the configuration is wrong, so starting again will not help. */
 const exitConfig = 78;
@@ -21,7 +22,7 @@ async function main(): Promise<void> {
   const shop = await createShop(process.env);
   const { config, log } = shop.context;
   const server = await serve(shop);
-  log.info({ url: config.http.publicUrl, testShop: config.isTestShop }, 'The shop is open');
+  logEvent(log, 'shopOpened', { url: config.http.publicUrl, testShop: config.isTestShop });
   // For a parent that waits until the shop serves: a process manager, or the demo.
   process.send?.('ready');
 
@@ -29,9 +30,9 @@ async function main(): Promise<void> {
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);
   });
-  log.info({ signal }, 'The shop is closing');
+  logEvent(log, 'shopClosing', { signal });
   await shop.close(closeServer(server, finishWithinMs));
-  log.info('The shop is closed');
+  logEvent(log, 'shopClosed');
 }
 
 async function serve({ app, context }: Shop): ReturnType<typeof listen> {

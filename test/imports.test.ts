@@ -27,11 +27,11 @@ const table: Record<string, { values: string[]; types: string[] }> = {
   shop: { values: [], types: ['dojo'] },
   store: { values: ['shop'], types: [] },
   checkout: {
-    values: ['shop', 'dojo/webhook.ts', 'dojo/errors.ts'],
+    values: ['shop', 'dojo/webhook.ts', 'dojo/errors.ts', 'log.ts'],
     types: ['dojo', 'store', 'outbox', 'config.ts', 'context.ts'],
   },
   http: {
-    values: ['shop', 'checkout', 'dojo/webhook.ts'],
+    values: ['shop', 'checkout', 'dojo/webhook.ts', 'log.ts'],
     types: ['store', 'config.ts', 'context.ts'],
   },
   simulator: { values: ['dojo'], types: [] },
@@ -46,11 +46,12 @@ const table: Record<string, { values: string[]; types: string[] }> = {
     types: [],
   },
   'demo.ts': { values: ['simulator', 'dojo', 'config.ts'], types: [] },
-  'main.ts': { values: ['http', 'create-shop.ts'], types: [] },
+  'main.ts': { values: ['http', 'create-shop.ts', 'log.ts'], types: [] },
   'context.ts': { values: ['shop', 'checkout', 'dojo', 'store', 'config.ts'], types: [] },
   'config.ts': { values: ['dojo'], types: [] },
-  'log.ts': { values: ['dojo', 'line-writer.ts'], types: [] },
-  'line-writer.ts': { values: [], types: [] },
+  'log.ts': { values: ['log-output.ts', 'log-redaction.ts'], types: [] },
+  'log-output.ts': { values: [], types: [] },
+  'log-redaction.ts': { values: ['dojo'], types: [] },
 };
 
 /** The entries of processes, where the environment comes in. */

@@ -42,7 +42,7 @@ function startShop(env: Record<string, string> = {}, execArgv: string[] = []): P
   return program;
 }
 
-const open = /The shop is open/;
+const open = /"event":"shopOpened"/;
 
 describe('the shop as a process', () => {
   test('reports every problem of its environment at once, exits with 78, and does not listen', async () => {
@@ -162,7 +162,7 @@ describe('the shop as a process', () => {
       // The first half has arrived when a later request on another connection is answered.
       await fetch(`http://127.0.0.1:${port}/healthz`);
       shop.child.kill(signal);
-      await shop.said(/The shop is closing/);
+      await shop.said(/"event":"shopClosing"/);
       await expect(fetch(`http://127.0.0.1:${port}/healthz`)).rejects.toThrow();
       socket.write(body.slice(20));
       expect(await shop.exited).toBe(0);

@@ -1,4 +1,5 @@
 import type { Context } from '../context.ts';
+import { logEvent } from '../log.ts';
 import type { MerchantClient } from '../outbox/merchant-client.ts';
 import type { Order } from '../shop/order.ts';
 import { claimUntil, nextNotification } from '../shop/schedule.ts';
@@ -29,10 +30,7 @@ export async function notifyFulfilment(
     if (isTaken) taken += 1;
     else {
       const fields = { orderReference: order.reference, answer, tries, nextTryAt };
-      context.log[nextTryAt === null ? 'error' : 'warn'](
-        fields,
-        "The merchant's system did not take a notification",
-      );
+      logEvent(context.log, nextTryAt === null ? 'notificationAbandoned' : 'notificationFailed', fields);
     }
   }
 }

@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts';
 import { DojoError, type DojoErrorKind } from '../dojo/errors.ts';
 import type { PaymentIntent } from '../dojo/schemas.ts';
+import { logEvent } from '../log.ts';
 import { type BasketItem, type BasketProblem, type PricedBasket, priceBasket } from '../shop/basket.ts';
 import type { NewOrder } from '../shop/order.ts';
 import {
@@ -160,10 +161,9 @@ async function attempt(
     intent = await createIntent(context, order, number, remainingMs);
   } catch (error) {
     if (!(error instanceof DojoError)) throw error;
-    context.log[error.kind === 'unauthorized' || error.kind === 'forbidden' ? 'error' : 'warn'](
-      { ...about, err: error },
-      'Dojo created no payment intent that can be used',
-    );
+    const isKeyRefused = error.kind === 'unauthorized' || error.kind === 'forbidden';
+    const event = isKeyRefused ? 'apiKeyRefused' : 'paymentIntentFailed';
+    logEvent(context.log, event, { ...about, err: error });
     const state = error.isAmbiguous ? 'ambiguous' : 'refused';
     const nextCheckAt = error.isAmbiguous ? nextOrphanCheck(context.now(), 0) : null;
     await context.store.endAttempt(
@@ -193,10 +193,8 @@ async function attempt(
     // We were so slow that another request took over. The next attempt finds what came of it.
     return { kind: 'again', placed: { kind: 'dojo-unavailable', order, retryAfterMs: null } };
   }
-  context.log.error(
-    { ...about, paymentIntentId: intent.id, mismatch: mismatch ?? 'id of another attempt' },
-    'Dojo created another intent than was asked for',
-  );
+  const found = { paymentIntentId: intent.id, mismatch: mismatch ?? 'id of another attempt' };
+  logEvent(context.log, 'paymentIntentMismatched', { ...about, ...found });
   const nextCheckAt = nextOrphanCheck(context.now(), 0);
   const end = { state: 'mismatched', paymentIntentId: intent.id, nextCheckAt } as const;
   await context.store.endAttempt(order.id, number, end, context.now());

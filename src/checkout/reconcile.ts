@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts';
 import { DojoError, type DojoErrorKind } from '../dojo/errors.ts';
 import type { PaymentIntent } from '../dojo/schemas.ts';
+import { logEvent } from '../log.ts';
 import { findAttached, type Order } from '../shop/order.ts';
 import { claimUntil, nextOrphanCheck, retryOrphanCheck } from '../shop/schedule.ts';
 import type { Orphan, OrphanOutcome } from '../store/order-store.ts';
@@ -76,12 +77,12 @@ export async function reconcile(
     }
   } catch (error) {
     if (!(error instanceof DojoError)) throw error;
-    context.log.warn({ err: error }, 'The sweep ended early, because Dojo could not be asked');
+    logEvent(context.log, 'reconcileStopped', { err: error });
   } finally {
     // Free for the next run, in this process or another.
     await context.store.acquireLease('reconcile', holder, context.now(), context.now());
   }
-  if (counts.orders + counts.orphans + counts.refunds > 0) context.log.info(counts, 'Swept');
+  if (counts.orders + counts.orphans + counts.refunds > 0) logEvent(context.log, 'reconcileFinished', counts);
   return { ran: true, ...counts };
 }
 
@@ -92,10 +93,7 @@ async function tryOne(context: Context, order: Order, work: () => Promise<unknow
     return true;
   } catch (error) {
     if (!(error instanceof DojoError) || endsRun.has(error.kind)) throw error;
-    context.log.warn(
-      { err: error, orderReference: order.reference },
-      'Dojo gave no usable answer about an order',
-    );
+    logEvent(context.log, 'orderCheckFailed', { err: error, orderReference: order.reference });
     return false;
   }
 }
@@ -157,10 +155,8 @@ async function checkOrphan(context: Context, orphan: Orphan): Promise<void> {
     },
     context.now(),
   );
-  context.log.warn(
-    { orderReference: order.reference, paymentIntentId: intent.id, paymentStatus: closed?.status },
-    'The sweep found a payment intent that nobody was shown',
-  );
+  const found = { orderReference: order.reference, paymentIntentId: intent.id };
+  logEvent(context.log, 'orphanFound', { ...found, paymentStatus: closed?.status });
 }
 
 /** A check without a usable answer is made again, later each time. */

@@ -1,4 +1,5 @@
 import type { Context } from '../context.ts';
+import { logEvent } from '../log.ts';
 import type { Order, PaymentAttempt } from '../shop/order.ts';
 import type { NewRefund, OpenRefund } from '../store/order-store.ts';
 import { getIntent, isRefusal, observeIntent, recordObservation } from './settle-order.ts';
@@ -118,8 +119,8 @@ async function askForRefund(
     const isDone =
       refund.kind === 'reversal' && (await getIntent(context, paymentIntentId))?.status === 'Reversed';
     if (!isDone) {
-      const fields = { err: error, orderReference: refund.order.reference, refund: refund.id };
-      context.log.warn(fields, 'Dojo refused to give money back');
+      const fields = { orderReference: refund.order.reference, paymentIntentId, refundId: refund.id };
+      logEvent(context.log, 'refundRefused', { ...fields, amount: refund.amount, err: error });
     }
     return { state: isDone ? 'done' : 'refused', refundId: null };
   }

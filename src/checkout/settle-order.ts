@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts';
 import { DojoError } from '../dojo/errors.ts';
 import type { PaymentIntent, PaymentIntentStatus } from '../dojo/schemas.ts';
+import { logEvent } from '../log.ts';
 import { findMismatch, type Order, type PaymentAttempt } from '../shop/order.ts';
 import type { CheckPlan, Observation } from '../shop/order-events.ts';
 import { nextCheck, plus, schedule } from '../shop/schedule.ts';
@@ -61,10 +62,8 @@ export async function recordObservation(
   const isOver = observation.status !== null && isFinal.has(observation.status);
   const plan = isOver ? { at: null, seen: order.nextCheckAt } : scheduledCheck(context, order, attempt);
   if (observation.mismatched) {
-    context.log.error(
-      { orderReference: order.reference, paymentIntentId: attempt?.paymentIntentId },
-      'Dojo holds another payment than the order says',
-    );
+    const paymentIntentId = attempt?.paymentIntentId ?? undefined;
+    logEvent(context.log, 'orderMismatched', { orderReference: order.reference, paymentIntentId });
   }
   return context.store.recordObservation(observation, plan);
 }
@@ -132,6 +131,6 @@ export function isRefusal(error: unknown): boolean {
 function isClockRight(context: Context): boolean {
   const skewMs = context.dojo.clockSkewMs();
   if (skewMs === null || Math.abs(skewMs) <= maxClockSkewMs) return true;
-  context.log.error({ skewMs }, "Our clock and Dojo's differ by minutes; no order expires until they agree");
+  logEvent(context.log, 'clockSkewed', { skewMs });
   return false;
 }

@@ -3,6 +3,7 @@ import { rateLimit } from 'express-rate-limit';
 import { type PlacedOrder, placeOrder, resumeOrder } from '../checkout/place-order.ts';
 import { type ReadReturn, readReturn } from '../checkout/read-return.ts';
 import type { Context } from '../context.ts';
+import type { LogFields } from '../log.ts';
 import { checkoutBodySchema, checkoutFormSchema, checkoutKeySchema } from '../shop/checkout-form.ts';
 import type { NewOrder } from '../shop/order.ts';
 import type { OrderTruth } from '../shop/order-page.ts';
@@ -135,7 +136,7 @@ function orderOrProblem(placed: PlacedOrder, res: Response): NewOrder {
   }
 }
 
-function logged(placed: PlacedOrder & { order: NewOrder }): Record<string, unknown> {
+function logged(placed: PlacedOrder & { order: NewOrder }): LogFields {
   return {
     outcome: placed.kind,
     orderReference: placed.order.reference,

@@ -1,5 +1,6 @@
 import { Router } from 'express';
 import type { Context } from '../context.ts';
+import { logEvent } from '../log.ts';
 
 /** `/healthz`: the process answers. `/readyz`: orders can be stored; migrations are done before anything listens. */
 export function health({ store, log }: Context): Router {
@@ -12,7 +13,7 @@ export function health({ store, log }: Context): Router {
       await store.checkWritable();
       res.type('text').send('ready\n');
     } catch (error) {
-      log.error({ err: error }, 'The order store cannot be written');
+      logEvent(log, 'storeUnwritable', { err: error });
       res.status(503).type('text').send('the order store cannot be written\n');
     }
   });

@@ -1,3 +1,4 @@
+import type { LogFields } from '../log.ts';
 import type { Session } from './session.ts';
 
 declare global {
@@ -6,7 +7,7 @@ declare global {
     interface Locals {
       requestId: string;
       /** What the request's log line says besides method, path and status: order reference, intent id, event id. */
-      logged: Record<string, unknown>;
+      logged: LogFields;
       /** Absent until the session is read: on routes for programs, and where a request is refused before. */
       session?: Session;
     }

@@ -1,5 +1,6 @@
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import type { Logger } from 'pino';
+import { logEvent } from '../log.ts';
 import type { Pages } from './pages.ts';
 
 /** Chooses the words of the error page where the status alone does not say enough. */
@@ -72,7 +73,7 @@ function answerWith(
   return (error, req, res, _next) => {
     const problem = toProblem(error);
     if (problem.status >= 500 && !(error instanceof HttpProblem)) {
-      log.error({ err: error, requestId: res.locals.requestId }, 'A request failed');
+      logEvent(log, 'requestFailed', { err: error, requestId: res.locals.requestId });
     }
     if (res.headersSent) {
       // It is too late for another answer; a cut connection is the only honest one.

@@ -3,6 +3,7 @@ import getRawBody from 'raw-body';
 import { type RecordedWebhook, recordWebhook } from '../checkout/record-webhook.ts';
 import type { Context } from '../context.ts';
 import { signatureHeader } from '../dojo/webhook.ts';
+import { type LogFields, logEvent } from '../log.ts';
 import { HttpProblem } from './problem.ts';
 
 /** Deliveries are a few hundred bytes. */
@@ -23,16 +24,14 @@ export function webhooks(context: Context): RequestHandler {
     const recorded = await recordWebhook(context, { body, signature: req.get(signatureHeader) });
     const { requestId } = res.locals;
     if (recorded.kind === 'unverified') {
-      context.log.warn(
-        { requestId, reason: describe(recorded.reason, context) },
-        'A webhook failed its signature',
-      );
+      const reason = describe(recorded.reason, context);
+      logEvent(context.log, 'webhookSignatureInvalid', { requestId, reason });
       throw new HttpProblem(401);
     }
     if (recorded.kind === 'empty') throw new HttpProblem(400);
     res.locals.logged = logged(recorded);
     if (recorded.kind === 'quarantined') {
-      context.log.warn({ requestId, reason: recorded.reason }, 'A webhook was quarantined');
+      logEvent(context.log, 'webhookQuarantined', { requestId, reason: recorded.reason });
     }
     res.writeHead(200, receivedHeaders).end(received, 'latin1');
   };
@@ -67,7 +66,7 @@ function describe(reason: Unverified, { config }: Context): string {
   }[reason];
 }
 
-function logged(recorded: RecordedWebhook): Record<string, unknown> {
+function logged(recorded: RecordedWebhook): LogFields {
   if (recorded.kind !== 'recorded') return { outcome: recorded.kind };
   const { event, outcome } = recorded;
   return {

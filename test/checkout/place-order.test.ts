@@ -88,7 +88,7 @@ describe('a shopper who checks out', () => {
     await place(shop);
     const orderReference = dojo.asked[0]?.reference;
     const lines = shop.log.filter((line) => line.orderReference === orderReference);
-    expect(lines).toMatchObject([{ attempt: 1, level: 40, err: { kind: 'invalid', status: 400 } }]);
+    expect(lines).toMatchObject([{ attempt: 1, level: 'warn', err: { kind: 'invalid', status: 400 } }]);
   });
 
   test('while Dojo does not answer gets one within ten seconds, after a second try', async () => {

@@ -511,7 +511,7 @@ describe('when Dojo fails', () => {
   test('because of a wrong key, the log holds an error without the key', async () => {
     dojoAnswers(401);
     await orderJson([mug]).expect(503);
-    expect(shop.log.filter((line) => line.level === 50)).toHaveLength(1);
+    expect(shop.log.filter((line) => line.level === 'error')).toHaveLength(1);
     expect(JSON.stringify(shop.log)).not.toContain('of_the_tests');
   });
 

@@ -174,7 +174,7 @@ describe('a webhook for a shop inside another app', () => {
     const response = await deliver(host).expect(500);
     expect(response.headers['content-type']).toMatch(/problem\+json/);
     expect(response.text).not.toContain('mount');
-    expect(log.filter(({ msg }) => msg === 'A request failed')).toMatchObject([
+    expect(log.filter(({ event }) => event === 'requestFailed')).toMatchObject([
       {
         err: {
           message: expect.stringMatching(/before the webhook route: mount the shop before express.json/),

@@ -257,7 +257,7 @@ describe("an order's own page", () => {
     database.close();
     const response = await orderPage().set('Accept', accept).expect(500);
     expect(response.text).not.toMatch(/broken|JSON|SyntaxError|\.ts|node_modules|\bat .*\(/);
-    expect(shop.log).toContainEqual(expect.objectContaining({ msg: 'A request failed' }));
+    expect(shop.log).toContainEqual(expect.objectContaining({ event: 'requestFailed' }));
   });
 
   test('leaves its address out of the log', async () => {

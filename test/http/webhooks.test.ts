@@ -9,7 +9,6 @@ import { type OpenShop, openShop, webhookSecret } from '../support/shop.ts';
 import { deliver, sign, statusUpdate } from '../support/webhook.ts';
 
 /** pino's number for a warning. */
-const warn = 40;
 const captured = { paymentIntentId: 'pi_sandbox_T1', paymentStatus: 'Captured' };
 const body = statusUpdate(captured);
 const signature = sign(body);
@@ -195,7 +194,7 @@ describe('a delivery that is signed but not understood', () => {
     expect(quarantine).toHaveLength(1);
     const [kept] = rows(shop, 'SELECT body FROM quarantine');
     expect(Buffer.from(kept?.body as Uint8Array)).toEqual(Buffer.from(delivery));
-    expect(shop.log.filter((line) => line.msg === 'A webhook was quarantined')).toHaveLength(2);
+    expect(shop.log.filter((line) => line.event === 'webhookQuarantined')).toHaveLength(2);
   });
 
   test('(an event of another account) is quarantined', async () => {
@@ -253,12 +252,12 @@ describe('a delivery that Dojo did not sign', () => {
       await deliver(shop, 'x', 'y'),
       await deliver(shop, body, sign(body, 'another secret')),
     ];
-    const reasons = shop.log.filter(({ msg }) => msg === 'A webhook failed its signature');
+    const reasons = shop.log.filter(({ event }) => event === 'webhookSignatureInvalid');
     expect(reasons).toMatchObject([
-      { level: warn, reason: 'no dojo-signature header' },
-      { level: warn, reason: 'malformed dojo-signature header' },
-      { level: warn, reason: 'malformed dojo-signature header' },
-      { level: warn, reason: 'matches none of 1 secret' },
+      { level: 'warn', reason: 'no dojo-signature header' },
+      { level: 'warn', reason: 'malformed dojo-signature header' },
+      { level: 'warn', reason: 'malformed dojo-signature header' },
+      { level: 'warn', reason: 'matches none of 1 secret' },
     ]);
     const texts = answers.map((answer) => answer.text.replace(answer.body.requestId, ''));
     expect(new Set(texts).size).toBe(1);
