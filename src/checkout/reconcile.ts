@@ -13,6 +13,8 @@ export type Sweep = {
   readonly orders: number;
   readonly orphans: number;
   readonly refunds: number;
+  /** The error that ended the run early, since Dojo could not be asked; null where everything due had its turn. */
+  readonly stoppedBy: DojoError | null;
 };
 
 /** About two requests a second: the shoppers' own calls come first. */
@@ -45,7 +47,7 @@ export async function reconcile(
   const until = () => inFuture(context, claimMs);
   const mayGoOn = async () =>
     !signal.aborted && context.store.acquireLease('sweep', holder, context.now(), until());
-  if (!(await mayGoOn())) return { ran: false, ...counts };
+  if (!(await mayGoOn())) return { ran: false, ...counts, stoppedBy: null };
 
   /** One kind of work, an item at a time; false where nothing is due. */
   const next: Record<keyof typeof counts, () => Promise<boolean>> = {
@@ -72,19 +74,21 @@ export async function reconcile(
       return orphan !== undefined;
     },
   };
+  let stoppedBy: DojoError | null = null;
   try {
     for (const kind of ['refunds', 'orders', 'orphans'] as const) {
       while ((await mayGoOn()) && (await next[kind]())) counts[kind] += 1;
     }
   } catch (error) {
     if (!(error instanceof DojoError)) throw error;
+    stoppedBy = error;
     context.log.warn({ err: error }, 'The sweep ended early, because Dojo could not be asked');
   } finally {
     // For whoever sweeps next, in this process or another.
     await context.store.acquireLease('sweep', holder, context.now(), context.now());
   }
   if (counts.orders + counts.orphans + counts.refunds > 0) context.log.info(counts, 'Swept');
-  return { ran: true, ...counts };
+  return { ran: true, ...counts, stoppedBy };
 }
 
 /** True where it went well; a fault of this one item is logged, and the others have their turn. */

@@ -65,8 +65,8 @@ async function subscribe(apiUrl: string, url: string): Promise<string> {
     connections: 1,
   });
   try {
-    const told = await subscribeWebhooks(dojo, [url]);
-    return /^DOJO_WEBHOOK_SECRETS=(.+)$/m.exec(told)?.[1] ?? '';
+    const { data } = await subscribeWebhooks(dojo, { url, mayMove: false });
+    return data.secrets.join(',');
   } finally {
     await dojo.close();
   }
