@@ -2,6 +2,7 @@ import type { Context } from '../context.ts';
 import { DojoError, type DojoErrorKind } from '../dojo/errors.ts';
 import type { PaymentIntent } from '../dojo/schemas.ts';
 import { type BasketItem, type BasketProblem, type PricedBasket, priceBasket } from '../shop/basket.ts';
+import type { NewOrder } from '../shop/order.ts';
 import {
   createOrderId,
   createToken,
@@ -11,8 +12,9 @@ import {
   type Order,
   referenceOf,
 } from '../shop/order.ts';
-import { nextOrphanCheck } from '../shop/schedule.ts';
-import type { AttachedIntent, BegunAttempt, NewOrder } from '../store/order-store.ts';
+import type { AttachedIntent } from '../shop/order-events.ts';
+import { nextOrphanCheck, plus, schedule } from '../shop/schedule.ts';
+import type { BegunAttempt } from '../store/order-store.ts';
 import { createIntentRequest, parsePaymentLink } from './create-intent-request.ts';
 import { settleOrder } from './settle-order.ts';
 
@@ -49,8 +51,6 @@ export type Purchase = {
 
 /** For everything between the click and the redirect. */
 const answerWithinMs = 10_000;
-/** Longer than any call can take: when it ends, whoever held it is gone. */
-const leaseMs = 15_000;
 /** Less time than this is not worth a second call. */
 const minimumCallMs = 1_000;
 const maxCreates = 2;
@@ -99,7 +99,7 @@ async function storeOrder(
       basket,
       createdAt,
     };
-    const placed = await context.store.placeOrder(order, leaseFrom(createdAt));
+    const placed = await context.store.placeOrder(order, plus(createdAt, schedule.attemptLease));
     if (placed.kind === 'placed') return { kind: 'begun', order, number: 1 };
     if (placed.kind !== 'id-taken') return placed;
   }
@@ -117,7 +117,7 @@ async function arrangePayment(context: Context, first: BegunAttempt, deadline: n
       const isLast = creates >= maxCreates || remainingMs() < minimumCallMs;
       if (outcome.kind === 'done' || isLast) return outcome.placed;
     } else if (begun.kind === 'under-way') {
-      if (remainingMs() <= 0) return { kind: 'dojo-unavailable', order, retryAfterMs: leaseMs };
+      if (remainingMs() <= 0) return { kind: 'dojo-unavailable', order, retryAfterMs: schedule.attemptLease };
       await context.sleep(pollMs);
     } else {
       return begun.kind === 'attached'
@@ -129,11 +129,7 @@ async function arrangePayment(context: Context, first: BegunAttempt, deadline: n
 
 function beginAgain(context: Context, order: NewOrder): Promise<BegunAttempt> {
   const now = context.now();
-  return context.store.beginAttempt(order.id, now, leaseFrom(now));
-}
-
-function leaseFrom(now: Date): Date {
-  return new Date(now.getTime() + leaseMs);
+  return context.store.beginAttempt(order.id, now, plus(now, schedule.attemptLease));
 }
 
 /** The link that the order has, unless its time is up: then Dojo says whether it was paid, and it is closed if not. */
@@ -181,7 +177,7 @@ async function attempt(
     return { kind: again ? 'again' : 'done', placed: failed(order, error.kind, error.retryAfterMs) };
   }
 
-  const link = parsePaymentLink(intent, context.settings.checkoutOrigin);
+  const link = parsePaymentLink(intent, context.config.dojo.checkoutOrigin);
   const mismatch = findMismatch(order, intent) ?? (link === null ? 'payment link' : null);
   const attached =
     link === null || mismatch !== null
@@ -215,12 +211,9 @@ function createIntent(
 ): Promise<PaymentIntent> {
   // Half of the time at most, so that an ambiguous answer leaves room for a second call.
   const timeoutMs = Math.max(minimumCallMs, Math.min(remainingMs, answerWithinMs * 0.45));
-  return context.dojo.createPaymentIntent(
-    createIntentRequest(order, number, context.now(), context.settings),
-    {
-      timeoutMs,
-    },
-  );
+  return context.dojo.createPaymentIntent(createIntentRequest(order, number, context.now(), context.config), {
+    timeoutMs,
+  });
 }
 
 function attachable(intent: PaymentIntent, paymentLink: string): AttachedIntent {

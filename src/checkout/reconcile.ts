@@ -2,7 +2,7 @@ import type { Context } from '../context.ts';
 import { DojoError, type DojoErrorKind } from '../dojo/errors.ts';
 import type { PaymentIntent } from '../dojo/schemas.ts';
 import { findAttached, type Order } from '../shop/order.ts';
-import { nextOrphanCheck } from '../shop/schedule.ts';
+import { claimUntil, nextOrphanCheck, retryOrphanCheck } from '../shop/schedule.ts';
 import type { Orphan, OrphanOutcome } from '../store/order-store.ts';
 import { finishRefund } from './refund-order.ts';
 import { closeIntent, getIntent, observeIntent, scheduledCheck, settleOrder } from './settle-order.ts';
@@ -19,8 +19,6 @@ export type Sweep = {
 
 /** About two requests a second: the shoppers' own calls come first. */
 const paceMs = 500;
-/** How long a claimed order stays claimed when the process that claimed it dies. */
-const claimMs = 60_000;
 /** One page of the search is 100 intents; a window of minutes has fewer pages than this. */
 const maxPages = 20;
 
@@ -44,7 +42,7 @@ export async function reconcile(
 ): Promise<Sweep> {
   const paced = { ...context, dojo: paceDojo(context) };
   const counts = { orders: 0, orphans: 0, refunds: 0 };
-  const until = () => inFuture(context, claimMs);
+  const until = () => claimUntil(context.now());
   const mayGoOn = async () =>
     !signal.aborted && context.store.acquireLease('sweep', holder, context.now(), until());
   if (!(await mayGoOn())) return { ran: false, ...counts, stoppedBy: null };
@@ -172,7 +170,7 @@ async function checkOrphan(context: Context, orphan: Orphan): Promise<void> {
 /** A look that brought no usable answer found nothing out, so it is made again, later each time. */
 function tryAgain(context: Context, orphan: Orphan): OrphanOutcome {
   const { paymentIntentId, checks } = orphan.attempt;
-  const nextCheckAt = inFuture(context, claimMs * checks ** 2);
+  const nextCheckAt = retryOrphanCheck(context.now(), checks);
   return { state: unfound(orphan), paymentIntentId, nextCheckAt, observation: null };
 }
 
@@ -203,8 +201,4 @@ async function searchIntent(context: Context, { order, attempt }: Orphan): Promi
     if (after === null || found.data.length === 0) return null;
   }
   return null;
-}
-
-function inFuture(context: Context, ms: number): Date {
-  return new Date(context.now().getTime() + ms);
 }

@@ -2,8 +2,8 @@ import type { Context } from '../context.ts';
 import { DojoError } from '../dojo/errors.ts';
 import type { PaymentIntent, PaymentIntentStatus } from '../dojo/schemas.ts';
 import { findMismatch, type Order, type PaymentAttempt } from '../shop/order.ts';
-import { nextCheck } from '../shop/schedule.ts';
-import type { CheckPlan, Observation } from '../store/order-store.ts';
+import type { CheckPlan, Observation } from '../shop/order-events.ts';
+import { nextCheck, plus, schedule } from '../shop/schedule.ts';
 
 /** Beyond this our clock, or Dojo's, is wrong, and nothing is expired by it. */
 const maxClockSkewMs = 120_000;
@@ -101,7 +101,7 @@ export function observeIntent(
 
 /** When the sweep is to ask what became of a call that this process may not live to hear the answer of. */
 export function soon(context: Context, order: Order): CheckPlan {
-  return { at: new Date(context.now().getTime() + 30_000), seen: order.nextCheckAt };
+  return { at: plus(context.now(), schedule.verify), seen: order.nextCheckAt };
 }
 
 /** Cancels an intent that must not be paid, and reads what became of it; null where Dojo does not know it. */

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { parseConfig, parseDojoAccess } from '../config.ts';
+import { type Environment, parseConfig, parseDojoAccess } from '../config.ts';
 import { type Context, openContext } from '../context.ts';
 import { createDojoClient, type DojoClient } from '../dojo/client.ts';
 import { createLogger } from '../log.ts';
@@ -39,31 +39,23 @@ export type Shell = {
   withDatabaseUrl(options: PrintOptions, work: (databaseUrl: string) => Promise<Answer>): Promise<void>;
 };
 
-export function createShell(env: Readonly<Record<string, string | undefined>>): Shell {
-  const readConfig = () => parseConfig(env, { sqliteVersion: process.versions.sqlite ?? '0' });
+export function createShell(env: Environment): Shell {
   return {
     async withShop(options, work) {
       const { context, close } = await openContext(
-        readConfig(),
+        parseConfig(env),
         createLogger({ level: 'warn' }, { write: writeLogLine }),
       );
       print(options, await work(context).finally(close));
     },
 
     async withDojo(options, work) {
-      const access = parseDojoAccess(env);
-      const dojo = createDojoClient({
-        apiUrl: access.DOJO_API_URL,
-        apiKey: access.DOJO_API_KEY,
-        apiVersion: access.DOJO_API_VERSION,
-        timeoutMs: access.DOJO_TIMEOUT_MS,
-        connections: access.DOJO_CONNECTIONS,
-      });
+      const dojo = createDojoClient(parseDojoAccess(env));
       print(options, await work(dojo).finally(dojo.close));
     },
 
     async withDatabaseUrl(options, work) {
-      print(options, await work(readConfig().DATABASE_URL));
+      print(options, await work(parseConfig(env).database.url));
     },
   };
 }

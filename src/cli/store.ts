@@ -4,8 +4,8 @@ import type { Context } from '../context.ts';
 import { copyOrders } from '../store/copy-orders.ts';
 import { openStore } from '../store/open-store.ts';
 import { StoreError } from '../store/order-store.ts';
-import { openPostgres } from '../store/postgres.ts';
-import { openSqliteReader } from '../store/sqlite.ts';
+import { openPostgres } from '../store/postgres/database.ts';
+import { openSqliteReader } from '../store/sqlite/database.ts';
 import { CommandError } from './command-error.ts';
 import { type Answer, jsonOption, type PrintOptions, requireOption, type Shell } from './shell.ts';
 

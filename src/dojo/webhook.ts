@@ -50,6 +50,11 @@ export function findSigningSecret(
   return match;
 }
 
+/** True where a header has the form of a signature, whatever it signs. */
+export function isSignature(signature: string): boolean {
+  return parseSignature(signature) !== null;
+}
+
 // Dojo sends 32 dashed upper-case pairs; its SDKs differ in how strictly they read them, so case and dashes are free here.
 const prefix = 'sha256=';
 const dash = '-'.charCodeAt(0);

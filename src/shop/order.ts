@@ -27,6 +27,9 @@ export type Order = {
   readonly attempts: readonly PaymentAttempt[];
 };
 
+/** What an order is when it is placed, and stays. */
+export type NewOrder = Omit<Order, 'status' | 'holds' | 'updatedAt' | 'checks' | 'nextCheckAt' | 'attempts'>;
+
 /**
  * - `sending`: recorded, and Dojo is being asked
  * - `attached`: has the intent that the shopper pays
@@ -58,8 +61,10 @@ export type PaymentAttempt = AttemptFacts & {
   /** Nobody else may begin another attempt before. */
   readonly leaseUntil: Date;
   readonly createdAt: Date;
-  /** How often the sweep looked for an intent that nobody was shown. */
+  /** How often the reconciler searched for an intent that no one was shown. */
   readonly checks: number;
+  /** When it searches next; null where there is nothing to search for. */
+  readonly nextCheckAt: Date | null;
 };
 
 /** The attempt whose link the shopper is sent to; null before there is one. */
@@ -68,7 +73,7 @@ export function findAttached(order: Order): PaymentAttempt | null {
 }
 
 /** An order can still be paid with its link. */
-export function isPayable(order: Order): boolean {
+export function isPayable(order: Pick<Order, 'status'>): boolean {
   return order.status === 'placed' || order.status === 'awaiting_payment';
 }
 

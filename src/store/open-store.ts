@@ -1,6 +1,6 @@
 import { type OrderStore, StoreError } from './order-store.ts';
-import type { PostgresOptions } from './postgres.ts';
-import { openSqliteStore } from './sqlite-store.ts';
+import type { PostgresOptions } from './postgres/database.ts';
+import { openSqliteStore } from './sqlite/store.ts';
 
 /**
  * Opens the order store at a `DATABASE_URL` and brings its schema up to date.
@@ -10,10 +10,10 @@ import { openSqliteStore } from './sqlite-store.ts';
 export async function openStore(databaseUrl: string, options: PostgresOptions = {}): Promise<OrderStore> {
   if (/^postgres(ql)?:/.test(databaseUrl)) {
     // Only a shop on PostgreSQL needs its driver.
-    const { openPostgresStore } = await import('./postgres-store.ts');
+    const { openPostgresStore } = await import('./postgres/store.ts');
     return openPostgresStore(databaseUrl, options);
   }
   const path = /^sqlite:(.+)$/.exec(databaseUrl)?.[1];
-  if (path === undefined) throw new StoreError('DATABASE_URL names no database that is known');
+  if (path === undefined) throw new StoreError('DATABASE_URL must begin with sqlite: or postgres://');
   return openSqliteStore(path);
 }

@@ -1,5 +1,11 @@
-import type { Order, PaymentAttempt } from '../shop/order.ts';
-import type { Hold, OrderStatus } from '../shop/order-status.ts';
+import type { NewOrder, Order, PaymentAttempt } from '../shop/order.ts';
+import type {
+  AttachedIntent,
+  CheckPlan,
+  Observation,
+  ReceivedEvent,
+  RecordedEvent,
+} from '../shop/order-events.ts';
 
 /**
  * The order store, the source of truth, in the shop's words.
@@ -114,64 +120,9 @@ export type OrderStore = {
   close(): Promise<void>;
 };
 
-/** What an order is when it is placed, and stays. */
-export type NewOrder = Omit<Order, 'status' | 'holds' | 'updatedAt' | 'checks' | 'nextCheckAt' | 'attempts'>;
-
 export type BegunAttempt =
   | { readonly kind: 'begun'; readonly order: NewOrder; readonly number: number }
   | { readonly kind: 'attached' | 'under-way' | 'settled' | 'exhausted'; readonly order: Order };
-
-export type AttachedIntent = {
-  readonly id: string;
-  readonly paymentLink: string;
-  readonly expireAt: Date | null;
-};
-
-export type ReceivedEvent = {
-  readonly eventId: string;
-  readonly event: string;
-  /** Null where the event speaks of no intent. */
-  readonly paymentIntentId: string | null;
-  /** The status whose facts are to be merged; null where the event tells nothing about money. */
-  readonly paymentStatus: string | null;
-  /** The raw bytes as they came. */
-  readonly body: Uint8Array;
-  /** SHA-256 of the body. */
-  readonly digest: Uint8Array;
-  /** The label of the secret that signed it. */
-  readonly secret: string;
-  readonly receivedAt: Date;
-};
-
-/**
- * - `applied`: its facts are in an order's attempt
- * - `kept`: it tells nothing about an order we know; it is applied when an order gets that intent
- * - `duplicate`: the same bytes were kept before
- */
-export type RecordedEvent =
-  | {
-      readonly kind: 'applied';
-      readonly order: {
-        readonly reference: string;
-        readonly status: OrderStatus;
-        readonly holds: readonly Hold[];
-      };
-    }
-  | { readonly kind: 'kept' | 'duplicate' };
-
-/** What a look at Dojo told about an attempt, as facts. */
-export type Observation = {
-  readonly orderId: number;
-  readonly attempt: number;
-  readonly observedAt: Date;
-  /** Dojo's status; null where nothing of the answer can be believed, or nobody was asked. */
-  readonly status: string | null;
-  /** Minor units. */
-  readonly refundedAmount: number;
-  readonly expired: boolean;
-  readonly unwanted: boolean;
-  readonly mismatched: boolean;
-};
 
 /** An attempt of which an intent may exist that nobody was shown. */
 export type Orphan = { readonly order: Order; readonly attempt: PaymentAttempt };
@@ -182,13 +133,6 @@ export type OrphanOutcome = {
   readonly nextCheckAt: Date | null;
   /** What Dojo answered about the intent; null where it knows none. */
   readonly observation: Observation | null;
-};
-
-export type CheckPlan = {
-  /** Null plans none. */
-  readonly at: Date | null;
-  /** What was planned when the order was read. */
-  readonly seen: Date | null;
 };
 
 export type NewRefund = {

@@ -23,7 +23,7 @@ async function shopBefore(answers: Answer[], options: ShopOptions = {}) {
   const shop = await openShop({
     ...options,
     dojo: { apiUrl: dojo.url },
-    settings: { checkoutOrigin: 'https://pay.dojo.test' },
+    env: { DOJO_CHECKOUT_ORIGIN: 'https://pay.dojo.test' },
   });
   open.push(dojo, shop);
   return { dojo, shop };

@@ -71,4 +71,4 @@ export function changeOrders(shop: Scenario, change: string): void {
 
 /** What `--json` printed. */
 export const json = ({ stdout }: Result) => JSON.parse(stdout);
-export const manual: ShopOptions = { settings: { captureMode: 'Manual' } };
+export const manual: ShopOptions = { env: { CAPTURE_MODE: 'Manual' } };

@@ -20,8 +20,8 @@ function commandsOf(help: string): string[] {
   return [...list.matchAll(/^ {2}([\w-]+)/gm)].map(([, name = '']) => name);
 }
 
-describe('--help', () => {
-  test('explains every command on stdout and exits 0, without any configuration', async () => {
+describe('help', () => {
+  test('every command explains itself with --help on stdout and exits 0, without any configuration', async () => {
     const seen: string[] = [];
     const explain = async (command: readonly string[]): Promise<void> => {
       const help = await run([...command, '--help']);
@@ -49,7 +49,7 @@ describe('--help', () => {
   });
 
   test.each([[[]], [['orders']], [['store']], [['webhooks']]])(
-    'is what %j without a command prints on stderr, and exits 64',
+    '%j without a command prints its help on stderr and exits 64',
     async (args) => {
       const help = await run(args);
       expect(help).toMatchObject({ code: 64, stdout: '' });
@@ -58,9 +58,9 @@ describe('--help', () => {
   );
 });
 
-describe('a configuration that cannot work', () => {
+describe('a configuration with errors', () => {
   test.each([[['orders', 'show', 'ORD-1']], [['reconcile']], [['store', 'copy', '--to', 'postgres://x/y']]])(
-    'of %j has all its errors reported at once, and exits 78',
+    '%j reports every error at once and exits 78',
     async (args) => {
       const env = { DOJO_API_KEY: 'nonsense', PORT: '0', LOG_LEVEL: 'loud', DATABASE_URL: 'mysql:x' };
       const { code, stdout, stderr } = await run(args, env);
@@ -73,13 +73,13 @@ describe('a configuration that cannot work', () => {
     },
   );
 
-  test('is about access to Dojo only where a command needs no shop', async () => {
+  test('a command that needs only Dojo reports only the errors about Dojo', async () => {
     const { code, stderr } = await run(['webhooks', 'list'], { PORT: '0' });
     expect(code).toBe(78);
     expect(stderr).toMatch(/^DOJO_API_KEY: is missing[^\n]*\n$/);
   });
 
-  test('may be a database file that cannot be opened', async () => {
+  test('a database file that cannot be opened counts as one', async () => {
     const env = { ...key, DATABASE_URL: `sqlite:${folder}` };
     const { code, stdout, stderr } = await run(['orders', 'show', 'ORD-1'], env);
     expect([code, stdout]).toEqual([78, '']);
@@ -87,8 +87,8 @@ describe('a configuration that cannot work', () => {
   });
 });
 
-describe('what cannot be reached', () => {
-  test('at Dojo is one line on stderr, and exits 69', async () => {
+describe('an unreachable service', () => {
+  test('webhooks list says in one line that Dojo is unavailable and exits 69', async () => {
     const { code, stdout, stderr } = await run(['webhooks', 'list'], {
       ...key,
       DOJO_API_URL: 'http://127.0.0.1:9',
@@ -100,7 +100,7 @@ describe('what cannot be reached', () => {
   test.each([
     [['orders', 'show', 'ORD-1'], 'postgres://shop@127.0.0.1:9/shop'],
     [['replay', '--check'], 'postgres://shop@127.0.0.1:9/shop'],
-  ])('as the database of %j is one line on stderr, and exits 69', async (args, databaseUrl) => {
+  ])('%j says in one line that the database is unavailable and exits 69', async (args, databaseUrl) => {
     const { code, stdout, stderr } = await run(args, { ...key, DATABASE_URL: databaseUrl });
     expect([code, stdout]).toEqual([69, '']);
     expect(stderr).toMatch(/^The order store is unavailable: [^\n]*ECONNREFUSED[^\n]*\n$/);

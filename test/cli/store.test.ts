@@ -6,8 +6,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { copyStore, pruneStore } from '../../src/cli/store.ts';
 import { priceBasket } from '../../src/shop/basket.ts';
 import { createOrderId, createToken, referenceOf } from '../../src/shop/order.ts';
+import type { ReceivedEvent } from '../../src/shop/order-events.ts';
 import { openStore } from '../../src/store/open-store.ts';
-import type { OrderStore, ReceivedEvent } from '../../src/store/order-store.ts';
+import type { OrderStore } from '../../src/store/order-store.ts';
 import { testCatalogue } from '../support/catalogue.ts';
 import { openDatabase } from '../support/open-database.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';

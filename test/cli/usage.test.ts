@@ -3,7 +3,7 @@ import { runShop, usageError } from './run-shop.ts';
 
 describe.concurrent('a merchant who mistypes', () => {
   test.each(['12.345', '1e3', '-1', '£5', '', '0', '1,50', ' 5', '5.', '1234567890'])(
-    'the amount %j moves no money',
+    'the amount as %j moves no money',
     async (amount) => {
       expect(await runShop(['orders', 'refund', 'ORD-0SAA1-AJSBQN', '--amount', amount])).toEqual(
         usageError(/--amount.*more than 0, with at most two decimals, such as 12\.50/),
@@ -27,7 +27,7 @@ describe.concurrent('a merchant who mistypes', () => {
     [['reconcile', '--chek'], /unknown option '--chek'/],
     [['replay'], /required option '--check'/],
     [['replay', '--chek'], /unknown option '--chek' \(Did you mean --check\?\)/],
-  ])('%j reads what is wrong in one line', async (args, words) => {
+  ])('as %j reads in one line what is wrong', async (args, words) => {
     expect(await runShop(args)).toEqual(usageError(words));
   });
 });

@@ -63,7 +63,7 @@ describe('webhooks subscribe', () => {
     [[], /missing required argument 'address'/],
     [[address, elsewhere], /too many arguments/],
     [[address, '--moove'], /unknown option '--moove' \(Did you mean --move\?\)/],
-  ])('%j changes nothing at Dojo', async (args, words) => {
+  ])('with the arguments %j explains the error and asks Dojo nothing', async (args, words) => {
     expect(await subscribe(...args)).toEqual(usageError(words));
     expect(simulator.apiCalls()).toEqual([]);
   });

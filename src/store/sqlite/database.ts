@@ -2,9 +2,16 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Settled } from './group-commit.ts';
-import { StoreError } from './order-store.ts';
-import type { SqlDatabase, SqlDialect, SqlTransaction, SqlValue } from './sql.ts';
+import type { Settled } from '../group-commit.ts';
+import { StoreError } from '../order-store.ts';
+import {
+  type SqlDatabase,
+  type SqlDialect,
+  type SqlTable,
+  type SqlTransaction,
+  type SqlValue,
+  valuesOf,
+} from '../sql.ts';
 
 /** How long a transaction waits for another process that writes to the same file. */
 export const busyLimitMs = 3_000;
@@ -134,6 +141,11 @@ function createTransaction(connection: DatabaseSync): SqlTransaction {
     }
     return statement;
   };
+  /** How many rows each changed. */
+  const runAll = (sql: string, table: SqlTable, rows: readonly object[]): number[] => {
+    const statement = prepared(sql);
+    return rows.map((row) => Number(statement.run(...valuesOf(table, row)).changes));
+  };
   return {
     dialect,
     async all(sql, params = []) {
@@ -145,9 +157,26 @@ function createTransaction(connection: DatabaseSync): SqlTransaction {
     async exec(sql) {
       connection.exec(sql);
     },
+    insertRows: async (table, rows) => runAll(insertSql(table), table, rows),
+    insertNewRows: async (table, rows) =>
+      runAll(`${insertSql(table)} ON CONFLICT DO NOTHING`, table, rows).map((changes) => changes === 1),
+    updateRows: async (table, rows) => runAll(updateSql(table), table, rows),
+    withCommit: (statement) => statement,
     // Only processes of this machine open the file, and they have one clock.
     commonTime: (now) => Promise.resolve(now),
   };
+}
+
+function insertSql({ name, columns }: SqlTable): string {
+  const names = columns.map((column) => column.name);
+  return `INSERT INTO ${name} (${names.join(', ')}) VALUES (${names.map((_, index) => `$${index + 1}`).join(', ')})`;
+}
+
+function updateSql({ name, columns, key }: SqlTable): string {
+  const terms = columns.map((column, index) => ({ ...column, term: `${column.name} = $${index + 1}` }));
+  const termsOf = (isKey: boolean) =>
+    terms.filter((column) => key.includes(column.name) === isKey).map(({ term }) => term);
+  return `UPDATE ${name} SET ${termsOf(false).join(', ')} WHERE ${termsOf(true).join(' AND ')}`;
 }
 
 const dialect: SqlDialect = {

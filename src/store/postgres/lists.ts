@@ -1,8 +1,14 @@
-import { withoutNul } from './postgres.ts';
+import type { SqlScalar, SqlTable } from '../sql.ts';
 
 // Lists as PostgreSQL takes them in its binary format: nothing to quote here, and nothing to read back there. For the
 // layout see `array_recv` in its sources: dimensions, whether there are nulls, the type of the items, how many, the first
 // index, and each item behind its length.
+
+/** A parameter of type `BIGINT[]`, `TEXT[]` or `BYTEA[]`. */
+export function listOf(type: SqlTable['columns'][number]['type'], values: readonly SqlScalar[]): Buffer {
+  if (type === 'BIGINT') return listOfIntegers(values as (number | null)[]);
+  return type === 'TEXT' ? listOfTexts(values as (string | null)[]) : listOfBytes(values as Uint8Array[]);
+}
 
 const header = 20;
 const types = { int8: 20, text: 25, bytea: 17 } as const;
@@ -58,4 +64,13 @@ function writeHeader(list: Buffer, type: keyof typeof types, values: readonly un
   list.writeInt32BE(types[type], 8);
   list.writeInt32BE(values.length, 12);
   return list.writeInt32BE(1, 16);
+}
+
+/** PostgreSQL's text has no place for U+0000. The bytes of an event that has one are kept as they came. */
+export function withoutNul(text: string): string {
+  return text.includes('\0') ? text.replaceAll('\0', '\uFFFD') : text;
+}
+
+export function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

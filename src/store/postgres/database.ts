@@ -1,8 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { migrate } from './migrate.ts';
-import { StoreError } from './order-store.ts';
-import type { SqlDatabase, SqlDialect, SqlTransaction, SqlValue } from './sql.ts';
+import { migrate } from '../migrate.ts';
+import { StoreError } from '../order-store.ts';
+import {
+  type SqlDatabase,
+  type SqlDialect,
+  type SqlScalar,
+  type SqlTable,
+  type SqlTransaction,
+  type SqlValue,
+  valuesOf,
+} from '../sql.ts';
+import { bufferOf, listOf, withoutNul } from './lists.ts';
 
 export type PostgresOptions = {
   /**
@@ -12,21 +21,6 @@ export type PostgresOptions = {
   readonly clock?: 'database' | 'caller';
   /** No limit to how long a statement may take, for work that nobody waits for in a browser. */
   readonly isPatient?: boolean;
-};
-
-/** A statement that goes to the server together with COMMIT. */
-export type LastStatement = { readonly sql: string; readonly params: readonly SqlValue[] };
-
-/** A write in as few ways to the server and back as it can be. */
-export type Steps<Found, T> = {
-  /** Only reads: it is sent together with BEGIN, before it is sure that a transaction has begun. */
-  find(tx: SqlTransaction): Promise<Found>;
-  /** Nobody sees the answers to the last statements; where the server refuses one, it refuses COMMIT too. */
-  decide(tx: SqlTransaction, found: Found): Promise<{ result: T; last: readonly LastStatement[] }>;
-};
-
-export type PostgresDatabase = SqlDatabase & {
-  writeInSteps<Found, T>(steps: Steps<Found, T>): Promise<T>;
 };
 
 /** How many transactions of one process run at once; the others wait their turn. */
@@ -53,7 +47,7 @@ const maxTries = 6;
  * A line that is cut during a commit leaves it open whether it took effect. All callers may ask again: the same
  * delivery, checkout key or refund id is the same change.
  */
-export async function openPostgres(url: string, options: PostgresOptions = {}): Promise<PostgresDatabase> {
+export async function openPostgres(url: string, options: PostgresOptions = {}): Promise<SqlDatabase> {
   await migrateAlone(url);
   const pool = new pg.Pool({
     connectionString: url,
@@ -79,35 +73,36 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
       .catch((error: unknown) => (error instanceof StoreError ? Promise.reject(error) : failed(error)));
   }
 
-  async function transact<Found, T>(
+  async function transact<T>(
     kind: keyof typeof begins,
-    { find, decide }: Steps<Found, T>,
+    work: (tx: SqlTransaction) => Promise<T>,
   ): Promise<T> {
     const client = await connect();
+    const sent: Sent = { begun: ask(client, begins[kind]), hasBegun: false, last: [], errors: [] };
     let isBroken = false;
-    const faults: unknown[] = [];
     try {
-      const tx = createTransaction(client, clock, faults);
-      const begun = ask(client, begins[kind]);
-      // Told below: what is found by then may have failed for the same reason.
-      begun.catch(() => undefined);
-      const found = await find(tx);
-      await begun;
-      const { result, last } = await decide(tx, found);
-      const sent = last.map(({ sql, params }) => tx.run(sql, params));
+      // Reported below: what is sent meanwhile may fail for the same reason.
+      sent.begun.then(
+        () => {
+          sent.hasBegun = true;
+        },
+        () => undefined,
+      );
+      const result = await work(createTransaction(client, clock, sent));
+      await sent.begun;
       const committed = ask(client, 'COMMIT');
       if (kind === 'read') {
-        // Nothing hangs on the answer, and whoever gets the connection next is behind it.
+        // Nothing depends on the answer, and the next user of the connection is behind it.
         committed.catch(() => undefined);
         return result;
       }
-      const [{ command }] = await Promise.all([committed, ...sent]);
+      const [{ command }] = await Promise.all([committed, ...sent.last]);
       // The server answers so where it had given the transaction up.
       if (command !== 'COMMIT') throw new StoreError('The database did not commit');
       return result;
     } catch (caught) {
-      // The statements that were sent behind the one at fault fail too, and theirs may be heard of first.
-      const error = sqlStateOf(caught) === inFailedTransaction ? (faults[0] ?? caught) : caught;
+      // The statements behind a refused one fail too, and their errors may arrive first.
+      const error = sqlStateOf(caught) === inFailedTransaction ? (sent.errors[0] ?? caught) : caught;
       isBroken = !(await rolledBack(client, error));
       throw error;
     } finally {
@@ -115,10 +110,10 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
     }
   }
 
-  async function writeInSteps<Found, T>(steps: Steps<Found, T>): Promise<T> {
+  async function write<T>(work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries += 1) {
       try {
-        return await transact('write', steps);
+        return await transact('write', work);
       } catch (error) {
         if (tries === maxTries || !wasInTheWay.has(sqlStateOf(error) ?? '')) throw error;
       }
@@ -133,20 +128,7 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
     throw error;
   }
 
-  return {
-    writeInSteps,
-    write: (work) =>
-      writeInSteps({
-        find: async () => undefined,
-        decide: async (tx) => ({ result: await work(tx), last: [] }),
-      }),
-    read: (work) =>
-      transact('read', {
-        find: work,
-        decide: async (_tx, result) => ({ result, last: [] }),
-      }),
-    close: () => pool.end(),
-  };
+  return { write, read: (work) => transact('read', work), close: () => pool.end() };
 }
 
 const begins = {
@@ -206,19 +188,32 @@ function ask(client: pg.ClientBase, sql: string, params: readonly SqlValue[] = [
     .catch(failed);
 }
 
-/** What the server refuses is added to the faults, in the order in which it does. */
-function createTransaction(
-  client: pg.ClientBase,
-  clock: 'database' | 'caller',
-  faults: unknown[] = [],
-): SqlTransaction {
-  const query = (sql: string, params?: readonly SqlValue[]): Promise<pg.QueryResult> =>
-    ask(client, sql, params).catch((error: unknown) => {
-      faults.push(error);
+/** What a transaction has sent. */
+type Sent = {
+  readonly begun: Promise<unknown>;
+  hasBegun: boolean;
+  /** Statements that go with COMMIT. */
+  readonly last: Promise<unknown>[];
+  /** In the order in which the server refused. */
+  readonly errors: unknown[];
+};
+
+function createTransaction(client: pg.ClientBase, clock: 'database' | 'caller', sent: Sent): SqlTransaction {
+  let isFirst = true;
+
+  /** A first SELECT goes together with BEGIN. Anything else waits until the transaction has surely begun. */
+  async function query(sql: string, params?: readonly SqlValue[]): Promise<pg.QueryResult> {
+    const isEarly = isFirst && /^SELECT\b(?![\s\S]*\bFOR UPDATE\b)/.test(sql);
+    isFirst = false;
+    if (!isEarly && !sent.hasBegun) await sent.begun;
+    return ask(client, sql, params).catch((error: unknown) => {
+      sent.errors.push(error);
       throw error;
     });
+  }
   const all = async (sql: string, params?: readonly SqlValue[]): Promise<unknown[]> =>
     (await query(sql, params)).rows;
+
   return {
     dialect,
     all,
@@ -226,12 +221,64 @@ function createTransaction(
     async exec(sql) {
       await client.query(sql).catch(failed);
     },
+    insertRows: (table, rows) => query(insertSql(table), listsOf(table, rows)),
+    async insertNewRows(table, rows) {
+      const sql = `${insertSql(table)} ON CONFLICT DO NOTHING RETURNING ${table.key.join(', ')}`;
+      const stored = await all(sql, listsOf(table, rows));
+      const isStored = new Set(stored.map((row) => keyText(Object.values(row as object))));
+      // Of two rows with the same key the first is the new one.
+      return rows.map((row) => isStored.delete(keyText(keyOf(table, row))));
+    },
+    updateRows: (table, rows) => query(updateSql(table), listsOf(table, rows)),
+    async withCommit(statement) {
+      // Its error is reported with COMMIT.
+      statement.catch(() => undefined);
+      sent.last.push(statement);
+    },
     async commonTime(now) {
       if (clock === 'caller') return now;
       const [row] = await all(`SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS now`);
       return new Date((row as { now: number }).now);
     },
   };
+}
+
+function insertSql({ name, columns }: SqlTable): string {
+  const names = columns.map((column) => column.name).join(', ');
+  return `INSERT INTO ${name} (${names}) SELECT ${names} FROM ${unnested(columns)}`;
+}
+
+function updateSql({ name, columns, key }: SqlTable): string {
+  const equal = (column: string) => `${column} = rows.${column}`;
+  const values = columns.map((column) => column.name).filter((column) => !key.includes(column));
+  return `UPDATE ${name} SET ${values.map(equal).join(', ')} FROM ${unnested(columns)}
+    WHERE ${key.map((column) => `${name}.${equal(column)}`).join(' AND ')}`;
+}
+
+function unnested(columns: SqlTable['columns']): string {
+  const lists = columns.map(({ type }, index) => `CAST($${index + 1} AS ${type}[])`).join(', ');
+  return `unnest(${lists}) AS rows (${columns.map(({ name }) => name).join(', ')})`;
+}
+
+function listsOf(table: SqlTable, rows: readonly object[]): Buffer[] {
+  const values = rows.map((row) => valuesOf(table, row));
+  return table.columns.map(({ type }, index) =>
+    listOf(
+      type,
+      values.map((row) => row[index] ?? null),
+    ),
+  );
+}
+
+function keyOf(table: SqlTable, row: object): SqlScalar[] {
+  const values = valuesOf(table, row);
+  return table.key.map((name) => values[table.columns.findIndex((column) => column.name === name)] ?? null);
+}
+
+function keyText(values: readonly SqlScalar[]): string {
+  return values
+    .map((value) => (value instanceof Uint8Array ? bufferOf(value).toString('latin1') : value))
+    .join(' ');
 }
 
 const dialect: SqlDialect = {
@@ -246,19 +293,11 @@ const dialect: SqlDialect = {
       .replace(/\) STRICT(, WITHOUT ROWID)?;/g, ');'),
 };
 
-/** PostgreSQL's text has no place for U+0000. The bytes of an event that has one are kept as they came. */
 function inputOf(value: SqlValue): unknown {
   if (typeof value === 'string') return withoutNul(value);
   if (value instanceof Uint8Array) return bufferOf(value);
-  return value;
-}
-
-export function withoutNul(text: string): string {
-  return text.includes('\0') ? text.replaceAll('\0', '\uFFFD') : text;
-}
-
-export function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (!Array.isArray(value) || value.length === 0) return value;
+  return listOf(typeof value[0] === 'number' ? 'BIGINT' : 'TEXT', value);
 }
 
 const int8 = 20;
@@ -297,7 +336,8 @@ async function migrateAlone(url: string): Promise<void> {
     await client.connect().catch(failed);
     await client.query('BEGIN').catch(failed);
     await client.query('SELECT pg_advisory_xact_lock($1, $2)', migrationLock).catch(failed);
-    await migrate(createTransaction(client, 'caller'));
+    const sent = { begun: Promise.resolve(), hasBegun: true, last: [], errors: [] };
+    await migrate(createTransaction(client, 'caller', sent));
     await client.query('COMMIT').catch(failed);
   } finally {
     await client.end().catch(() => undefined);

@@ -1,34 +1,10 @@
-import type { Response } from 'express';
 import { formatMoney } from '../shop/money.ts';
 import { findAttached, isPayable, type Order } from '../shop/order.ts';
 import type { OrderTruth } from '../shop/order-page.ts';
-import type { OrderStore } from '../store/order-store.ts';
-import { HttpProblem } from './problem.ts';
-import type { Session } from './session.ts';
+import { isOwnOrder, type Session } from './session.ts';
 
-/** The order of a token in an address; 404 for any other. */
-export async function findOrder(store: OrderStore, token: string): Promise<Order> {
-  const order = await store.findOrderByToken(token);
-  if (order === null) throw new HttpProblem(404);
-  return order;
-}
-
-/** The browser that placed the order sees all of it; everybody else who has the address sees its status. */
-export function isOwnOrder(order: Order, session: Session): boolean {
-  return order.shopperId === session.shopperId;
-}
-
-/** Kept by nobody, passed on to nobody; the request's log line gets the order's names. */
-export function orderPageHeaders(res: Response, order: Order): void {
-  res.set({ 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer', 'X-Robots-Tag': 'noindex' });
-  res.locals.logged = {
-    orderReference: order.reference,
-    paymentIntentId: findAttached(order)?.paymentIntentId ?? undefined,
-  };
-}
-
-/** What `views/orders/show.ejs` reads. Amounts arrive there as text. */
-export function orderLocals(
+/** What `views/orders/show.ejs` reads, with amounts and times as text. */
+export function orderView(
   order: Order,
   session: Session,
   seen: { truth: OrderTruth; askedJustNow: boolean },
@@ -37,7 +13,7 @@ export function orderLocals(
   const money = (value: number) => formatMoney({ value, currencyCode: basket.currencyCode });
   const isShopper = isOwnOrder(order, session);
   const refunded = order.attempts.reduce((sum, attempt) => sum + attempt.facts.refundedAmount, 0);
-  // Whoever may have paid already must not be invited to pay again.
+  // A shopper who may have paid already must not be invited to pay again.
   const mayPay = isPayable(order) && (seen.truth === 'unpaid' || seen.truth === 'placed');
   const isOver = seen.truth === 'canceled' || seen.truth === 'expired';
   return {
@@ -53,7 +29,7 @@ export function orderLocals(
       createdAt: formatTime(order.createdAt),
       updatedAt: formatTime(order.updatedAt),
     },
-    lines: isShopper ? basket.lines.map((line) => lineLocals(line, money)) : [],
+    lines: isShopper ? basket.lines.map((line) => lineView(line, money)) : [],
     goods: money(basket.goods),
     deliveryLine: {
       caption: basket.delivery.caption,
@@ -70,7 +46,7 @@ export function orderLocals(
   };
 }
 
-function lineLocals(line: Order['basket']['lines'][number], money: (value: number) => string) {
+function lineView(line: Order['basket']['lines'][number], money: (value: number) => string) {
   const { name, quantity, picture, pictureAlt, lineTotal } = line;
   return { name, quantity, pictureAlt, picture: `/static/${picture}`, lineTotal: money(lineTotal) };
 }

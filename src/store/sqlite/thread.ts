@@ -1,49 +1,29 @@
 import { Worker } from 'node:worker_threads';
-import { type OrderStore, type ReceivedEvent, StoreError } from './order-store.ts';
-import { busyLimitMs } from './sqlite.ts';
-import { type EventParcel, packEvents } from './worker-messages.ts';
-
-/** What the thread is asked. It answers in the order in which it was asked. */
-export type Question =
-  | { readonly kind: 'open'; readonly path: string; readonly patienceMs: number }
-  | { readonly kind: 'close' }
-  | {
-      readonly kind: 'commit';
-      /** Calls; a number stands for a call of `recordEvents` with so many of the events. */
-      readonly calls: readonly (Call | number)[];
-      readonly events: EventParcel;
-      /** By the clock that all threads share, see `sharedNow`. */
-      readonly deadline: number;
-    };
-/** For so many of the questions as it has outcomes; each call is one. */
-export type Answer = readonly SentOutcome[];
-export type SentOutcome =
-  | { readonly status: 'fulfilled'; readonly value: unknown }
-  | { readonly status: 'rejected'; readonly error: SentError };
-export type SentError = { readonly isOfStore: boolean; readonly message: string; readonly stack: string };
-
-/** A call of the order store, as it is sent to the thread. */
-export type Call = { readonly method: Exclude<keyof OrderStore, 'close'>; readonly args: readonly unknown[] };
+import type { ReceivedEvent } from '../../shop/order-events.ts';
+import { assertNotOverloaded, type Settled, settle, type Waiting } from '../group-commit.ts';
+import { StoreError } from '../order-store.ts';
+import { busyLimitMs } from './database.ts';
+import {
+  type Answer,
+  type Call,
+  packEvents,
+  type Question,
+  type SentOutcome,
+  sharedNow,
+} from './messages.ts';
 
 export type SqliteThreadWriter = {
   call(call: Call): Promise<unknown>;
   close(): Promise<void>;
-  /** Ends the thread as a fault would, for proofs. */
+  /** Ends the thread as a crash would, for proofs. */
   breakThread(): Promise<void>;
 };
 
-/** Whoever comes when so many wait would wait for seconds, and is better told at once. */
-const maxWaiting = 5_000;
 /**
  * So many calls are worth a message before the turn of the event loop ends: the thread works on them while the rest are read.
  * With one message for all of a turn 64 connections got a fifth fewer answers.
  */
 const messageSize = 16;
-
-/** Monotonic, in ms. Each thread's own `performance.now` begins when the thread does. */
-export function sharedNow(): number {
-  return performance.timeOrigin + performance.now();
-}
 
 /**
  * Opens a SQLite file, or `:memory:`, in a thread of its own and brings its schema up to date. Calls are sent as they come;
@@ -54,7 +34,7 @@ export function sharedNow(): number {
  */
 export async function openSqliteThread(path: string): Promise<SqliteThreadWriter> {
   let thread = await openThread(path);
-  let unsent: Waiting[] = [];
+  let unsent: WaitingCall[] = [];
   let sending: Promise<void> | null = null;
   let closing: Promise<void> | null = null;
 
@@ -95,11 +75,9 @@ export async function openSqliteThread(path: string): Promise<SqliteThreadWriter
   }
 
   return {
-    call(call) {
-      if (closing !== null) return Promise.reject(new StoreError('The order store is closing'));
-      if (unsent.length + thread.unanswered() >= maxWaiting) {
-        return Promise.reject(new StoreError(`${maxWaiting} changes wait for the database already`));
-      }
+    async call(call) {
+      if (closing !== null) throw new StoreError('The order store is closing');
+      assertNotOverloaded(unsent.length + thread.unanswered());
       const waiting = { call, ...Promise.withResolvers<unknown>() };
       unsent.push(waiting);
       if (unsent.length >= messageSize && thread.isAlive()) send();
@@ -111,7 +89,7 @@ export async function openSqliteThread(path: string): Promise<SqliteThreadWriter
   };
 }
 
-type Waiting = { readonly call: Call } & Pick<PromiseWithResolvers<unknown>, 'resolve' | 'reject'>;
+type WaitingCall = { readonly call: Call } & Waiting<unknown>;
 
 type Thread = {
   isAlive(): boolean;
@@ -119,7 +97,7 @@ type Thread = {
   /** Rejects with `StoreError` where the thread ends before it answers. */
   ask(question: Question & { readonly kind: 'open' | 'close' }): Promise<unknown>;
   /** Answers each of them. */
-  commit(waiting: readonly Waiting[]): void;
+  commit(waiting: readonly WaitingCall[]): void;
   end(): Promise<void>;
 };
 
@@ -141,32 +119,32 @@ async function openThread(path: string): Promise<Thread> {
 
 function startThread(): Thread {
   // Without this process's own flags: what they preload is not meant for a thread.
-  const worker = new Worker(new URL('./sqlite-thread.ts', import.meta.url), {
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), {
     name: 'order-store',
     execArgv: [],
   });
-  // Like a connection, it keeps the process alive only while somebody waits for an answer.
+  // Like a connection, it keeps the process alive only while a caller waits for an answer.
   worker.unref();
   let isAlive = true;
-  let fault: unknown = null;
-  let asked: Pick<Waiting, 'resolve' | 'reject'>[] = [];
+  let cause: unknown = null;
+  let asked: Waiting<unknown>[] = [];
 
   worker.on('message', (answer: Answer) => {
     const answered = asked.slice(0, answer.length);
     asked = asked.slice(answer.length);
     if (asked.length === 0) worker.unref();
-    for (const [index, waiting] of answered.entries()) settle(waiting, answer[index]);
+    for (const [index, waiting] of answered.entries()) settle(waiting, received(answer[index]));
   });
   worker.on('error', (error) => {
-    fault = error;
+    cause = error;
   });
   worker.on('exit', () => {
     isAlive = false;
-    for (const { reject } of asked) reject(hasEnded(fault));
+    for (const { reject } of asked) reject(hasEnded(cause));
     asked = [];
   });
 
-  function post(question: Question, waiting: readonly Pick<Waiting, 'resolve' | 'reject'>[]): void {
+  function post(question: Question, waiting: readonly Waiting<unknown>[]): void {
     worker.postMessage(question, question.kind === 'commit' ? [question.events.bytes.buffer] : []);
     if (asked.length === 0) worker.ref();
     asked.push(...waiting);
@@ -176,7 +154,7 @@ function startThread(): Thread {
     isAlive: () => isAlive,
     unanswered: () => asked.length,
     ask(question) {
-      if (!isAlive) return Promise.reject(hasEnded(fault));
+      if (!isAlive) return Promise.reject(hasEnded(cause));
       const waiting = Promise.withResolvers<unknown>();
       post(question, [waiting]);
       return waiting.promise;
@@ -205,15 +183,12 @@ function questionOf(calls: readonly Call[]): Question {
   return { kind: 'commit', calls: sent, events: packEvents(events), deadline: sharedNow() + busyLimitMs };
 }
 
-function settle({ resolve, reject }: Pick<Waiting, 'resolve' | 'reject'>, outcome?: SentOutcome): void {
-  if (outcome?.status === 'fulfilled') resolve(outcome.value);
-  else reject(outcome === undefined ? new Error('A call got no answer.') : receivedError(outcome.error));
-}
-
-function receivedError({ isOfStore, message, stack }: SentError): Error {
+function received(outcome: SentOutcome | undefined): Settled<unknown> | undefined {
+  if (outcome?.status !== 'rejected') return outcome;
+  const { isOfStore, message, stack } = outcome.error;
   const error = isOfStore ? new StoreError(message) : new Error(message);
   error.stack = stack;
-  return error;
+  return { status: 'rejected', reason: error };
 }
 
 /** A small Buffer is a window on a large block, all of which would be sent with it. */
