@@ -2,7 +2,7 @@ import type { Config } from '../config.ts';
 import type { CreatePaymentIntentRequest, PaymentIntent } from '../dojo/schemas.ts';
 import type { NewOrder } from '../shop/order.ts';
 
-/** What Dojo is told about an attempt to pay an order. */
+/** The request that creates the payment intent of an attempt. */
 export function createIntentRequest(
   order: NewOrder,
   attempt: number,
@@ -23,7 +23,7 @@ export function createIntentRequest(
       quantity: line.quantity,
       amountTotal: money(line.lineTotal),
     })),
-    // Dojo's samples show delivery this way; there is no member of its own for it.
+    // Dojo's samples show delivery this way; the request has no member for it.
     taxLines:
       delivery.amount > 0
         ? [{ id: 'delivery', caption: cut(delivery.caption, 100), amountTotal: money(delivery.amount) }]

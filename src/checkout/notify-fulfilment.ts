@@ -4,8 +4,8 @@ import type { Order } from '../shop/order.ts';
 import { claimUntil, nextNotification } from '../shop/schedule.ts';
 
 /**
- * Tells the merchant's own system of every order that became due, at least once each, until it answers 2xx.
- * Gives how many it took. An order that is held or refunded meanwhile is not told of.
+ * Notifies the merchant's system of every order that became due, at least once each, until it answers 2xx.
+ * Resolves to how many it accepted. An order that is held or refunded meanwhile is not sent.
  */
 export async function notifyFulfilment(
   context: Pick<Context, 'store' | 'now' | 'log'>,

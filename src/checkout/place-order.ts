@@ -20,7 +20,7 @@ import { settleOrder } from './settle-order.ts';
 
 /**
  * - `ready`: the shopper may pay at the link
- * - `settled`: the order needs no payment any more; its page tells
+ * - `settled`: the order needs no payment any more; its page says why
  * - `refused`: the basket cannot be bought as it is
  * - `basket-changed`: the key belongs to another purchase
  * - `dojo-unavailable`: no payment page just now; the same key may try again
@@ -49,9 +49,9 @@ export type Purchase = {
   readonly shopperId: string;
 };
 
-/** For everything between the click and the redirect. */
+/** Everything between the click and the redirect happens within this time. */
 const answerWithinMs = 10_000;
-/** Less time than this is not worth a second call. */
+/** With less time left, a second call is not worth making. */
 const minimumCallMs = 1_000;
 const maxCreates = 2;
 const pollMs = 100;
@@ -190,7 +190,7 @@ async function attempt(
     };
   }
   if (attached === 'lost') {
-    // We were so slow that somebody else took over. The next look finds what came of it.
+    // We were so slow that another request took over. The next attempt finds what came of it.
     return { kind: 'again', placed: { kind: 'dojo-unavailable', order, retryAfterMs: null } };
   }
   context.log.error(

@@ -7,8 +7,8 @@ import type { Orphan, OrphanOutcome } from '../store/order-store.ts';
 import { finishRefund } from './refund-order.ts';
 import { closeIntent, getIntent, observeIntent, scheduledCheck, settleOrder } from './settle-order.ts';
 
-export type Sweep = {
-  /** False where another process sweeps. */
+export type Reconciled = {
+  /** False where another process reconciles. */
   readonly ran: boolean;
   readonly orders: number;
   readonly orphans: number;
@@ -22,7 +22,7 @@ const paceMs = 500;
 /** One page of the search is 100 intents; a window of minutes has fewer pages than this. */
 const maxPages = 20;
 
-/** With these Dojo cannot be asked about anything; with the others one order has a fault of its own. */
+/** These mean that Dojo cannot be asked about anything; the others concern one order. */
 const endsRun: ReadonlySet<DojoErrorKind> = new Set([
   'unreachable',
   'paused',
@@ -32,19 +32,19 @@ const endsRun: ReadonlySet<DojoErrorKind> = new Set([
 ]);
 
 /**
- * Asks Dojo about every order that is due for a look, finds the intents of calls whose answer was lost, and finishes
+ * Asks Dojo about every order that is due for a check, finds the intents of calls whose answer was lost, and finishes
  * refunds whose answer was lost. One process at a time. Ends early where Dojo cannot be asked: what is due stays due.
  */
 export async function reconcile(
   context: Context,
   holder: string,
   signal = new AbortController().signal,
-): Promise<Sweep> {
+): Promise<Reconciled> {
   const paced = { ...context, dojo: paceDojo(context) };
   const counts = { orders: 0, orphans: 0, refunds: 0 };
   const until = () => claimUntil(context.now());
   const mayGoOn = async () =>
-    !signal.aborted && context.store.acquireLease('sweep', holder, context.now(), until());
+    !signal.aborted && context.store.acquireLease('reconcile', holder, context.now(), until());
   if (!(await mayGoOn())) return { ran: false, ...counts, stoppedBy: null };
 
   /** One kind of work, an item at a time; false where nothing is due. */
@@ -82,14 +82,14 @@ export async function reconcile(
     stoppedBy = error;
     context.log.warn({ err: error }, 'The sweep ended early, because Dojo could not be asked');
   } finally {
-    // For whoever sweeps next, in this process or another.
-    await context.store.acquireLease('sweep', holder, context.now(), context.now());
+    // Free for the next run, in this process or another.
+    await context.store.acquireLease('reconcile', holder, context.now(), context.now());
   }
   if (counts.orders + counts.orphans + counts.refunds > 0) context.log.info(counts, 'Swept');
   return { ran: true, ...counts, stoppedBy };
 }
 
-/** True where it went well; a fault of this one item is logged, and the others have their turn. */
+/** False where this one item failed, which is logged; the others have their turn. */
 async function tryOne(context: Context, order: Order, work: () => Promise<unknown>): Promise<boolean> {
   try {
     await work();
@@ -104,7 +104,7 @@ async function tryOne(context: Context, order: Order, work: () => Promise<unknow
   }
 }
 
-/** Dojo's client with a pause before every call of the sweep. */
+/** Dojo's client with a pause before every call. */
 function paceDojo({ dojo, sleep }: Context): Context['dojo'] {
   const paced =
     <Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>) =>
@@ -122,7 +122,7 @@ function paceDojo({ dojo, sleep }: Context): Context['dojo'] {
   };
 }
 
-/** An intent that nobody was shown: unpaid it is canceled, and money in it is for a person. */
+/** An intent that no one was shown: unpaid it is canceled, and money in it is held for a person. */
 async function checkOrphan(context: Context, orphan: Orphan): Promise<void> {
   const { order, attempt } = orphan;
   const askedAt = context.now();
@@ -167,7 +167,7 @@ async function checkOrphan(context: Context, orphan: Orphan): Promise<void> {
   );
 }
 
-/** A look that brought no usable answer found nothing out, so it is made again, later each time. */
+/** A check without a usable answer is made again, later each time. */
 function tryAgain(context: Context, orphan: Orphan): OrphanOutcome {
   const { paymentIntentId, checks } = orphan.attempt;
   const nextCheckAt = retryOrphanCheck(context.now(), checks);

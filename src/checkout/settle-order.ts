@@ -14,7 +14,7 @@ const maxClockSkewMs = 120_000;
  */
 export async function settleOrder(context: Context, order: Order): Promise<Order> {
   const hasMoney = ({ facts }: PaymentAttempt) => facts.captured || facts.authorized;
-  // The attempt that the shopper pays comes last: it decides when to look again.
+  // The attempt that the shopper pays comes last: it decides when to check again.
   const attempts = order.attempts
     .filter((attempt) => attempt.state === 'attached' || hasMoney(attempt))
     .sort((one, other) => Number(one.state === 'attached') - Number(other.state === 'attached'));
@@ -43,7 +43,7 @@ async function settleAttempt(context: Context, order: Order, attempt: PaymentAtt
   });
 }
 
-/** After these Dojo has nothing more to tell by itself. A status that is new to us is not among them. */
+/** After these statuses Dojo changes nothing by itself. A status that is new to us is not among them. */
 const isFinal: ReadonlySet<string> = new Set([
   'Captured',
   'Canceled',
@@ -51,7 +51,7 @@ const isFinal: ReadonlySet<string> = new Set([
   'Reversed',
 ] satisfies PaymentIntentStatus[]);
 
-/** Records what Dojo answered, and plans the next look where there is something left to hear. */
+/** Records what Dojo answered, and plans the next check where something may still change. */
 export async function recordObservation(
   context: Context,
   order: Order,
@@ -69,7 +69,7 @@ export async function recordObservation(
   return context.store.recordObservation(observation, plan);
 }
 
-/** The next look by the schedule, unless something heard meanwhile asks for an earlier one. */
+/** The next check by the schedule, unless something heard meanwhile asks for an earlier one. */
 export function scheduledCheck(
   context: Context,
   order: Order,
@@ -99,7 +99,7 @@ export function observeIntent(
   };
 }
 
-/** When the sweep is to ask what became of a call that this process may not live to hear the answer of. */
+/** A check soon: this process may die before it hears the answer to its call. */
 export function soon(context: Context, order: Order): CheckPlan {
   return { at: plus(context.now(), schedule.verify), seen: order.nextCheckAt };
 }
@@ -109,7 +109,7 @@ export async function closeIntent(context: Context, paymentIntentId: string): Pr
   try {
     await context.dojo.cancelPaymentIntent(paymentIntentId);
   } catch (error) {
-    // It may have been paid a moment ago, or be closed already: the answer to the next question tells.
+    // It may have been paid a moment ago, or be closed already: the next read shows which.
     if (!isRefusal(error)) throw error;
   }
   return getIntent(context, paymentIntentId);

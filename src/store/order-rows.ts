@@ -73,6 +73,7 @@ export const factRowsSchema = z.array(
   z.object({
     ...derivedShape,
     total: z.int(),
+    currency: z.string(),
     refunded_amount: z.int(),
     due: z.int().nullable(),
     fulfilled: z.int().nullable(),

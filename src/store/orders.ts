@@ -1,5 +1,11 @@
 import type { Order } from '../shop/order.ts';
-import { type AttemptKey, type OrderChange, type OrderFacts, sameFacts } from '../shop/order-events.ts';
+import {
+  type AttemptKey,
+  newsOf,
+  type OrderChange,
+  type OrderFacts,
+  sameFacts,
+} from '../shop/order-events.ts';
 import {
   actsOf,
   attemptKeysSchema,
@@ -64,7 +70,7 @@ export async function loadFacts(tx: SqlTransaction, ids: readonly number[]): Pro
   const [condition, param] = isAmong(tx, ids);
   const [orders, attempts, refunds] = await Promise.all([
     tx.all(
-      `SELECT id, reference, total, status, holds, refunded_amount, updated_at, checks, next_check_at,
+      `SELECT id, reference, total, currency, status, holds, refunded_amount, updated_at, checks, next_check_at,
          fulfilments.order_id AS due, fulfilments.done_at AS fulfilled
        FROM orders LEFT JOIN fulfilments ON fulfilments.order_id = orders.id WHERE id ${condition}`,
       [param],
@@ -81,6 +87,7 @@ export async function loadFacts(tx: SqlTransaction, ids: readonly number[]): Pro
     id: row.id,
     reference: row.reference,
     total: row.total,
+    currencyCode: row.currency,
     ...derivedOf(row),
     refundedAmount: row.refunded_amount,
     ...actsOf(refundsOf.get(row.id) ?? [], row.fulfilled !== null),
@@ -91,49 +98,38 @@ export async function loadFacts(tx: SqlTransaction, ids: readonly number[]): Pro
 
 /** Stores what became of orders that this transaction has locked: what changed, and nothing else. */
 export async function saveChanges(tx: SqlTransaction, changes: readonly OrderChange[]): Promise<void> {
-  const pairs = changes.flatMap(({ before, after }) =>
-    after.attempts.map((attempt) => {
-      const was = before.attempts.find(({ number }) => number === attempt.number);
-      return { was, is: { orderId: after.id, ...attempt } };
-    }),
-  );
-  const known = pairs.filter(({ was }) => was !== undefined);
-  const save = async (method: 'insertRows' | 'updateRows', table: SqlTable, rows: readonly object[]) => {
-    if (rows.length > 0) await tx.withCommit(tx[method](table, rows));
-  };
+  const orders: object[] = [];
+  const due: object[] = [];
+  const attempts: object[] = [];
+  const newAttempts: object[] = [];
+  const facts: object[] = [];
+  for (const change of changes) {
+    const { before, after } = change;
+    const orderId = after.id;
+    tx.news.push(...newsOf(change));
+    if (!isSame(derivedTable, before, after)) orders.push(after);
+    if (after.isDue && !before.isDue)
+      due.push({ orderId, dueAt: after.updatedAt, nextNotifyAt: after.updatedAt });
+    for (const attempt of after.attempts) {
+      const { number } = attempt;
+      const known = before.attempts.find((entry) => entry.number === number);
+      if (known === undefined) newAttempts.push({ orderId, ...attempt });
+      else {
+        if (!isSame(attemptsTable, known, attempt)) attempts.push({ orderId, ...attempt });
+        if (!sameFacts(known.facts, attempt.facts)) facts.push({ orderId, number, ...attempt.facts });
+      }
+    }
+  }
   // Changes first: an attempt that ends makes room for a new one.
-  await save(
-    'updateRows',
-    attemptsTable,
-    known.filter(({ was, is }) => !isSame(attemptsTable, { ...is, ...was }, is)).map(({ is }) => is),
-  );
-  await save(
-    'insertRows',
-    attemptsTable,
-    pairs.filter(({ was }) => was === undefined).map(({ is }) => is),
-  );
-  await save(
-    'updateRows',
-    factsTable,
-    known
-      .filter(({ was, is }) => was !== undefined && !sameFacts(was.facts, is.facts))
-      .map(({ is }) => ({ orderId: is.orderId, number: is.number, ...is.facts })),
-  );
-  await save(
-    'updateRows',
-    derivedTable,
-    changes.filter(({ before, after }) => !isSame(derivedTable, before, after)).map(({ after }) => after),
-  );
-  await save(
-    'insertRows',
-    fulfilmentsTable,
-    changes
-      .filter(({ before, after }) => after.isDue && !before.isDue)
-      .map(({ after: { id, updatedAt } }) => ({ orderId: id, dueAt: updatedAt, nextNotifyAt: updatedAt })),
-  );
+  if (attempts.length > 0) await tx.withCommit(tx.updateRows(attemptsTable, attempts));
+  if (newAttempts.length > 0) await tx.withCommit(tx.insertRows(attemptsTable, newAttempts));
+  if (facts.length > 0) await tx.withCommit(tx.updateRows(factsTable, facts));
+  if (orders.length > 0) await tx.withCommit(tx.updateRows(derivedTable, orders));
+  if (due.length > 0) await tx.withCommit(tx.insertRows(fulfilmentsTable, due));
 }
 
 function isSame(table: SqlTable, one: object, other: object): boolean {
+  if (one === other) return true;
   const values = valuesOf(table, other);
   return valuesOf(table, one).every((value, index) => value === values[index]);
 }

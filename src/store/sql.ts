@@ -1,3 +1,5 @@
+import type { OrderNews } from '../shop/order-events.ts';
+
 export type SqlScalar = string | number | Uint8Array | null;
 export type SqlValue = SqlScalar | readonly SqlScalar[];
 /** Columns of a table that are written together, each from the member of an object with its name in camel case. */
@@ -35,6 +37,8 @@ function encode(value: unknown): SqlScalar {
 /** Parameters are written `$1`, `$2`, …; rows come back as objects. Statements run in the order in which they are sent. */
 export type SqlTransaction = {
   readonly dialect: SqlDialect;
+  /** What the transaction changes, for the log. Reported once it is durable. */
+  readonly news: OrderNews[];
   all(sql: string, params?: readonly SqlValue[]): Promise<unknown[]>;
   /** Resolves to how many rows it changed. SQLite would fill a temporary table for RETURNING. */
   run(sql: string, params?: readonly SqlValue[]): Promise<number>;

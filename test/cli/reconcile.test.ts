@@ -26,7 +26,7 @@ describe('reconcile', () => {
 
   test('is refused while another process reconciles', async () => {
     const { run, shop } = await openWithOrder();
-    await shop.context.store.acquireLease('sweep', 'another', new Date(), new Date(Date.now() + 60_000));
+    await shop.context.store.acquireLease('reconcile', 'another', new Date(), new Date(Date.now() + 60_000));
     expect(await run(['reconcile'])).toEqual(refusal(/Another process/));
   });
 

@@ -157,7 +157,7 @@ describe('store copy', () => {
 
   test('refuses a target on which a shop has run, and one with other orders', async () => {
     await withStore(target, async (store) => {
-      await store.acquireLease('sweep', 'a shop', now, later(60));
+      await store.acquireLease('reconcile', 'a shop', now, later(60));
     });
     expect(await run('store', 'copy', '--to', target)).toEqual(refusal(/has run on the target/));
     target = await postgres.createDatabase();

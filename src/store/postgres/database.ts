@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { migrate } from '../migrate.ts';
-import { StoreError } from '../order-store.ts';
+import { StoreError, type StoreOptions } from '../order-store.ts';
 import {
   type SqlDatabase,
   type SqlDialect,
@@ -13,19 +13,9 @@ import {
 } from '../sql.ts';
 import { bufferOf, listOf, withoutNul } from './lists.ts';
 
-export type PostgresOptions = {
-  /**
-   * By which clock processes compare leases and claims: the database's, since those of several machines differ.
-   * `caller` takes the times that it is given, for tests that own the clock.
-   */
-  readonly clock?: 'database' | 'caller';
-  /** No limit to how long a statement may take, for work that nobody waits for in a browser. */
-  readonly isPatient?: boolean;
-};
-
 /** How many transactions of one process run at once; the others wait their turn. */
 const connections = 10;
-/** More than this would wait for longer than anybody waits for an answer. */
+/** More than these would wait for longer than any caller does. */
 const maxWaiting = 1_000;
 const connectLimitMs = 3_000;
 /** The server's own limits come first, so that it is the one that undoes; the client's is for a server that is gone. */
@@ -47,7 +37,7 @@ const maxTries = 6;
  * A line that is cut during a commit leaves it open whether it took effect. All callers may ask again: the same
  * delivery, checkout key or refund id is the same change.
  */
-export async function openPostgres(url: string, options: PostgresOptions = {}): Promise<SqlDatabase> {
+export async function openPostgres(url: string, options: StoreOptions = {}): Promise<SqlDatabase> {
   await migrateAlone(url);
   const pool = new pg.Pool({
     connectionString: url,
@@ -61,7 +51,7 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
     types,
     onConnect: keepWhatIsAcknowledged,
   });
-  // A connection that breaks is replaced when somebody needs one. Whoever uses it learns of it by the next statement.
+  // A broken connection is replaced when it is needed. Its user sees the error at the next statement.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => client.on('error', () => undefined));
   const clock = options.clock ?? 'database';
@@ -88,7 +78,8 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
         },
         () => undefined,
       );
-      const result = await work(createTransaction(client, clock, sent));
+      const tx = createTransaction(client, clock, sent);
+      const result = await work(tx);
       await sent.begun;
       const committed = ask(client, 'COMMIT');
       if (kind === 'read') {
@@ -99,6 +90,7 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
       const [{ command }] = await Promise.all([committed, ...sent.last]);
       // The server answers so where it had given the transaction up.
       if (command !== 'COMMIT') throw new StoreError('The database did not commit');
+      if (tx.news.length > 0) options.onNews?.(tx.news);
       return result;
     } catch (caught) {
       // The statements behind a refused one fail too, and their errors may arrive first.
@@ -216,6 +208,7 @@ function createTransaction(client: pg.ClientBase, clock: 'database' | 'caller', 
 
   return {
     dialect,
+    news: [],
     all,
     run: async (sql, params) => (await query(sql, params)).rowCount ?? 0,
     async exec(sql) {
@@ -302,7 +295,7 @@ function inputOf(value: SqlValue): unknown {
 
 const int8 = 20;
 const types: pg.CustomTypesConfig = {
-  // All that we store in them are safe integers; a larger one would be a fault, and is not rounded in silence.
+  // All that we store in them are safe integers; a larger one is an error, and is not rounded in silence.
   getTypeParser(oid: number, format?: 'text' | 'binary') {
     return oid === int8 && format !== 'binary' ? parseInteger : pg.types.getTypeParser(oid, format);
   },

@@ -1,9 +1,9 @@
 import type { ReceivedEvent, RecordedEvent } from '../../shop/order-events.ts';
 import { recordEvents } from '../events.ts';
 import { assertNotOverloaded, createGroupCommit, partsOf, settle, type Waiting } from '../group-commit.ts';
-import { type OrderStore, StoreError } from '../order-store.ts';
+import { type OrderStore, StoreError, type StoreOptions } from '../order-store.ts';
 import { createSqlOrderStore } from '../sql-order-store.ts';
-import { openPostgres, type PostgresOptions, sqlStateOf } from './database.ts';
+import { openPostgres, sqlStateOf } from './database.ts';
 
 type Call = { readonly events: readonly ReceivedEvent[] } & Waiting<RecordedEvent[]>;
 
@@ -11,7 +11,7 @@ type Call = { readonly events: readonly ReceivedEvent[] } & Waiting<RecordedEven
  * Opens the order store at a `postgres://` address. Any number of processes may do so at once. Events that arrive while one
  * transaction is under way go into the next. Rejects with `StoreError`.
  */
-export async function openPostgresStore(url: string, options: PostgresOptions = {}): Promise<OrderStore> {
+export async function openPostgresStore(url: string, options: StoreOptions = {}): Promise<OrderStore> {
   const database = await openPostgres(url, options);
   let unanswered = 0;
   let isClosing = false;

@@ -49,6 +49,7 @@ export function openSqliteWriter(path: string): SqliteWriter {
 
   const inSavepoint: InSavepoint = async (part) => {
     save.run();
+    const newsBefore = tx.news.length;
     try {
       const value = await part();
       release.run();
@@ -58,6 +59,7 @@ export function openSqliteWriter(path: string): SqliteWriter {
       if (!connection.isTransaction) throw reason;
       undo.run();
       release.run();
+      tx.news.length = newsBefore;
       return { status: 'rejected', reason: storeErrorOf(reason) };
     }
   };
@@ -66,11 +68,13 @@ export function openSqliteWriter(path: string): SqliteWriter {
     tx,
     async commit(work, patienceMs) {
       try {
+        tx.news.length = 0;
         beginPatiently(connection, patienceMs);
         const result = await work(inSavepoint);
         connection.exec('COMMIT');
         return result;
       } catch (error) {
+        tx.news.length = 0;
         if (connection.isTransaction) connection.exec('ROLLBACK');
         throw storeErrorOf(error);
       }
@@ -141,13 +145,29 @@ function createTransaction(connection: DatabaseSync): SqlTransaction {
     }
     return statement;
   };
-  /** How many rows each changed. */
-  const runAll = (sql: string, table: SqlTable, rows: readonly object[]): number[] => {
-    const statement = prepared(sql);
-    return rows.map((row) => Number(statement.run(...valuesOf(table, row)).changes));
-  };
+  const writers = new Map<SqlTable, Record<'insert' | 'insertNew' | 'update', StatementSync>>();
+  /** Resolves to how many rows each changed. */
+  async function write(
+    kind: 'insert' | 'insertNew' | 'update',
+    table: SqlTable,
+    rows: readonly object[],
+  ): Promise<unknown[]> {
+    let statements = writers.get(table);
+    if (statements === undefined) {
+      const insert = insertSql(table);
+      statements = {
+        insert: prepared(insert),
+        insertNew: prepared(`${insert} ON CONFLICT DO NOTHING`),
+        update: prepared(updateSql(table)),
+      };
+      writers.set(table, statements);
+    }
+    const statement = statements[kind];
+    return rows.map((row) => statement.run(...valuesOf(table, row)).changes);
+  }
   return {
     dialect,
+    news: [],
     async all(sql, params = []) {
       return prepared(sql).all(...params.map(inputOf));
     },
@@ -157,10 +177,10 @@ function createTransaction(connection: DatabaseSync): SqlTransaction {
     async exec(sql) {
       connection.exec(sql);
     },
-    insertRows: async (table, rows) => runAll(insertSql(table), table, rows),
+    insertRows: (table, rows) => write('insert', table, rows),
     insertNewRows: async (table, rows) =>
-      runAll(`${insertSql(table)} ON CONFLICT DO NOTHING`, table, rows).map((changes) => changes === 1),
-    updateRows: async (table, rows) => runAll(updateSql(table), table, rows),
+      (await write('insertNew', table, rows)).map((changes) => changes === 1),
+    updateRows: (table, rows) => write('update', table, rows),
     withCommit: (statement) => statement,
     // Only processes of this machine open the file, and they have one clock.
     commonTime: (now) => Promise.resolve(now),
@@ -194,9 +214,9 @@ function inputOf(value: SqlValue): SQLInputValue {
 function connect(path: string, { readOnly }: { readonly readOnly: boolean }): DatabaseSync {
   try {
     if (path !== ':memory:' && !readOnly) mkdirSync(dirname(path), { recursive: true });
-    // Nothing else runs yet, so waiting for another process that opens the same file holds nobody up.
+    // Nothing else runs yet, so waiting for another process that opens the same file delays no one.
     const connection = new DatabaseSync(path, { timeout: busyLimitMs, readOnly });
-    // The log is written back between transactions; this is for whoever writes without pause.
+    // The log is written back between transactions; this is for a shop that writes without pause.
     connection.exec(
       `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = ${longLogPages}`,
     );
@@ -246,7 +266,7 @@ function isBusy(error: unknown): boolean {
   return isSqliteError(error) && (Number(error.errcode) & 0xff) === 5;
 }
 
-/** What SQLite refused, as the contract has it; anything else is a fault of ours, and stays what it is. */
+/** What SQLite refused, as the contract has it; anything else is a bug of ours, and stays what it is. */
 function storeErrorOf(error: unknown, what = 'The database refused'): unknown {
   return isSqliteError(error) ? new StoreError(`${what}: ${error.message}`, { cause: error }) : error;
 }

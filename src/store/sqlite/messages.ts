@@ -1,4 +1,4 @@
-import type { ReceivedEvent } from '../../shop/order-events.ts';
+import type { OrderNews, ReceivedEvent } from '../../shop/order-events.ts';
 import type { OrderStore } from '../order-store.ts';
 
 /** What the thread is asked. It answers in the order in which it was asked. */
@@ -14,7 +14,7 @@ export type Question =
       readonly deadline: number;
     };
 /** For so many of the questions as it has outcomes; each call is one. */
-export type Answer = readonly SentOutcome[];
+export type Answer = { readonly outcomes: readonly SentOutcome[]; readonly news: readonly OrderNews[] };
 export type SentOutcome =
   | { readonly status: 'fulfilled'; readonly value: unknown }
   | { readonly status: 'rejected'; readonly error: SentError };

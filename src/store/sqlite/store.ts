@@ -1,4 +1,4 @@
-import type { OrderStore } from '../order-store.ts';
+import type { OrderStore, StoreOptions } from '../order-store.ts';
 import { createSqlOrderStore } from '../sql-order-store.ts';
 import { openSqliteReader } from './database.ts';
 import type { Call } from './messages.ts';
@@ -16,8 +16,8 @@ const reads: ReadonlySet<Call['method']> = new Set([
  * Opens the order store on a SQLite file, or in memory. A thread does what writes, so that requests never wait for the disk.
  * Rejects with `StoreError`.
  */
-export async function openSqliteStore(path: string): Promise<OrderStore> {
-  const writer = await openSqliteThread(path);
+export async function openSqliteStore(path: string, options: StoreOptions = {}): Promise<OrderStore> {
+  const writer = await openSqliteThread(path, options.onNews);
   try {
     // Only one connection sees what is in memory: there the thread does everything.
     const reader = createSqlOrderStore(path === ':memory:' ? noDatabase : openSqliteReader(path));

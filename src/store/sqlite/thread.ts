@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import type { ReceivedEvent } from '../../shop/order-events.ts';
+import type { OrderNews, ReceivedEvent } from '../../shop/order-events.ts';
 import { assertNotOverloaded, type Settled, settle, type Waiting } from '../group-commit.ts';
 import { StoreError } from '../order-store.ts';
 import { busyLimitMs } from './database.ts';
@@ -26,14 +26,14 @@ export type SqliteThreadWriter = {
 const messageSize = 16;
 
 /**
- * Opens a SQLite file, or `:memory:`, in a thread of its own and brings its schema up to date. Calls are sent as they come;
+ * Opens a SQLite file, or `:memory:`, in a worker thread and brings its schema up to date. Calls are sent as they come;
  * what arrives while one transaction is being made durable goes into the next. Rejects with `StoreError`.
  *
  * A thread that ends unasked fails the calls that it had; the next opens the file in another, since the file is all
  * that there is to know. What was in memory only is gone, and every further call says so.
  */
-export async function openSqliteThread(path: string): Promise<SqliteThreadWriter> {
-  let thread = await openThread(path);
+export async function openSqliteThread(path: string, onNews: OnNews = () => {}): Promise<SqliteThreadWriter> {
+  let thread = await openThread(path, onNews);
   let unsent: WaitingCall[] = [];
   let sending: Promise<void> | null = null;
   let closing: Promise<void> | null = null;
@@ -44,7 +44,7 @@ export async function openSqliteThread(path: string): Promise<SqliteThreadWriter
     try {
       if (!thread.isAlive()) {
         if (path === ':memory:') throw new StoreError('The thread with the orders in memory has ended');
-        thread = await openThread(path);
+        thread = await openThread(path, onNews);
       }
       send();
     } catch (error) {
@@ -91,7 +91,10 @@ export async function openSqliteThread(path: string): Promise<SqliteThreadWriter
 
 type WaitingCall = { readonly call: Call } & Waiting<unknown>;
 
+type OnNews = (news: readonly OrderNews[]) => void;
+
 type Thread = {
+  onNews: OnNews;
   isAlive(): boolean;
   unanswered(): number;
   /** Rejects with `StoreError` where the thread ends before it answers. */
@@ -104,9 +107,10 @@ type Thread = {
 /** A thread takes a tenth of a second to start, so one whose database was closed is kept for the next. */
 const idle: Thread[] = [];
 
-async function openThread(path: string): Promise<Thread> {
+async function openThread(path: string, onNews: OnNews): Promise<Thread> {
   const thread = idle.pop() ?? startThread();
-  if (!thread.isAlive()) return openThread(path);
+  if (!thread.isAlive()) return openThread(path, onNews);
+  thread.onNews = onNews;
   try {
     await thread.ask({ kind: 'open', path, patienceMs: busyLimitMs });
     return thread;
@@ -129,11 +133,12 @@ function startThread(): Thread {
   let cause: unknown = null;
   let asked: Waiting<unknown>[] = [];
 
-  worker.on('message', (answer: Answer) => {
-    const answered = asked.slice(0, answer.length);
-    asked = asked.slice(answer.length);
+  worker.on('message', ({ outcomes, news }: Answer) => {
+    const answered = asked.slice(0, outcomes.length);
+    asked = asked.slice(outcomes.length);
     if (asked.length === 0) worker.unref();
-    for (const [index, waiting] of answered.entries()) settle(waiting, received(answer[index]));
+    if (news.length > 0) thread.onNews(news);
+    for (const [index, waiting] of answered.entries()) settle(waiting, received(outcomes[index]));
   });
   worker.on('error', (error) => {
     cause = error;
@@ -150,7 +155,8 @@ function startThread(): Thread {
     asked.push(...waiting);
   }
 
-  return {
+  const thread: Thread = {
+    onNews: () => {},
     isAlive: () => isAlive,
     unanswered: () => asked.length,
     ask(question) {
@@ -166,6 +172,7 @@ function startThread(): Thread {
       await worker.terminate();
     },
   };
+  return thread;
 }
 
 function hasEnded(cause: unknown): StoreError {

@@ -1,5 +1,5 @@
 import { parentPort } from 'node:worker_threads';
-import type { ReceivedEvent } from '../../shop/order-events.ts';
+import type { OrderNews, ReceivedEvent } from '../../shop/order-events.ts';
 import { createGroupCommit, partsOf, type Settled } from '../group-commit.ts';
 import { migrate } from '../migrate.ts';
 import { type OrderStore, StoreError } from '../order-store.ts';
@@ -24,7 +24,7 @@ type OpenCall = { readonly call: Call; readonly deadline: number };
 
 let open: { readonly writer: SqliteWriter; readonly store: OrderStore } | null = null;
 let checkpointing: NodeJS.Timeout | null = null;
-const group = createGroupCommit<OpenCall>(async (calls) => answer(await commit(calls)));
+const group = createGroupCommit<OpenCall>(async (calls) => answer(await commit(calls), open?.writer.tx.news));
 
 parentPort?.on('message', async (question: Question) => {
   if (question.kind === 'commit') take(question);
@@ -126,8 +126,8 @@ async function settled(part: () => Promise<unknown>): Promise<Settled<unknown>> 
   }
 }
 
-function answer(outcomes: readonly Settled<unknown>[]): void {
-  parentPort?.postMessage(outcomes.map(toSent) satisfies Answer);
+function answer(outcomes: readonly Settled<unknown>[], news: readonly OrderNews[] = []): void {
+  parentPort?.postMessage({ outcomes: outcomes.map(toSent), news } satisfies Answer);
 }
 
 /** Errors lose their class between threads. */
