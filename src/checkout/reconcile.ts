@@ -14,6 +14,8 @@ export type Reconciled = {
   readonly orders: number;
   readonly orphans: number;
   readonly refunds: number;
+  /** The error that ended the run early, since Dojo could not be asked; null where everything due had its turn. */
+  readonly stoppedBy: DojoError | null;
 };
 
 /** About two requests a second: the shoppers' own calls come first. */
@@ -44,7 +46,7 @@ export async function reconcile(
   const until = () => claimUntil(context.now());
   const mayGoOn = async () =>
     !signal.aborted && context.store.acquireLease('reconcile', holder, context.now(), until());
-  if (!(await mayGoOn())) return { ran: false, ...counts };
+  if (!(await mayGoOn())) return { ran: false, ...counts, stoppedBy: null };
 
   /** One kind of work, an item at a time; false where nothing is due. */
   const next: Record<keyof typeof counts, () => Promise<boolean>> = {
@@ -71,19 +73,21 @@ export async function reconcile(
       return orphan !== undefined;
     },
   };
+  let stoppedBy: DojoError | null = null;
   try {
     for (const kind of ['refunds', 'orders', 'orphans'] as const) {
       while ((await mayGoOn()) && (await next[kind]())) counts[kind] += 1;
     }
   } catch (error) {
     if (!(error instanceof DojoError)) throw error;
+    stoppedBy = error;
     logEvent(context.log, 'reconcileStopped', { err: error });
   } finally {
     // Free for the next run, in this process or another.
     await context.store.acquireLease('reconcile', holder, context.now(), context.now());
   }
   if (counts.orders + counts.orphans + counts.refunds > 0) logEvent(context.log, 'reconcileFinished', counts);
-  return { ran: true, ...counts };
+  return { ran: true, ...counts, stoppedBy };
 }
 
 /** False where this one item failed, which is logged; the others have their turn. */

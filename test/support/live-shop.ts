@@ -64,8 +64,8 @@ async function subscribe(apiUrl: string, url: string): Promise<string> {
     connections: 1,
   });
   try {
-    const output = await subscribeWebhooks(dojo, [url]);
-    return /^DOJO_WEBHOOK_SECRETS=(.+)$/m.exec(output)?.[1] ?? '';
+    const { data } = await subscribeWebhooks(dojo, { url, mayMove: false });
+    return data.secrets.join(',');
   } finally {
     await dojo.close();
   }
