@@ -1,8 +1,8 @@
 // Every page works without this file; it only makes them quicker.
 
-// Together about a minute and a half, then the shopper decides (WCAG F41: no endless reload).
+// About a minute and a half in all; then the shopper decides (WCAG F41: no endless reload).
 const POLL_DELAYS_MS = [1000, 1000, 2000, 3000, ...Array(16).fill(5000)];
-// The checkout key makes a second submit harmless, so a stopped load may give the button back.
+// The checkout key makes a second submit harmless, so the button may come back if the page does not load.
 const CHECKOUT_PATIENCE_MS = 15_000;
 
 guardCheckout();
@@ -27,12 +27,12 @@ function guardCheckout() {
       event.preventDefault();
       return;
     }
-    // aria-disabled, not disabled: the focus stays where it is.
+    // aria-disabled, unlike disabled, keeps the focus.
     button.setAttribute('aria-disabled', 'true');
     status.textContent = 'Opening the payment page…';
     patience = setTimeout(release, CHECKOUT_PATIENCE_MS);
   });
-  // Back from the payment page may bring this very document out of the cache, frozen button and all.
+  // Back from the payment page may restore this document from the cache with its button still disabled.
   addEventListener('pageshow', (event) => {
     if (event.persisted) release();
   });
@@ -56,7 +56,7 @@ async function followOrder() {
   }
   if (link) {
     link.hidden = false;
-    note.textContent = 'This page has stopped looking by itself. You can check again at any time.';
+    note.textContent = 'This page has stopped checking automatically. You can check again at any time.';
   }
 }
 
@@ -73,14 +73,14 @@ async function readStatus(url) {
   }
 }
 
-// A page that already reloaded for this status and still shows another one must not reload for it for ever.
+// A page that has reloaded for this status, and still shows another one, must not reload for it again.
 function isNews(url, status) {
   try {
     const key = `seen:${url}`;
     if (sessionStorage.getItem(key) === status) return false;
     sessionStorage.setItem(key, status);
   } catch {
-    // Storage may be switched off; then the page reloads without this memory.
+    // Storage may be switched off: the page then reloads without this check.
   }
   return true;
 }

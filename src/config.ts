@@ -1,50 +1,89 @@
-import { BlockList, isIP } from 'node:net';
+import proxyaddr from 'proxy-addr';
 import { z } from 'zod';
-import { captureModes } from './dojo/schemas.ts';
-import { createWebhookSecret } from './dojo/webhook.ts';
+import { type CaptureMode, captureModes } from './dojo/schemas.ts';
+import { createWebhookSecret, type WebhookSecret } from './dojo/webhook.ts';
 
-/** What the shop is told by its environment; `.env.example` says what each variable is for. */
-export type Config = z.output<typeof environmentSchema> & {
+/** What the shop reads from its environment, frozen at every depth. `docs/configuration.md` explains each variable. */
+export type Config = {
   readonly isProduction: boolean;
-  readonly publicUrl: string;
-  /** True where `PUBLIC_URL` was given, so that no other host is answered. */
-  readonly hasPublicUrl: boolean;
-  /** True where no real money can move: a sandbox key, or an API that is not Dojo's. */
+  /** True where no real money can move: a sandbox key, or an API other than Dojo's. */
   readonly isTestShop: boolean;
+  readonly http: {
+    readonly host: string;
+    readonly port: number;
+    /** The shop's own origin, to which Dojo sends the browser back. */
+    readonly publicUrl: string;
+    /** True where `PUBLIC_URL` is set: the shop then answers to no other host. */
+    readonly hasPublicUrl: boolean;
+    /** As Express takes its setting `trust proxy`. */
+    readonly trustProxy: number | string[] | false;
+    /** Checkouts a minute from one address. */
+    readonly checkoutRate: number;
+    readonly sessionSecret?: string | undefined;
+  };
+  readonly dojo: DojoAccess & {
+    /** The only origin that a payment link may have. */
+    readonly checkoutOrigin: string;
+    readonly webhookSecrets: readonly WebhookSecret[];
+    /** Webhooks of any other account are quarantined; null accepts every account. */
+    readonly accountId: string | null;
+  };
+  readonly payment: {
+    readonly methods: readonly string[];
+    readonly captureMode: CaptureMode;
+    readonly expiryMinutes: number;
+  };
+  readonly database: { readonly url: string };
+  /** Unset: the sample that comes with the shop. */
+  readonly catalogueFile?: string | undefined;
+  /** Where the merchant's own system hears of orders to send; null where there is none. */
+  readonly fulfilment: { readonly url: string; readonly secret: string } | null;
+  readonly log: { readonly level: Variables['LOG_LEVEL'] };
 };
 
-/** Every fault of the environment at once, one a line, each naming the variable and the mend. */
+/** What a call to Dojo needs. */
+type DojoAccess = {
+  readonly apiKey: string;
+  readonly apiUrl: string;
+  readonly apiVersion: string;
+  readonly timeoutMs: number;
+  readonly connections: number;
+};
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Every problem of the environment at once, one a line, each naming the variable and the fix. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
-  readonly faults: readonly string[];
-  constructor(faults: readonly string[]) {
-    super(faults.join('\n'));
-    this.faults = faults;
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.problems = problems;
   }
 }
 
 const liveApiUrl = 'https://api.dojo.tech';
-/** The sandbox key that everybody finds in Dojo's documentation begins like this. */
+/** The sandbox key printed in Dojo's documentation begins like this. */
 const publicSandboxKey = 'sk_sandbox_c8oLGaI__';
-/** Older ones can corrupt a database in WAL mode after a reset of the log (sqlite.org/wal.html). */
+/** Earlier versions can corrupt a database in WAL mode after a log reset (sqlite.org/wal.html). */
 const oldestSqlite = '3.51.3';
 
-const origin = (fault: string) =>
+const origin = (problem: string) =>
   z.string().transform((text, context) => {
     const url = URL.parse(text);
     if (url !== null && /^https?:$/.test(url.protocol) && text.replace(/\/$/, '') === url.origin)
       return url.origin;
-    context.addIssue({ code: 'custom', message: fault });
+    context.addIssue({ code: 'custom', message: problem });
     return z.NEVER;
   });
 
 const wholeNumber = (from: number, to: number) => {
-  const fault = `must be a whole number from ${from} to ${to}`;
+  const problem = `must be a whole number from ${from} to ${to}`;
   return z
     .string()
-    .regex(/^\d+$/, fault)
+    .regex(/^\d+$/, problem)
     .transform(Number)
-    .refine((number) => number >= from && number <= to, fault);
+    .refine((number) => number >= from && number <= to, problem);
 };
 
 const environmentSchema = z.object({
@@ -69,7 +108,7 @@ const environmentSchema = z.object({
     .string()
     .default('')
     .transform(commaSeparated)
-    .refine((secrets) => secrets.length <= 3, 'holds more than three secrets; keep those that are live'),
+    .refine((secrets) => secrets.length <= 3, 'must be three secrets at most; keep those in use'),
   DOJO_ACCOUNT_ID: z.string().optional(),
   DOJO_ALLOW_SANDBOX: flag().default(false),
   DOJO_TIMEOUT_MS: wholeNumber(100, 9_000).default(4_500),
@@ -81,14 +120,13 @@ const environmentSchema = z.object({
       'must be sqlite:PATH, sqlite::memory: or postgres://user:password@host/database',
     )
     .default('sqlite:data/orders.db'),
-  /** Unset: the sample that comes with the shop. */
   CATALOGUE_FILE: z.string().optional(),
   SESSION_SECRET: z
     .string()
     .min(32, 'must have 32 characters or more; make one with: openssl rand -hex 32')
     .optional(),
   FULFILMENT_URL: z
-    .url({ protocol: /^https?$/, error: 'must be the https:// address of your own system' })
+    .url({ protocol: /^https?$/, error: 'must be the http:// or https:// address of your own system' })
     .optional(),
   FULFILMENT_SECRET: z
     .string()
@@ -113,6 +151,10 @@ const environmentSchema = z.object({
     .default('info'),
   TRUST_PROXY: z.string().default('').transform(parseTrustProxy),
 });
+type Variables = z.output<typeof environmentSchema>;
+
+/** The name of every variable that the shop reads. */
+export const variables: readonly string[] = Object.keys(environmentSchema.shape);
 
 const dojoAccessSchema = environmentSchema.pick({
   DOJO_API_KEY: true,
@@ -122,48 +164,86 @@ const dojoAccessSchema = environmentSchema.pick({
   DOJO_CONNECTIONS: true,
 });
 
-/**
- * Reads the environment. An empty variable counts as one that is not set.
- * Throws `ConfigError` with every fault at once.
- */
-export function parseConfig(env: Environment, runtime: { readonly sqliteVersion: string }): Config {
+/** Reads the environment; an empty variable counts as unset. Throws `ConfigError`, which holds every problem at once. */
+export function parseConfig(env: Environment, runtime: Runtime = thisRuntime): Config {
   const given = givenOnly(env);
   const parsed = environmentSchema.safeParse(given);
-  const faults = parsed.success ? [] : faultsOf(parsed.error);
-  // The rules for production are told together with the rest, as far as single variables can be read at all.
+  const problems = parsed.success ? [] : problemsOf(parsed.error);
   if (given.FULFILMENT_URL !== undefined && given.FULFILMENT_SECRET === undefined) {
-    faults.push('FULFILMENT_SECRET: is missing; make one with: echo whsec_$(openssl rand -base64 32)');
+    problems.push('FULFILMENT_SECRET: is missing; make one with: echo whsec_$(openssl rand -base64 32)');
   }
   // A live key moves money whatever the environment is called.
   const isLive = given.NODE_ENV === 'production' || given.DOJO_API_KEY?.startsWith('sk_prod_') === true;
-  if (isLive) faults.push(...productionFaults(given, runtime));
-  if (faults.length > 0 || !parsed.success) throw new ConfigError(faults);
-
-  const config = parsed.data;
-  return Object.freeze({
-    ...config,
-    isProduction: config.NODE_ENV === 'production',
-    publicUrl: config.PUBLIC_URL ?? `http://localhost:${config.PORT}`,
-    hasPublicUrl: config.PUBLIC_URL !== undefined,
-    isTestShop: config.DOJO_API_KEY.startsWith('sk_sandbox_') || config.DOJO_API_URL !== liveApiUrl,
-  });
+  if (isLive) problems.push(...productionProblems(given, runtime));
+  if (problems.length > 0 || !parsed.success) throw new ConfigError(problems);
+  return freeze(toConfig(parsed.data));
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
+type Runtime = { readonly sqliteVersion: string };
+const thisRuntime: Runtime = { sqliteVersion: process.versions.sqlite ?? '0' };
+
+function toConfig(read: Variables): Config {
+  const { FULFILMENT_URL: url, FULFILMENT_SECRET: secret } = read;
+  return {
+    isProduction: read.NODE_ENV === 'production',
+    isTestShop: read.DOJO_API_KEY.startsWith('sk_sandbox_') || read.DOJO_API_URL !== liveApiUrl,
+    http: {
+      host: read.HOST,
+      port: read.PORT,
+      publicUrl: read.PUBLIC_URL ?? `http://localhost:${read.PORT}`,
+      hasPublicUrl: read.PUBLIC_URL !== undefined,
+      trustProxy: read.TRUST_PROXY,
+      checkoutRate: read.CHECKOUT_RATE,
+      sessionSecret: read.SESSION_SECRET,
+    },
+    dojo: {
+      ...toDojoAccess(read),
+      checkoutOrigin: read.DOJO_CHECKOUT_ORIGIN,
+      webhookSecrets: read.DOJO_WEBHOOK_SECRETS.map(createWebhookSecret),
+      accountId: read.DOJO_ACCOUNT_ID ?? null,
+    },
+    payment: {
+      methods: read.PAYMENT_METHODS,
+      captureMode: read.CAPTURE_MODE,
+      expiryMinutes: read.PAYMENT_EXPIRY_MINUTES,
+    },
+    database: { url: read.DATABASE_URL },
+    catalogueFile: read.CATALOGUE_FILE,
+    fulfilment: url === undefined || secret === undefined ? null : { url, secret },
+    log: { level: read.LOG_LEVEL },
+  };
+}
+
+/** For commands that call Dojo and need nothing else of a shop. Throws `ConfigError`. */
+export function parseDojoAccess(env: Environment): DojoAccess {
+  const parsed = dojoAccessSchema.safeParse(givenOnly(env));
+  if (parsed.success) return toDojoAccess(parsed.data);
+  throw new ConfigError(problemsOf(parsed.error));
+}
+
+function toDojoAccess(read: z.output<typeof dojoAccessSchema>): DojoAccess {
+  return {
+    apiKey: read.DOJO_API_KEY,
+    apiUrl: read.DOJO_API_URL,
+    apiVersion: read.DOJO_API_VERSION,
+    timeoutMs: read.DOJO_TIMEOUT_MS,
+    connections: read.DOJO_CONNECTIONS,
+  };
+}
 
 function givenOnly(env: Environment): Environment {
   return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
 }
 
-function faultsOf(error: z.ZodError): string[] {
+function problemsOf(error: z.ZodError): string[] {
   return error.issues.map((issue) => `${String(issue.path[0])}: ${issue.message}`);
 }
 
 /** What people leave in place of a secret. */
 const placeholder = /change.?me|placeholder|example|your[-_ ]|^secret|(.)\1{7}/i;
 
-/** What would lose money or orders in production, each with its mend. */
-function productionFaults(env: Environment, runtime: { readonly sqliteVersion: string }): string[] {
+/** Settings that would lose money or orders in production. */
+function productionProblems(env: Environment, runtime: Runtime): string[] {
   const key = env.DOJO_API_KEY ?? '';
   const secrets = commaSeparated(env.DOJO_WEBHOOK_SECRETS ?? '');
   const apiUrl = env.DOJO_API_URL ?? liveApiUrl;
@@ -171,7 +251,7 @@ function productionFaults(env: Environment, runtime: { readonly sqliteVersion: s
   const rules: readonly (readonly [boolean, string])[] = [
     [
       key.startsWith('sk_prod_') && apiUrl.replace(/\/$/, '') !== liveApiUrl,
-      `DOJO_API_URL: a live key goes to ${liveApiUrl} only; unset DOJO_API_URL`,
+      `DOJO_API_URL: a live key may be sent to ${liveApiUrl} only; unset DOJO_API_URL`,
     ],
     [
       key.startsWith('sk_sandbox_') && env.DOJO_ALLOW_SANDBOX !== 'true',
@@ -179,7 +259,7 @@ function productionFaults(env: Environment, runtime: { readonly sqliteVersion: s
     ],
     [
       key.startsWith(publicSandboxKey),
-      "DOJO_API_KEY: is the public key of Dojo's documentation, which anybody can read along with; use your own",
+      "DOJO_API_KEY: is the public key from Dojo's documentation, which anyone can use; use your own",
     ],
     [
       secrets.length === 0 || secrets.some((secret) => secret.length < 16 || placeholder.test(secret)),
@@ -195,54 +275,42 @@ function productionFaults(env: Environment, runtime: { readonly sqliteVersion: s
     ],
     [
       !(env.DOJO_CHECKOUT_ORIGIN ?? 'https://').startsWith('https://'),
-      "DOJO_CHECKOUT_ORIGIN: must be https://; unset it for Dojo's own",
+      "DOJO_CHECKOUT_ORIGIN: must be https://; unset it to use Dojo's own",
     ],
     [
       // SQLite reads file: addresses too, and has more than one name for its memory.
       /:memory:|mode=memory/i.test(env.DATABASE_URL ?? ''),
-      'DATABASE_URL: a database in memory forgets every order; name a file, such as sqlite:data/orders.db',
+      'DATABASE_URL: an in-memory database loses every order; name a file, such as sqlite:data/orders.db',
     ],
     [
       isSqlite && isOlder(runtime.sqliteVersion, oldestSqlite),
-      `DATABASE_URL: this Node brings SQLite ${runtime.sqliteVersion}, which may corrupt the file; use a Node with ${oldestSqlite} or newer`,
+      `DATABASE_URL: this Node includes SQLite ${runtime.sqliteVersion}, which can corrupt the file; use a Node that includes ${oldestSqlite} or newer`,
     ],
     [
       travelsOpenly(env.DATABASE_URL ?? ''),
-      'DATABASE_URL: orders would travel where others can read and change them; add ?sslmode=verify-full',
+      'DATABASE_URL: others could read and change orders on their way to the server; add ?sslmode=verify-full',
     ],
     [
       env.NODE_TLS_REJECT_UNAUTHORIZED === '0',
-      'NODE_TLS_REJECT_UNAUTHORIZED: 0 lets anybody pose as Dojo; unset it',
+      'NODE_TLS_REJECT_UNAUTHORIZED: 0 lets anyone pose as Dojo; unset it',
     ],
   ];
-  return rules.filter(([isFault]) => isFault).map(([, fault]) => fault);
+  return rules.filter(([isProblem]) => isProblem).map(([, problem]) => problem);
 }
 
 function parsePostgresUrl(text: string): URL | null {
   return /^postgres(ql)?:\/\//.test(text) ? URL.parse(text) : null;
 }
 
-/** True where the way to a PostgreSQL server leaves this machine without a certificate that is checked. */
+/** True where the connection to a PostgreSQL server leaves this machine and its certificate is not verified. */
 function travelsOpenly(databaseUrl: string): boolean {
   const url = parsePostgresUrl(databaseUrl);
   if (url === null) return false;
-  // As the library reads it, which takes the host of either place, and more than one mode.
+  // pg takes the host from either place, and accepts several modes.
   const hosts = [url.hostname, ...url.searchParams.getAll('host')].filter(Boolean);
   const isLocal = hosts.every((host) => /^(localhost|127\.[\d.]+|\[?::1\]?|\/.*)$/.test(host));
   const modes = url.searchParams.getAll('sslmode');
   return !isLocal && (modes.length === 0 || modes.some((mode) => mode !== 'verify-full'));
-}
-
-/** What it takes to call Dojo, for commands that need nothing else of a shop. Throws `ConfigError`. */
-export function parseDojoAccess(env: Environment): z.output<typeof dojoAccessSchema> {
-  const parsed = dojoAccessSchema.safeParse(givenOnly(env));
-  if (parsed.success) return parsed.data;
-  throw new ConfigError(faultsOf(parsed.error));
-}
-
-/** The secrets of a configuration as keys, in its order. */
-export function webhookSecrets(config: Config): ReturnType<typeof createWebhookSecret>[] {
-  return config.DOJO_WEBHOOK_SECRETS.map(createWebhookSecret);
 }
 
 function commaSeparated(text: string): string[] {
@@ -256,14 +324,13 @@ function flag() {
   return z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true');
 }
 
-const namedNetworks = ['loopback', 'linklocal', 'uniquelocal'];
-
-/** A number of hops, or addresses and networks, as Express reads them; empty trusts nobody. */
+/** A number of hops, or addresses and networks; empty trusts no proxy. */
 function parseTrustProxy(text: string, context: z.RefinementCtx): number | string[] | false {
   if (text === '') return false;
   if (/^[1-9]\d?$/.test(text)) return Number(text);
-  const proxies = text.split(',').map((proxy) => proxy.trim());
-  if (proxies.every((proxy) => namedNetworks.includes(proxy) || isNetwork(proxy))) return proxies;
+  const proxies = commaSeparated(text);
+  // proxy-addr also reads a bare number as an address.
+  if (proxies.every((proxy) => /^[a-z]|[.:]/.test(proxy)) && isTrustable(proxies)) return proxies;
   context.addIssue({
     code: 'custom',
     message: 'must be a number of proxies, or their addresses: 1, or loopback, or 10.0.0.0/8,fd00::/8',
@@ -271,14 +338,10 @@ function parseTrustProxy(text: string, context: z.RefinementCtx): number | strin
   return z.NEVER;
 }
 
-function isNetwork(text: string): boolean {
-  const [address = '', bits, ...rest] = text.split('/');
-  const version = isIP(address);
-  if (version === 0 || rest.length > 0) return false;
-  if (bits === undefined) return true;
+function isTrustable(proxies: string[]): boolean {
   try {
-    new BlockList().addSubnet(address, Number(bits), version === 4 ? 'ipv4' : 'ipv6');
-    return /^\d+$/.test(bits);
+    proxyaddr.compile(proxies);
+    return proxies.length > 0;
   } catch {
     return false;
   }
@@ -286,4 +349,12 @@ function isNetwork(text: string): boolean {
 
 function isOlder(version: string, than: string): boolean {
   return version.localeCompare(than, 'en', { numeric: true }) < 0;
+}
+
+/** Freezes plain objects and lists; keys and other instances stay as they are. */
+function freeze<Value extends object>(value: Value): Value {
+  for (const member of Object.values(value)) {
+    if (Array.isArray(member) || member?.constructor === Object) freeze(member);
+  }
+  return Object.freeze(value);
 }

@@ -1,6 +1,100 @@
-import { type DestinationStream, type Logger, type LoggerOptions, pino, stdSerializers } from 'pino';
-import { DojoError } from './dojo/errors.ts';
-import { createLineWriter } from './line-writer.ts';
+import { type DestinationStream, type Logger, type LoggerOptions, pino } from 'pino';
+import { openLogOutput } from './log-output.ts';
+import { redaction } from './log-redaction.ts';
+
+type Message = readonly [level: 'debug' | 'info' | 'warn' | 'error', text: string];
+
+/** Every line that the shop can write. `docs/logs.md` says what each means and what to do; a test keeps the two equal. */
+export const messages = Object.freeze({
+  shopOpened: ['info', 'shop open'],
+  shopClosing: ['info', 'shop closing'],
+  shopClosed: ['info', 'shop closed'],
+  webhookSecretsMissing: [
+    'warn',
+    'DOJO_WEBHOOK_SECRETS is not set: every webhook is refused, and only reconciling marks orders paid',
+  ],
+  sessionSecretMissing: ['warn', 'SESSION_SECRET is not set: baskets are lost when the shop restarts'],
+  logLinesDropped: ['warn', 'log lines dropped: no one read them, or the disk was full'],
+  backgroundTaskFailed: ['error', 'background task failed; it runs again'],
+  storeUnwritable: ['error', 'order store cannot be written'],
+
+  request: ['info', 'request'],
+  routineRequest: ['debug', 'request for a static file or a health check'],
+  requestFailed: ['error', 'request failed'],
+  webhookSignatureInvalid: ['warn', 'webhook refused: signature invalid'],
+  webhookQuarantined: ['warn', 'webhook quarantined'],
+
+  paymentIntentCreated: ['info', 'payment intent created'],
+  paymentIntentFailed: ['warn', 'payment intent not created: no usable answer from Dojo'],
+  apiKeyRefused: ['error', 'payment intent not created: Dojo refused the API key'],
+  paymentIntentMismatched: ['error', 'Dojo answered with another payment intent than requested'],
+  paymentUnconfirmed: ['warn', 'return page shown unconfirmed: no usable answer from Dojo'],
+  paymentCaptured: ['info', 'payment captured'],
+
+  orderAuthorised: ['info', 'order authorised'],
+  orderPaid: ['info', 'order paid'],
+  orderHeld: ['warn', 'order held'],
+  orderMismatched: ['error', 'payment differs from its order'],
+  orderRefunded: ['info', 'order refunded'],
+  orderCancelled: ['info', 'order cancelled'],
+  orderExpired: ['info', 'order expired'],
+  refundSent: ['info', 'refund sent'],
+  refundRefused: ['warn', 'refund refused by Dojo'],
+
+  reconcileFinished: ['info', 'reconcile finished'],
+  reconcileStopped: ['warn', 'reconcile stopped early: Dojo cannot be asked'],
+  orderCheckFailed: ['warn', 'order check failed: no usable answer from Dojo'],
+  orphanFound: ['warn', 'orphan payment intent found'],
+  clockSkewed: ['error', 'clock differs from that of Dojo by minutes; expiry paused'],
+  notificationFailed: ['warn', 'fulfilment notification failed; it is sent again'],
+  notificationAbandoned: ['error', 'fulfilment notification abandoned'],
+} as const satisfies Readonly<Record<string, Message>>);
+
+export type LogEvent = keyof typeof messages;
+
+/** Every field that a line can carry: flat values, so that nothing unforeseen comes with one. */
+type Fields = {
+  requestId: string;
+  method: string;
+  /** Without query and token. */
+  path: string;
+  /** `cut` where the connection ended before the answer. */
+  status: number | 'cut';
+  ms: number;
+  outcome: string;
+  eventId: string;
+  orderReference: string;
+  orderStatus: string;
+  holds: readonly string[];
+  paymentIntentId: string;
+  paymentStatus: string;
+  attempt: number;
+  /** Minor units. */
+  amount: number;
+  currencyCode: string;
+  refundId: string;
+  mismatch: string;
+  reason: string;
+  url: string;
+  testShop: boolean;
+  signal: string;
+  lines: number;
+  orders: number;
+  orphans: number;
+  refunds: number;
+  skewMs: number;
+  answer: string;
+  tries: number;
+  nextTryAt: Date;
+  err: unknown;
+};
+export type LogFields = { readonly [Name in keyof Fields]?: Fields[Name] | null | undefined };
+
+/** Writes one line; the list gives its level and words. */
+export function logEvent(log: Logger, event: LogEvent, fields: LogFields = {}): void {
+  const [level, text] = messages[event];
+  log[level]({ event, ...fields }, text);
+}
 
 /** JSON, one line an event. Secrets and personal data are cut out even where a mistake hands them in. */
 export function createLogger(
@@ -11,13 +105,16 @@ export function createLogger(
     level: options.level,
     base: null,
     timestamp,
-    formatters: { log: presentable },
-    // pino's own would take up what is presentable already.
+    formatters: { level: (label) => ({ level: label }) },
+    // pino's own would copy what libraries hang on their errors.
     serializers: { err: (error) => error },
+    redact: redaction,
   };
   if (options.pretty === true && isPrettyInstalled())
-    return withPresentableChildren(pino({ ...settings, transport: { target: 'pino-pretty' } }));
-  return withPresentableChildren(pino(settings, destination ?? createLineWriter()));
+    return pino({ ...settings, transport: { target: 'pino-pretty' } });
+  const output = destination ?? openLogOutput((lines) => logEvent(log, 'logLinesDropped', { lines }));
+  const log = pino(settings, output);
+  return log;
 }
 
 let timedAt = Number.NaN;
@@ -31,116 +128,6 @@ function timestamp(): string {
     time = `,"time":"${new Date(now).toISOString()}"`;
   }
   return time;
-}
-
-/** pino hands the bindings of a child to no formatter. Children inherit this from their parents. */
-function withPresentableChildren(logger: Logger): Logger {
-  const { child } = logger;
-  logger.child = function (this: Logger, bindings, options) {
-    return child.call(this, presentable(bindings), options);
-  } as Logger['child'];
-  return logger;
-}
-
-/** In lower case: the same name is a header, a column and a member. */
-const secretNames: ReadonlySet<string> = new Set([
-  'authorization',
-  'cookie',
-  'cookies',
-  'set-cookie',
-  'dojo-signature',
-  'apikey',
-  'secret',
-  'secrets',
-  'password',
-  'email',
-  'emailaddress',
-  'phonenumber',
-  'billingaddress',
-  'shippingdetails',
-  'address',
-  'cardnumber',
-  'pan',
-  'token',
-  'clientsessionsecret',
-]);
-const maxDepth = 6;
-const maxMembers = 500;
-
-/**
- * A copy that is fit for a log: secrets by name at every depth, errors without what libraries hang onto theirs, and no
- * more than a screenful of anything. pino's own redaction knows fixed paths only, and its depth limit spares JSON.stringify.
- */
-function presentable(logged: Record<string, unknown>): Record<string, unknown> {
-  let members = 0;
-
-  function take<T>(entries: readonly T[]): T[] {
-    const taken = entries.slice(0, maxMembers - members);
-    members += taken.length;
-    return taken;
-  }
-
-  function copy(value: unknown, depth: number): unknown {
-    if (typeof value === 'string') return withoutCardNumbers(value);
-    if (typeof value === 'bigint') return String(value);
-    if (typeof value === 'function') return '[function]';
-    if (typeof value !== 'object' || value === null || value instanceof Date) return value;
-    if (value instanceof Error) return copyMembers(presentError(value), depth);
-    if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
-    if (depth === maxDepth) return '[cut]';
-    if (Array.isArray(value)) return take(value).map((entry) => copy(entry, depth + 1));
-    return copyMembers(value, depth);
-  }
-
-  function copyMembers(value: object, depth: number): Record<string, unknown> {
-    const copyMember = (name: string) =>
-      secretNames.has(name.toLowerCase()) ? '[redacted]' : copy(readMember(value, name), depth + 1);
-    const copied: Record<string, unknown> = {};
-    // A member `__proto__` becomes the prototype of the copy, and what is inherited is not written.
-    for (const name of take(Object.keys(value))) copied[name] = copyMember(name);
-    return copied;
-  }
-
-  return copyMembers(logged, 0);
-}
-
-/** What every card number has in it, and hardly anything else: cheaper to look for than the number itself. */
-const longNumber = /\d(?:[ -]?\d){12}/;
-
-/** Thirteen to nineteen digits that pass the check of card numbers (ISO/IEC 7812-1), however they are grouped. */
-function withoutCardNumbers(text: string): string {
-  if (!longNumber.test(text)) return text;
-  return text.replace(/(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)/g, (digits) =>
-    isCardNumber(digits.replace(/\D/g, '')) ? '[card number]' : digits,
-  );
-}
-
-function isCardNumber(digits: string): boolean {
-  let sum = 0;
-  for (const [index, digit] of [...digits].reverse().entries()) {
-    const value = Number(digit) * (index % 2 === 0 ? 1 : 2);
-    sum += value > 9 ? value - 9 : value;
-  }
-  return sum % 10 === 0;
-}
-
-/** A getter may throw; a log line must not. */
-function readMember(value: object, name: string): unknown {
-  try {
-    return (value as Record<string, unknown>)[name];
-  } catch {
-    return '[unreadable]';
-  }
-}
-
-/** What is worth knowing of an error, without the request and the sockets that libraries hang onto theirs. */
-function presentError(error: Error): Record<string, unknown> {
-  if (error instanceof DojoError) {
-    const { name, message, kind, status, traceId } = error;
-    return { type: name, message, kind, status, traceId };
-  }
-  const { type, message, stack } = stdSerializers.err(error);
-  return { type, message, stack };
 }
 
 /** A development dependency, which an installation for production leaves out. */

@@ -1,90 +1,54 @@
 import { config as readDotenv } from 'dotenv';
-import type { Logger } from 'pino';
-import { createApp } from './app.ts';
-import { notifyFulfilment } from './checkout/notify-fulfilment.ts';
-import { reconcile } from './checkout/reconcile.ts';
-import { repeat } from './checkout/repeat.ts';
-import { type Config, ConfigError, parseConfig } from './config.ts';
-import { openContext } from './context.ts';
+import { createShop, type Shop } from './create-shop.ts';
 import { closeServer, createHttpServer, listen } from './http/server.ts';
-import { createLogger } from './log.ts';
-import { createMerchantClient, type MerchantClient } from './outbox/merchant-client.ts';
+import { logEvent } from './log.ts';
 
-/** sysexits.h: the configuration is at fault, so starting again will not help. */
+/** sysexits.h: the configuration is wrong, so starting again will not help. */
 const exitConfig = 78;
 const finishWithinMs = 10_000;
-const reconcileEveryMs = 15_000;
-const notifyEveryMs = 5_000;
 
 try {
   await main();
 } catch (error) {
-  if (error instanceof ConfigError) exit(exitConfig, error.faults);
-  // A database that is not there just now: a process manager may try again.
-  if (error instanceof Error && error.name === 'StoreError') exit(1, [`DATABASE_URL: ${error.message}`]);
+  if (!(error instanceof Error)) throw error;
+  if (error.name === 'ConfigError') exit(exitConfig, error.message);
+  // A process manager may start it again: the database cannot be reached at the moment.
+  if (error.name === 'StoreError') exit(1, `DATABASE_URL: ${error.message}`);
   throw error;
 }
 
 async function main(): Promise<void> {
   readDotenv({ quiet: true });
-  const config = parseConfig(process.env, { sqliteVersion: process.versions.sqlite ?? '0' });
-  const log = createLogger({ level: config.LOG_LEVEL, pretty: process.stdout.isTTY && !config.isProduction });
-  const { context, close } = await openContext(config, log);
-  warnOfGaps(config, log);
-  const app = createApp(context, {
-    hasPublicUrl: config.hasPublicUrl,
-    isTestShop: config.isTestShop,
-    sessionSecret: config.SESSION_SECRET ?? context.createSecret(),
-    checkoutRate: config.CHECKOUT_RATE,
-    trustProxy: config.TRUST_PROXY,
-  });
-
-  const server = createHttpServer(app);
-  await listen(server, { port: config.PORT, host: config.HOST }).catch((error: NodeJS.ErrnoException) => {
-    const why =
-      error.code === 'EADDRINUSE' ? 'is in use; stop what uses it, or choose another PORT' : error.message;
-    exit(1, [`PORT: ${config.HOST}:${config.PORT} ${why}`]);
-  });
-  log.info({ url: config.publicUrl, testShop: config.isTestShop }, 'The shop is open');
-  // For whoever started this process and waits until it serves: a process manager, or the demo.
+  const shop = await createShop(process.env);
+  const { config, log } = shop.context;
+  const server = await serve(shop);
+  logEvent(log, 'shopOpened', { url: config.http.publicUrl, testShop: config.isTestShop });
+  // For a parent that waits until the shop serves: a process manager, or the demo.
   process.send?.('ready');
-
-  const holder = context.createSecret();
-  const sweep = repeat((stopped) => reconcile(context, holder, stopped), reconcileEveryMs, log);
-  const merchant = createMerchant(config);
-  const notify =
-    merchant && repeat((stopped) => notifyFulfilment(context, merchant, stopped), notifyEveryMs, log);
 
   const signal = await new Promise<string>((resolve) => {
     // Not `once`: on Ctrl-C a second SIGINT comes from npm, and without a listener it would cut the closing short.
     process.on('SIGTERM', resolve);
     process.on('SIGINT', resolve);
   });
-  log.info({ signal }, 'The shop is closing');
-  await Promise.all([closeServer(server, finishWithinMs), sweep.stop(), notify?.stop()]);
-  await merchant?.close();
-  await close();
-  log.info('The shop is closed');
+  logEvent(log, 'shopClosing', { signal });
+  await shop.close(closeServer(server, finishWithinMs));
+  logEvent(log, 'shopClosed');
 }
 
-function createMerchant({ FULFILMENT_URL: url, FULFILMENT_SECRET: secret }: Config): MerchantClient | null {
-  return url === undefined || secret === undefined ? null : createMerchantClient({ url, secret });
-}
-
-/** What may be missing while a developer tries the shop, and must not surprise. */
-function warnOfGaps(config: Config, log: Logger): void {
-  if (config.DOJO_WEBHOOK_SECRETS.length === 0) {
-    log.warn(
-      'DOJO_WEBHOOK_SECRETS is not set: every webhook is refused, and only the sweep makes orders paid',
-    );
-  }
-  if (config.SESSION_SECRET === undefined) {
-    log.warn('SESSION_SECRET is not set: baskets are lost when the shop is started again');
+async function serve({ app, context }: Shop): ReturnType<typeof listen> {
+  const { host, port } = context.config.http;
+  try {
+    return await listen(createHttpServer(app), { host, port });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = code === 'EADDRINUSE' ? 'is in use; stop what uses it, or choose another PORT' : message;
+    exit(1, `PORT: ${host}:${port} ${why}`);
   }
 }
 
-/** One line a fault, where people look for it, before there is a log. */
-function exit(code: number, faults: readonly string[]): never {
-  process.stderr.write(faults.map((fault) => `${fault}\n`).join(''));
+/** Writes to standard error, where people look before there is a log. */
+function exit(code: number, message: string): never {
+  process.stderr.write(`${message}\n`);
   process.exit(code);
 }

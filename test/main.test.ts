@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openStore } from '../src/store/open-store.ts';
 import { freePort, type Program, start } from './support/program.ts';
 import { webhookSecret } from './support/shop.ts';
+import { openUnheardPayment } from './support/unheard-payment.ts';
 import { sign, statusUpdate } from './support/webhook.ts';
 
 let folder: string;
@@ -41,10 +42,10 @@ function startShop(env: Record<string, string> = {}, execArgv: string[] = []): P
   return program;
 }
 
-const open = /The shop is open/;
+const open = /"event":"shopOpened"/;
 
 describe('the shop as a process', () => {
-  test('says every fault of its environment at once, exits with 78, and listens to nobody', async () => {
+  test('reports every problem of its environment at once, exits with 78, and does not listen', async () => {
     const shop = startShop({ PORT: 'high', DOJO_API_KEY: 'key', CAPTURE_MODE: 'auto', LOG_LEVEL: 'loud' });
     expect(await shop.exited).toBe(78);
     const lines = shop.output().trim().split('\n');
@@ -56,7 +57,13 @@ describe('the shop as a process', () => {
     ]);
   });
 
-  test('says what is wrong with a catalogue and with a database, and exits with 78', async () => {
+  test('refuses a fulfilment address without its secret, and exits with 78', async () => {
+    const shop = startShop({ FULFILMENT_URL: 'https://depot.example/orders' });
+    expect(await shop.exited).toBe(78);
+    expect(shop.output()).toMatch(/^FULFILMENT_SECRET: is missing; make one with: .*\n$/);
+  });
+
+  test('reports what is wrong with a catalogue or a database, and exits with 78', async () => {
     writeFileSync(join(folder, 'catalogue.json'), '{"shopName": "x"}');
     const catalogue = startShop({ CATALOGUE_FILE: 'catalogue.json' });
     expect(await catalogue.exited).toBe(78);
@@ -69,7 +76,7 @@ describe('the shop as a process', () => {
     expect(database.output()).toMatch(/^DATABASE_URL: /);
   });
 
-  test('says in one line that its database is not there, and exits with 1, so that it is started again', async () => {
+  test('reports in one line that its database cannot be reached, and exits with 1, so that it is started again', async () => {
     const shop = startShop({ DATABASE_URL: 'postgres://shop:hunter2@127.0.0.1:1/shop' });
     expect(await shop.exited).toBe(1);
     expect(shop.output().trim().split('\n')).toEqual([
@@ -78,7 +85,7 @@ describe('the shop as a process', () => {
     expect(shop.output()).not.toContain('hunter2');
   });
 
-  test('says in one line that its port is in use', async () => {
+  test('reports in one line that its port is in use, and exits with 1', async () => {
     const other = createServer().listen(port, '127.0.0.1');
     const shop = startShop();
     expect(await shop.exited).toBe(1);
@@ -86,7 +93,7 @@ describe('the shop as a process', () => {
     other.close();
   });
 
-  test('reads .env, and keeps its orders below data/ where it was started', async () => {
+  test('reads .env, and keeps its orders in data/ where it was started', async () => {
     writeFileSync(
       join(folder, '.env'),
       'SESSION_SECRET="from the file, thirty-two characters"\nHOST=localhost\n',
@@ -100,7 +107,7 @@ describe('the shop as a process', () => {
     await (await openStore(`sqlite:${join(folder, 'data', 'orders.db')}`)).close();
   });
 
-  test('as `npm start` starts it keeps its compiled code, and that of its thread, below data/ for the next start', async () => {
+  test('keeps its compiled code, and that of its thread, in data/ for the next `npm start`', async () => {
     const fromCache = /retrieving transpile cache for StrippedTypeScript \S*\/([\w-]+\.ts)\.\.\.success/g;
     const startAndStop = async (): Promise<string[]> => {
       const shop = startShop({ NODE_DEBUG_NATIVE: 'COMPILE_CACHE' }, execArgvOfNpmStart());
@@ -113,7 +120,7 @@ describe('the shop as a process', () => {
     expect(await startAndStop()).toEqual(expect.arrayContaining(['main.ts', 'app.ts', 'sqlite-thread.ts']));
   });
 
-  test('starts all the same, and says nothing of it, where no compiled code can be kept', async () => {
+  test('starts without a word where no compiled code can be kept', async () => {
     mkdirSync(join(folder, 'data'));
     writeFileSync(join(folder, 'data', 'compile-cache'), 'in the way');
     const shop = startShop({}, execArgvOfNpmStart());
@@ -123,14 +130,14 @@ describe('the shop as a process', () => {
     expect(shop.output().trim().split('\n')).toHaveLength(3);
   });
 
-  test('warns of what a developer may leave out', async () => {
+  test('warns of settings that a developer left out', async () => {
     const shop = startShop({ DOJO_WEBHOOK_SECRETS: '', SESSION_SECRET: '' });
     await shop.said(open);
     expect(shop.output()).toContain('DOJO_WEBHOOK_SECRETS is not set');
     expect(shop.output()).toContain('SESSION_SECRET is not set');
   });
 
-  test('writes JSON lines where nobody is looking at a terminal', async () => {
+  test('logs JSON lines where its output is no terminal', async () => {
     const shop = startShop();
     await shop.said(open);
     await fetch(`http://127.0.0.1:${port}/`);
@@ -139,7 +146,7 @@ describe('the shop as a process', () => {
   });
 
   test.each(['SIGTERM', 'SIGINT'] as const)(
-    'on %s finishes what is in flight, takes nothing new, exits 0',
+    'on %s finishes requests in flight, accepts no new ones, and exits with 0',
     async (signal) => {
       const shop = startShop();
       await shop.said(open);
@@ -155,7 +162,7 @@ describe('the shop as a process', () => {
       // The first half has arrived when a later request on another connection is answered.
       await fetch(`http://127.0.0.1:${port}/healthz`);
       shop.child.kill(signal);
-      await shop.said(/The shop is closing/);
+      await shop.said(/"event":"shopClosing"/);
       await expect(fetch(`http://127.0.0.1:${port}/healthz`)).rejects.toThrow();
       socket.write(body.slice(20));
       expect(await shop.exited).toBe(0);
@@ -173,7 +180,7 @@ describe('the shop as a process', () => {
     },
   );
 
-  test('takes webhooks while the name of Dojo does not resolve, and answers a checkout within three seconds', async () => {
+  test('accepts webhooks while the name of Dojo does not resolve, and answers a checkout within three seconds', async () => {
     const shop = startShop({ DOJO_API_URL: 'https://name.invalid' });
     await shop.said(open);
     const startedAt = performance.now();
@@ -194,7 +201,20 @@ describe('the shop as a process', () => {
   });
 });
 
-/** What `npm start` tells Node before it names the file. */
+test('a running shop finds a payment of which no webhook came, and notifies the merchant’s own system', async () => {
+  const payment = await openUnheardPayment();
+  try {
+    const shop = startShop(payment.env);
+    await shop.said(open);
+    const { type, data } = await payment.notified;
+    expect(type).toBe('order.due');
+    expect(data.reference).toBe(payment.reference);
+  } finally {
+    await payment.close();
+  }
+}, 120_000);
+
+/** The options that `npm start` gives to Node. */
 function execArgvOfNpmStart(): string[] {
   const project = new URL('../', import.meta.url);
   const { scripts } = JSON.parse(readFileSync(new URL('package.json', project), 'utf8'));

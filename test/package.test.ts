@@ -3,11 +3,27 @@ import { expect, test } from 'vitest';
 
 const read = (name: string) => JSON.parse(readFileSync(new URL(`../${name}`, import.meta.url), 'utf8'));
 const lock: { packages: Record<string, Entry> } = read('package-lock.json');
-const manifest: { allowScripts: Record<string, boolean> } = read('package.json');
+const manifest: Manifest & { workspaces: string[]; allowScripts: Record<string, boolean> } =
+  read('package.json');
+const workspaces: Manifest[] = manifest.workspaces.map((folder) => read(`${folder}/package.json`));
 
-type Entry = { version?: string; integrity?: string; resolved?: string; hasInstallScript?: boolean };
+type Entry = {
+  version?: string;
+  integrity?: string;
+  resolved?: string;
+  hasInstallScript?: boolean;
+  link?: boolean;
+};
+type Manifest = {
+  name: string;
+  license: string;
+  engines: { node: string };
+  dependencies: Record<string, string>;
+};
 
-const packages = Object.entries(lock.packages).filter(([path]) => path !== '');
+const packages = Object.entries(lock.packages).filter(
+  ([path, { link }]) => path.includes('node_modules/') && !link,
+);
 const nameOf = (path: string) => path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
 
 test('every package is pinned by its SHA-512 and comes from the registry that npm is set to', () => {
@@ -18,9 +34,23 @@ test('every package is pinned by its SHA-512 and comes from the registry that np
   }
 });
 
+test('only the workspaces are links', () => {
+  const links = Object.values(lock.packages).filter(({ link }) => link);
+  expect(links.map(({ resolved }) => resolved).toSorted()).toEqual(manifest.workspaces.toSorted());
+});
+
 test('exactly the install scripts that are needed may run', () => {
   const scripted = packages
     .filter(([, entry]) => entry.hasInstallScript === true)
     .map(([path]) => nameOf(path));
   expect(manifest.allowScripts).toEqual(Object.fromEntries(scripted.map((name) => [name, true])));
 });
+
+test.each(workspaces)(
+  '$name agrees with the shop on licence, Node and the versions of packages',
+  (workspace) => {
+    expect(workspace.license).toBe(manifest.license);
+    expect(workspace.engines).toEqual(manifest.engines);
+    expect(manifest.dependencies).toMatchObject(workspace.dependencies);
+  },
+);

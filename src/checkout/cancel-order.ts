@@ -3,17 +3,17 @@ import { findAttached, isPayable, type Order } from '../shop/order.ts';
 import { closeIntent, observeIntent, recordObservation, soon } from './settle-order.ts';
 
 /**
- * - `canceled`: nobody can pay it any more
+ * - `canceled`: no one can pay it any more
  * - `too-late`: it was paid meanwhile; the order is held for a person
  * - `not-open`: there is nothing to cancel
- * - `unknown`: Dojo still calls it open; the sweep tries again
+ * - `unknown`: Dojo still calls it open; the reconciler tries again
  */
 export type CanceledOrder = {
   readonly kind: 'canceled' | 'too-late' | 'not-open' | 'unknown';
   readonly order: Order;
 };
 
-/** Cancels an unpaid order. The wish is stored before Dojo is asked, so that a payment in between is noticed. Throws `DojoError`. */
+/** Cancels an unpaid order. That it is unwanted is stored before Dojo is asked, so that a payment in between is noticed. Throws `DojoError`. */
 export async function cancelOrder(context: Context, order: Order): Promise<CanceledOrder> {
   const attempt = findAttached(order);
   if (!isPayable(order) || attempt?.paymentIntentId == null) return { kind: 'not-open', order };

@@ -1,13 +1,13 @@
-import type { CheckoutSettings } from '../context.ts';
+import type { Config } from '../config.ts';
 import type { CreatePaymentIntentRequest, PaymentIntent } from '../dojo/schemas.ts';
-import type { NewOrder } from '../store/order-store.ts';
+import type { NewOrder } from '../shop/order.ts';
 
-/** What Dojo is told about an attempt to pay an order. */
+/** The request that creates the payment intent of an attempt. */
 export function createIntentRequest(
   order: NewOrder,
   attempt: number,
   now: Date,
-  settings: CheckoutSettings,
+  config: Config,
 ): CreatePaymentIntentRequest {
   const { lines, delivery, total, currencyCode } = order.basket;
   const money = (value: number) => ({ value, currencyCode });
@@ -15,26 +15,26 @@ export function createIntentRequest(
     amount: money(total),
     reference: order.reference,
     description: cut(lines.map((line) => `${line.quantity} × ${line.name}`).join(', '), 4096),
-    captureMode: settings.captureMode,
-    paymentMethods: [...settings.paymentMethods],
+    captureMode: config.payment.captureMode,
+    paymentMethods: [...config.payment.methods],
     itemLines: lines.map((line) => ({
       id: line.sku,
       name: cut(line.name, 100),
       quantity: line.quantity,
       amountTotal: money(line.lineTotal),
     })),
-    // Dojo's samples show delivery this way; there is no member of its own for it.
+    // Dojo's samples show delivery this way; the request has no member for it.
     taxLines:
       delivery.amount > 0
         ? [{ id: 'delivery', caption: cut(delivery.caption, 100), amountTotal: money(delivery.amount) }]
         : [],
     config: {
-      redirectUrl: `${settings.publicUrl}/checkout/success/${order.token}`,
-      cancelUrl: `${settings.publicUrl}/checkout/cancelled/${order.token}`,
+      redirectUrl: `${config.http.publicUrl}/checkout/success/${order.token}`,
+      cancelUrl: `${config.http.publicUrl}/checkout/cancelled/${order.token}`,
       details: { showTotal: true, showReference: true },
     },
-    expireAt: new Date(now.getTime() + settings.paymentExpiryMinutes * 60_000).toISOString(),
-    ...(settings.captureMode === 'Manual' && {
+    expireAt: new Date(now.getTime() + config.payment.expiryMinutes * 60_000).toISOString(),
+    ...(config.payment.captureMode === 'Manual' && {
       // Documented as required with Manual; longer than 30 seconds and shorter than 7 days.
       autoExpireIn: '6.23:00:00',
       autoExpireAction: 'Release' as const,

@@ -1,37 +1,22 @@
 import type { Context } from '../context.ts';
+import { logEvent } from '../log.ts';
 import type { MerchantClient } from '../outbox/merchant-client.ts';
 import type { Order } from '../shop/order.ts';
-
-const minute = 60_000;
-const hour = 60 * minute;
-/** The pauses between the tries; about three days in all. */
-const pausesMs = [
-  5_000,
-  minute,
-  5 * minute,
-  30 * minute,
-  2 * hour,
-  5 * hour,
-  10 * hour,
-  14 * hour,
-  20 * hour,
-  24 * hour,
-];
-const claimMs = minute;
+import { claimUntil, nextNotification } from '../shop/schedule.ts';
 
 /**
- * Tells the merchant's own system of every order that became due, at least once each, until it answers 2xx.
- * Gives how many it took. An order that is held or refunded meanwhile is not told of.
+ * Notifies the merchant's system of every order that became due, at least once each, until it answers 2xx.
+ * Resolves to how many it accepted. An order that is held or refunded meanwhile is not sent.
  */
 export async function notifyFulfilment(
   context: Pick<Context, 'store' | 'now' | 'log'>,
   merchant: MerchantClient,
-  signal = new AbortController().signal,
+  signal: AbortSignal = new AbortController().signal,
 ): Promise<number> {
   for (let taken = 0; ; ) {
     if (signal.aborted) return taken;
-    const until = new Date(context.now().getTime() + claimMs);
-    const [due] = await context.store.claimNotifications(context.now(), until, 1);
+    const now = context.now();
+    const [due] = await context.store.claimNotifications(now, claimUntil(now), 1);
     if (due === undefined) return taken;
     const { order, tries } = due;
     const sentAt = context.now();
@@ -40,16 +25,12 @@ export async function notifyFulfilment(
       sentAt,
       payload: dueNotification(order, sentAt),
     });
-    const pause = pausesMs[tries - 1];
-    const nextTryAt = isTaken || pause === undefined ? null : new Date(context.now().getTime() + pause);
+    const nextTryAt = isTaken ? null : nextNotification(context.now(), tries);
     await context.store.endNotification(order.id, { notifiedAt: isTaken ? context.now() : null, nextTryAt });
     if (isTaken) taken += 1;
     else {
       const fields = { orderReference: order.reference, answer, tries, nextTryAt };
-      context.log[nextTryAt === null ? 'error' : 'warn'](
-        fields,
-        "The merchant's system did not take a notification",
-      );
+      logEvent(context.log, nextTryAt === null ? 'notificationAbandoned' : 'notificationFailed', fields);
     }
   }
 }

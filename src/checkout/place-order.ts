@@ -1,7 +1,9 @@
 import type { Context } from '../context.ts';
 import { DojoError, type DojoErrorKind } from '../dojo/errors.ts';
 import type { PaymentIntent } from '../dojo/schemas.ts';
+import { logEvent } from '../log.ts';
 import { type BasketItem, type BasketProblem, type PricedBasket, priceBasket } from '../shop/basket.ts';
+import type { NewOrder } from '../shop/order.ts';
 import {
   createOrderId,
   createToken,
@@ -11,14 +13,15 @@ import {
   type Order,
   referenceOf,
 } from '../shop/order.ts';
-import { nextOrphanCheck } from '../shop/schedule.ts';
-import type { AttachedIntent, BegunAttempt, NewOrder } from '../store/order-store.ts';
+import type { AttachedIntent } from '../shop/order-events.ts';
+import { nextOrphanCheck, plus, schedule } from '../shop/schedule.ts';
+import type { BegunAttempt } from '../store/order-store.ts';
 import { createIntentRequest, parsePaymentLink } from './create-intent-request.ts';
 import { settleOrder } from './settle-order.ts';
 
 /**
  * - `ready`: the shopper may pay at the link
- * - `settled`: the order needs no payment any more; its page tells
+ * - `settled`: the order needs no payment any more; its page says why
  * - `refused`: the basket cannot be bought as it is
  * - `basket-changed`: the key belongs to another purchase
  * - `dojo-unavailable`: no payment page just now; the same key may try again
@@ -47,11 +50,9 @@ export type Purchase = {
   readonly shopperId: string;
 };
 
-/** For everything between the click and the redirect. */
+/** Everything between the click and the redirect happens within this time. */
 const answerWithinMs = 10_000;
-/** Longer than any call can take: when it ends, whoever held it is gone. */
-const leaseMs = 15_000;
-/** Less time than this is not worth a second call. */
+/** With less time left, a second call is not worth making. */
 const minimumCallMs = 1_000;
 const maxCreates = 2;
 const pollMs = 100;
@@ -99,7 +100,7 @@ async function storeOrder(
       basket,
       createdAt,
     };
-    const placed = await context.store.placeOrder(order, leaseFrom(createdAt));
+    const placed = await context.store.placeOrder(order, plus(createdAt, schedule.attemptLease));
     if (placed.kind === 'placed') return { kind: 'begun', order, number: 1 };
     if (placed.kind !== 'id-taken') return placed;
   }
@@ -117,7 +118,7 @@ async function arrangePayment(context: Context, first: BegunAttempt, deadline: n
       const isLast = creates >= maxCreates || remainingMs() < minimumCallMs;
       if (outcome.kind === 'done' || isLast) return outcome.placed;
     } else if (begun.kind === 'under-way') {
-      if (remainingMs() <= 0) return { kind: 'dojo-unavailable', order, retryAfterMs: leaseMs };
+      if (remainingMs() <= 0) return { kind: 'dojo-unavailable', order, retryAfterMs: schedule.attemptLease };
       await context.sleep(pollMs);
     } else {
       return begun.kind === 'attached'
@@ -129,11 +130,7 @@ async function arrangePayment(context: Context, first: BegunAttempt, deadline: n
 
 function beginAgain(context: Context, order: NewOrder): Promise<BegunAttempt> {
   const now = context.now();
-  return context.store.beginAttempt(order.id, now, leaseFrom(now));
-}
-
-function leaseFrom(now: Date): Date {
-  return new Date(now.getTime() + leaseMs);
+  return context.store.beginAttempt(order.id, now, plus(now, schedule.attemptLease));
 }
 
 /** The link that the order has, unless its time is up: then Dojo says whether it was paid, and it is closed if not. */
@@ -164,10 +161,9 @@ async function attempt(
     intent = await createIntent(context, order, number, remainingMs);
   } catch (error) {
     if (!(error instanceof DojoError)) throw error;
-    context.log[error.kind === 'unauthorized' || error.kind === 'forbidden' ? 'error' : 'warn'](
-      { ...about, err: error },
-      'Dojo created no payment intent that can be used',
-    );
+    const isKeyRefused = error.kind === 'unauthorized' || error.kind === 'forbidden';
+    const event = isKeyRefused ? 'apiKeyRefused' : 'paymentIntentFailed';
+    logEvent(context.log, event, { ...about, err: error });
     const state = error.isAmbiguous ? 'ambiguous' : 'refused';
     const nextCheckAt = error.isAmbiguous ? nextOrphanCheck(context.now(), 0) : null;
     await context.store.endAttempt(
@@ -181,7 +177,7 @@ async function attempt(
     return { kind: again ? 'again' : 'done', placed: failed(order, error.kind, error.retryAfterMs) };
   }
 
-  const link = parsePaymentLink(intent, context.settings.checkoutOrigin);
+  const link = parsePaymentLink(intent, context.config.dojo.checkoutOrigin);
   const mismatch = findMismatch(order, intent) ?? (link === null ? 'payment link' : null);
   const attached =
     link === null || mismatch !== null
@@ -194,13 +190,11 @@ async function attempt(
     };
   }
   if (attached === 'lost') {
-    // We were so slow that somebody else took over. The next look finds what came of it.
+    // We were so slow that another request took over. The next attempt finds what came of it.
     return { kind: 'again', placed: { kind: 'dojo-unavailable', order, retryAfterMs: null } };
   }
-  context.log.error(
-    { ...about, paymentIntentId: intent.id, mismatch: mismatch ?? 'id of another attempt' },
-    'Dojo created another intent than was asked for',
-  );
+  const found = { paymentIntentId: intent.id, mismatch: mismatch ?? 'id of another attempt' };
+  logEvent(context.log, 'paymentIntentMismatched', { ...about, ...found });
   const nextCheckAt = nextOrphanCheck(context.now(), 0);
   const end = { state: 'mismatched', paymentIntentId: intent.id, nextCheckAt } as const;
   await context.store.endAttempt(order.id, number, end, context.now());
@@ -215,12 +209,9 @@ function createIntent(
 ): Promise<PaymentIntent> {
   // Half of the time at most, so that an ambiguous answer leaves room for a second call.
   const timeoutMs = Math.max(minimumCallMs, Math.min(remainingMs, answerWithinMs * 0.45));
-  return context.dojo.createPaymentIntent(
-    createIntentRequest(order, number, context.now(), context.settings),
-    {
-      timeoutMs,
-    },
-  );
+  return context.dojo.createPaymentIntent(createIntentRequest(order, number, context.now(), context.config), {
+    timeoutMs,
+  });
 }
 
 function attachable(intent: PaymentIntent, paymentLink: string): AttachedIntent {

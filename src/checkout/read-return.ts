@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts';
 import { DojoError } from '../dojo/errors.ts';
 import type { PaymentIntent } from '../dojo/schemas.ts';
+import { logEvent } from '../log.ts';
 import { findAttached, findMismatch, isPayable, type Order } from '../shop/order.ts';
 import { type OrderTruth, truthOfReturn } from '../shop/order-page.ts';
 
@@ -37,11 +38,11 @@ async function askDojo(
     const intent = await context.dojo.getPaymentIntent(paymentIntentId, { timeoutMs: askWithinMs });
     const mismatch = intent.id === paymentIntentId ? findMismatch(order, intent) : 'id';
     if (mismatch === null) return intent;
-    log.error({ mismatch }, 'Dojo answered with another payment intent than was asked for');
+    logEvent(log, 'paymentIntentMismatched', { mismatch });
     return null;
   } catch (error) {
     if (!(error instanceof DojoError)) throw error;
-    log.warn({ err: error }, 'Dojo could not be asked about a payment');
+    logEvent(log, 'paymentUnconfirmed', { err: error });
     return null;
   }
 }

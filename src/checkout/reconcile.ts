@@ -1,28 +1,29 @@
 import type { Context } from '../context.ts';
 import { DojoError, type DojoErrorKind } from '../dojo/errors.ts';
 import type { PaymentIntent } from '../dojo/schemas.ts';
+import { logEvent } from '../log.ts';
 import { findAttached, type Order } from '../shop/order.ts';
-import { nextOrphanCheck } from '../shop/schedule.ts';
+import { claimUntil, nextOrphanCheck, retryOrphanCheck } from '../shop/schedule.ts';
 import type { Orphan, OrphanOutcome } from '../store/order-store.ts';
 import { finishRefund } from './refund-order.ts';
 import { closeIntent, getIntent, observeIntent, scheduledCheck, settleOrder } from './settle-order.ts';
 
-export type Sweep = {
-  /** False where another process sweeps. */
+export type Reconciled = {
+  /** False where another process reconciles. */
   readonly ran: boolean;
   readonly orders: number;
   readonly orphans: number;
   readonly refunds: number;
+  /** The error that ended the run early, since Dojo could not be asked; null where everything due had its turn. */
+  readonly stoppedBy: DojoError | null;
 };
 
 /** About two requests a second: the shoppers' own calls come first. */
 const paceMs = 500;
-/** How long a claimed order stays claimed when the process that claimed it dies. */
-const claimMs = 60_000;
 /** One page of the search is 100 intents; a window of minutes has fewer pages than this. */
 const maxPages = 20;
 
-/** With these Dojo cannot be asked about anything; with the others one order has a fault of its own. */
+/** These mean that Dojo cannot be asked about anything; the others concern one order. */
 const endsRun: ReadonlySet<DojoErrorKind> = new Set([
   'unreachable',
   'paused',
@@ -32,20 +33,20 @@ const endsRun: ReadonlySet<DojoErrorKind> = new Set([
 ]);
 
 /**
- * Asks Dojo about every order that is due for a look, finds the intents of calls whose answer was lost, and finishes
+ * Asks Dojo about every order that is due for a check, finds the intents of calls whose answer was lost, and finishes
  * refunds whose answer was lost. One process at a time. Ends early where Dojo cannot be asked: what is due stays due.
  */
 export async function reconcile(
   context: Context,
   holder: string,
-  signal = new AbortController().signal,
-): Promise<Sweep> {
+  signal: AbortSignal = new AbortController().signal,
+): Promise<Reconciled> {
   const paced = { ...context, dojo: paceDojo(context) };
   const counts = { orders: 0, orphans: 0, refunds: 0 };
-  const until = () => inFuture(context, claimMs);
+  const until = () => claimUntil(context.now());
   const mayGoOn = async () =>
-    !signal.aborted && context.store.acquireLease('sweep', holder, context.now(), until());
-  if (!(await mayGoOn())) return { ran: false, ...counts };
+    !signal.aborted && context.store.acquireLease('reconcile', holder, context.now(), until());
+  if (!(await mayGoOn())) return { ran: false, ...counts, stoppedBy: null };
 
   /** One kind of work, an item at a time; false where nothing is due. */
   const next: Record<keyof typeof counts, () => Promise<boolean>> = {
@@ -72,37 +73,36 @@ export async function reconcile(
       return orphan !== undefined;
     },
   };
+  let stoppedBy: DojoError | null = null;
   try {
     for (const kind of ['refunds', 'orders', 'orphans'] as const) {
       while ((await mayGoOn()) && (await next[kind]())) counts[kind] += 1;
     }
   } catch (error) {
     if (!(error instanceof DojoError)) throw error;
-    context.log.warn({ err: error }, 'The sweep ended early, because Dojo could not be asked');
+    stoppedBy = error;
+    logEvent(context.log, 'reconcileStopped', { err: error });
   } finally {
-    // For whoever sweeps next, in this process or another.
-    await context.store.acquireLease('sweep', holder, context.now(), context.now());
+    // Free for the next run, in this process or another.
+    await context.store.acquireLease('reconcile', holder, context.now(), context.now());
   }
-  if (counts.orders + counts.orphans + counts.refunds > 0) context.log.info(counts, 'Swept');
-  return { ran: true, ...counts };
+  if (counts.orders + counts.orphans + counts.refunds > 0) logEvent(context.log, 'reconcileFinished', counts);
+  return { ran: true, ...counts, stoppedBy };
 }
 
-/** True where it went well; a fault of this one item is logged, and the others have their turn. */
+/** False where this one item failed, which is logged; the others have their turn. */
 async function tryOne(context: Context, order: Order, work: () => Promise<unknown>): Promise<boolean> {
   try {
     await work();
     return true;
   } catch (error) {
     if (!(error instanceof DojoError) || endsRun.has(error.kind)) throw error;
-    context.log.warn(
-      { err: error, orderReference: order.reference },
-      'Dojo gave no usable answer about an order',
-    );
+    logEvent(context.log, 'orderCheckFailed', { err: error, orderReference: order.reference });
     return false;
   }
 }
 
-/** Dojo's client with a pause before every call of the sweep. */
+/** Dojo's client with a pause before every call. */
 function paceDojo({ dojo, sleep }: Context): Context['dojo'] {
   const paced =
     <Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>) =>
@@ -120,7 +120,7 @@ function paceDojo({ dojo, sleep }: Context): Context['dojo'] {
   };
 }
 
-/** An intent that nobody was shown: unpaid it is canceled, and money in it is for a person. */
+/** An intent that no one was shown: unpaid it is canceled, and money in it is held for a person. */
 async function checkOrphan(context: Context, orphan: Orphan): Promise<void> {
   const { order, attempt } = orphan;
   const askedAt = context.now();
@@ -159,16 +159,14 @@ async function checkOrphan(context: Context, orphan: Orphan): Promise<void> {
     },
     context.now(),
   );
-  context.log.warn(
-    { orderReference: order.reference, paymentIntentId: intent.id, paymentStatus: closed?.status },
-    'The sweep found a payment intent that nobody was shown',
-  );
+  const found = { orderReference: order.reference, paymentIntentId: intent.id };
+  logEvent(context.log, 'orphanFound', { ...found, paymentStatus: closed?.status });
 }
 
-/** A look that brought no usable answer found nothing out, so it is made again, later each time. */
+/** A check without a usable answer is made again, later each time. */
 function tryAgain(context: Context, orphan: Orphan): OrphanOutcome {
   const { paymentIntentId, checks } = orphan.attempt;
-  const nextCheckAt = inFuture(context, claimMs * checks ** 2);
+  const nextCheckAt = retryOrphanCheck(context.now(), checks);
   return { state: unfound(orphan), paymentIntentId, nextCheckAt, observation: null };
 }
 
@@ -199,8 +197,4 @@ async function searchIntent(context: Context, { order, attempt }: Orphan): Promi
     if (after === null || found.data.length === 0) return null;
   }
   return null;
-}
-
-function inFuture(context: Context, ms: number): Date {
-  return new Date(context.now().getTime() + ms);
 }

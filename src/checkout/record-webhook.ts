@@ -2,11 +2,12 @@ import { hash } from 'node:crypto';
 import type { Context } from '../context.ts';
 import {
   findSigningSecret,
+  isSignature,
   parseWebhookEvent,
   statusUpdatedEvent,
   type WebhookEvent,
 } from '../dojo/webhook.ts';
-import type { ReceivedEvent, RecordedEvent } from '../store/order-store.ts';
+import type { ReceivedEvent, RecordedEvent } from '../shop/order-events.ts';
 
 /**
  * - `unverified`: not signed by Dojo; nothing was kept
@@ -15,18 +16,19 @@ import type { ReceivedEvent, RecordedEvent } from '../store/order-store.ts';
  * - the rest: see `RecordedEvent`
  */
 export type RecordedWebhook =
-  | { readonly kind: 'unverified' | 'empty' }
+  | { readonly kind: 'unverified'; readonly reason: 'no-signature' | 'malformed-signature' | 'no-match' }
+  | { readonly kind: 'empty' }
   | { readonly kind: 'quarantined'; readonly reason: 'not-understood' | 'other-account' }
   | { readonly kind: 'recorded'; readonly event: WebhookEvent; readonly outcome: RecordedEvent };
 
 /** Verifies, keeps and applies one delivery. When it resolves, what it says is durable. No network. */
 export async function recordWebhook(
-  context: Pick<Context, 'store' | 'now' | 'settings'>,
+  context: Pick<Context, 'store' | 'now' | 'config'>,
   delivery: { readonly body: Uint8Array; readonly signature: string | undefined },
 ): Promise<RecordedWebhook> {
   const { body, signature } = delivery;
-  const secret = findSigningSecret(body, signature, context.settings.webhookSecrets);
-  if (secret === null) return { kind: 'unverified' };
+  const secret = findSigningSecret(body, signature, context.config.dojo.webhookSecrets);
+  if (secret === null) return { kind: 'unverified', reason: whyUnverified(signature) };
   if (body.byteLength === 0) return { kind: 'empty' };
 
   const kept = {
@@ -36,7 +38,7 @@ export async function recordWebhook(
     receivedAt: context.now(),
   };
   const event = parseWebhookEvent(body);
-  if (event === null || isOfOtherAccount(event, context.settings.accountId)) {
+  if (event === null || isOfOtherAccount(event, context.config.dojo.accountId)) {
     const reason = event === null ? 'not-understood' : 'other-account';
     await context.store.quarantine({ ...kept, reason });
     return { kind: 'quarantined', reason };
@@ -44,6 +46,11 @@ export async function recordWebhook(
   const [outcome] = await context.store.recordEvents([receivedEvent(event, kept)]);
   if (outcome === undefined) throw new Error('The store gave no answer for an event.');
   return { kind: 'recorded', event, outcome };
+}
+
+function whyUnverified(signature: string | undefined) {
+  if (signature === undefined) return 'no-signature';
+  return isSignature(signature) ? 'no-match' : 'malformed-signature';
 }
 
 function isOfOtherAccount(event: WebhookEvent, accountId: string | null): boolean {

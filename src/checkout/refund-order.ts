@@ -1,4 +1,5 @@
 import type { Context } from '../context.ts';
+import { logEvent } from '../log.ts';
 import type { Order, PaymentAttempt } from '../shop/order.ts';
 import type { NewRefund, OpenRefund } from '../store/order-store.ts';
 import { getIntent, isRefusal, observeIntent, recordObservation } from './settle-order.ts';
@@ -6,9 +7,9 @@ import { getIntent, isRefusal, observeIntent, recordObservation } from './settle
 /**
  * - `done`: the money is on its way back
  * - `too-much`: more than is left to give back
- * - `stale`: somebody refunded since the caller looked
+ * - `stale`: someone refunded since the caller read the order
  * - `not-paid`: there is no money to give back
- * - `refused`: Dojo would not; a person has to look
+ * - `refused`: Dojo refused; a person decides
  */
 export type RefundedOrder = {
   readonly kind: 'done' | 'too-much' | 'stale' | 'not-paid' | 'refused';
@@ -21,11 +22,11 @@ export type RefundRequest = {
   /** Minor units. */
   readonly amount: number;
   readonly reason: string;
-  /** What the person who asks believes to have gone back so far, in minor units; null where it does not matter. */
+  /** What went back so far as the caller saw it, in minor units; null where it does not matter. */
   readonly expectedRefunded: number | null;
 };
 
-/** Gives money back, in full or in part. Stored before Dojo is asked; after a `DojoError` the sweep asks again with the same id. */
+/** Gives money back, in full or in part. Stored before Dojo is asked; after a `DojoError` the reconciler asks again with the same id. */
 export async function refundOrder(
   context: Context,
   order: Order,
@@ -33,7 +34,7 @@ export async function refundOrder(
 ): Promise<RefundedOrder> {
   const attempt = order.attempts.find((entry) => entry.facts.captured && entry.paymentIntentId !== null);
   if (attempt === undefined) return { kind: 'not-paid', order };
-  // What is left after everything went back.
+  // Nothing is left once everything went back.
   if (request.amount <= 0) return { kind: 'too-much', order };
   return beginAndFinish(context, order, attempt, { ...request, kind: 'refund' });
 }
@@ -118,8 +119,8 @@ async function askForRefund(
     const isDone =
       refund.kind === 'reversal' && (await getIntent(context, paymentIntentId))?.status === 'Reversed';
     if (!isDone) {
-      const fields = { err: error, orderReference: refund.order.reference, refund: refund.id };
-      context.log.warn(fields, 'Dojo refused to give money back');
+      const fields = { orderReference: refund.order.reference, paymentIntentId, refundId: refund.id };
+      logEvent(context.log, 'refundRefused', { ...fields, amount: refund.amount, err: error });
     }
     return { state: isDone ? 'done' : 'refused', refundId: null };
   }

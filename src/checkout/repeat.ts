@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { logEvent } from '../log.ts';
 
 /** Runs a task again and again, with a pause after each run, until stopped. What it throws is logged and ends nothing. */
 export function repeat(
@@ -13,7 +14,7 @@ export function repeat(
     while (!signal.aborted) {
       await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
-      await task(signal).catch((error: unknown) => log.error({ err: error }, 'A regular task failed'));
+      await task(signal).catch((error: unknown) => logEvent(log, 'backgroundTaskFailed', { err: error }));
     }
   })();
   return {

@@ -1,9 +1,10 @@
 import type { Context } from '../context.ts';
 import { DojoError } from '../dojo/errors.ts';
 import type { PaymentIntent, PaymentIntentStatus } from '../dojo/schemas.ts';
+import { logEvent } from '../log.ts';
 import { findMismatch, type Order, type PaymentAttempt } from '../shop/order.ts';
-import { nextCheck } from '../shop/schedule.ts';
-import type { CheckPlan, Observation } from '../store/order-store.ts';
+import type { CheckPlan, Observation } from '../shop/order-events.ts';
+import { nextCheck, plus, schedule } from '../shop/schedule.ts';
 
 /** Beyond this our clock, or Dojo's, is wrong, and nothing is expired by it. */
 const maxClockSkewMs = 120_000;
@@ -14,7 +15,7 @@ const maxClockSkewMs = 120_000;
  */
 export async function settleOrder(context: Context, order: Order): Promise<Order> {
   const hasMoney = ({ facts }: PaymentAttempt) => facts.captured || facts.authorized;
-  // The attempt that the shopper pays comes last: it decides when to look again.
+  // The attempt that the shopper pays comes last: it decides when to check again.
   const attempts = order.attempts
     .filter((attempt) => attempt.state === 'attached' || hasMoney(attempt))
     .sort((one, other) => Number(one.state === 'attached') - Number(other.state === 'attached'));
@@ -43,7 +44,7 @@ async function settleAttempt(context: Context, order: Order, attempt: PaymentAtt
   });
 }
 
-/** After these Dojo has nothing more to tell by itself. A status that is new to us is not among them. */
+/** After these statuses Dojo changes nothing by itself. A status that is new to us is not among them. */
 const isFinal: ReadonlySet<string> = new Set([
   'Captured',
   'Canceled',
@@ -51,7 +52,7 @@ const isFinal: ReadonlySet<string> = new Set([
   'Reversed',
 ] satisfies PaymentIntentStatus[]);
 
-/** Records what Dojo answered, and plans the next look where there is something left to hear. */
+/** Records what Dojo answered, and plans the next check where something may still change. */
 export async function recordObservation(
   context: Context,
   order: Order,
@@ -61,15 +62,13 @@ export async function recordObservation(
   const isOver = observation.status !== null && isFinal.has(observation.status);
   const plan = isOver ? { at: null, seen: order.nextCheckAt } : scheduledCheck(context, order, attempt);
   if (observation.mismatched) {
-    context.log.error(
-      { orderReference: order.reference, paymentIntentId: attempt?.paymentIntentId },
-      'Dojo holds another payment than the order says',
-    );
+    const paymentIntentId = attempt?.paymentIntentId ?? undefined;
+    logEvent(context.log, 'orderMismatched', { orderReference: order.reference, paymentIntentId });
   }
   return context.store.recordObservation(observation, plan);
 }
 
-/** The next look by the schedule, unless something heard meanwhile asks for an earlier one. */
+/** The next check by the schedule, unless something heard meanwhile asks for an earlier one. */
 export function scheduledCheck(
   context: Context,
   order: Order,
@@ -99,9 +98,9 @@ export function observeIntent(
   };
 }
 
-/** When the sweep is to ask what became of a call that this process may not live to hear the answer of. */
+/** A check soon: this process may die before it hears the answer to its call. */
 export function soon(context: Context, order: Order): CheckPlan {
-  return { at: new Date(context.now().getTime() + 30_000), seen: order.nextCheckAt };
+  return { at: plus(context.now(), schedule.verify), seen: order.nextCheckAt };
 }
 
 /** Cancels an intent that must not be paid, and reads what became of it; null where Dojo does not know it. */
@@ -109,7 +108,7 @@ export async function closeIntent(context: Context, paymentIntentId: string): Pr
   try {
     await context.dojo.cancelPaymentIntent(paymentIntentId);
   } catch (error) {
-    // It may have been paid a moment ago, or be closed already: the answer to the next question tells.
+    // It may have been paid a moment ago, or be closed already: the next read shows which.
     if (!isRefusal(error)) throw error;
   }
   return getIntent(context, paymentIntentId);
@@ -132,6 +131,6 @@ export function isRefusal(error: unknown): boolean {
 function isClockRight(context: Context): boolean {
   const skewMs = context.dojo.clockSkewMs();
   if (skewMs === null || Math.abs(skewMs) <= maxClockSkewMs) return true;
-  context.log.error({ skewMs }, "Our clock and Dojo's differ by minutes; no order expires until they agree");
+  logEvent(context.log, 'clockSkewed', { skewMs });
   return false;
 }

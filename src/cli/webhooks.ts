@@ -1,56 +1,90 @@
+import { type Command, InvalidArgumentError } from 'commander';
 import type { DojoClient } from '../dojo/client.ts';
 import { DojoError } from '../dojo/errors.ts';
 import type { Subscription } from '../dojo/schemas.ts';
 import { statusUpdatedEvent } from '../dojo/webhook.ts';
 import { CommandError } from './command-error.ts';
+import { type Answer, jsonOption, type PrintOptions, type Shell } from './shell.ts';
+
+export function addWebhookCommands(program: Command, shell: Shell): void {
+  const webhooks = program
+    .command('webhooks')
+    .description('manage the webhooks of your Dojo account')
+    .helpCommand(false);
+  webhooks
+    .command('subscribe')
+    .description('have Dojo send webhooks to an address, and print the secret that signs them')
+    .argument('<address>', 'such as https://shop.example/webhooks/dojo', parseAddress)
+    .option('--move', 'move the subscription from another address')
+    .option(...jsonOption)
+    .action((url: string, options: PrintOptions & { move?: boolean }) =>
+      shell.withDojo(options, (dojo) => subscribeWebhooks(dojo, { url, mayMove: options.move ?? false })),
+    );
+  webhooks
+    .command('list')
+    .description("show the account's subscriptions")
+    .option(...jsonOption)
+    .action((options: PrintOptions) => shell.withDojo(options, listWebhooks));
+}
 
 /**
- * Has Dojo send `payment_intent.status_updated` to an address, and gives the text that says which secret signs it.
- * Dojo takes one subscription an event: one that exists is used again, and taken from another address only with `--move`.
+ * Has Dojo send `payment_intent.status_updated` to an address, and gives the secrets that sign it. Dojo takes one
+ * subscription an event: an existing one is used again, and moves from another address only with `mayMove`.
  */
-export async function subscribeWebhooks(dojo: DojoClient, args: readonly string[]): Promise<string> {
-  const url = parseAddress(args.filter((arg) => arg !== '--move'));
+export async function subscribeWebhooks(
+  dojo: DojoClient,
+  { url, mayMove }: { readonly url: string; readonly mayMove: boolean },
+) {
   await assertOffered(dojo);
-  const subscription = await arrangeSubscription(dojo, url, args.includes('--move'));
+  const subscription = await arrangeSubscription(dojo, url, mayMove);
   const secrets = await findActiveSecrets(dojo, subscription);
-  return [
-    `Dojo sends ${statusUpdatedEvent} to ${url} (${subscription.id}).`,
-    'Put this into the environment of the shop, or into .env, and start it again:',
+  const { id } = subscription;
+  const text = [
+    `Dojo sends ${statusUpdatedEvent} to ${url} (${id}).`,
+    "Put this line into the shop's environment or .env, then restart the shop:",
     '',
     `DOJO_WEBHOOK_SECRETS=${secrets.join(',')}`,
     '',
   ].join('\n');
+  return { text, data: { id, url, event: statusUpdatedEvent, secrets } };
 }
 
-/** The account's subscriptions, one a paragraph; secrets are counted, not shown. */
-export async function listWebhooks(dojo: DojoClient): Promise<string> {
-  const subscriptions = await dojo.listSubscriptions();
+/** Secrets are counted, never shown. */
+async function listWebhooks(dojo: DojoClient): Promise<Answer> {
+  const subscriptions = (await dojo.listSubscriptions()).map(({ id, url, events, secrets }) => ({
+    id,
+    url: url ?? null,
+    events,
+    secrets: secrets.length,
+    activeSecrets: secrets.filter(isActive).length,
+  }));
   if (subscriptions.length === 0) {
-    return 'There is no subscription. Make one with: npm run shop -- webhooks subscribe <https address>\n';
+    const text =
+      'There is no subscription. Make one with: npm run shop -- webhooks subscribe <https address>\n';
+    return { text, data: [] };
   }
-  return subscriptions
-    .map((subscription) => {
-      const active = subscription.secrets.filter((secret) => secret.isActive !== false).length;
-      return [
-        subscription.id,
-        `  address  ${subscription.url ?? '(not told)'}`,
-        `  events   ${subscription.events.join(', ') || '(not told)'}`,
-        `  secrets  ${subscription.secrets.length}, ${active} of them active`,
+  const text = subscriptions
+    .map(({ id, url, events, secrets, activeSecrets }) =>
+      [
+        id,
+        `  address  ${url ?? 'unknown'}`,
+        `  events   ${events.join(', ') || 'unknown'}`,
+        `  secrets  ${secrets}, ${activeSecrets} active`,
         '',
-      ].join('\n');
-    })
+      ].join('\n'),
+    )
     .join('\n');
+  return { text, data: subscriptions };
 }
 
-function parseAddress(args: readonly string[]): string {
-  const url = args.length === 1 ? URL.parse(args[0] ?? '') : null;
+function parseAddress(text: string): string {
+  const url = URL.parse(text);
   const isLoopback = url !== null && ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
-  // Dojo takes https only; a pretend Dojo on this machine takes http to this machine too.
-  if (url === null || !(url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback))) {
-    throw new CommandError(
-      'Give the one https:// address of the shop: npm run shop -- webhooks subscribe https://shop.example/webhooks/dojo',
+  // Dojo takes https only; the simulator also takes http on this machine.
+  if (url === null || !(url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback)))
+    throw new InvalidArgumentError(
+      'It must be an https:// address, such as https://shop.example/webhooks/dojo.',
     );
-  }
   return url.href;
 }
 
@@ -71,7 +105,7 @@ async function arrangeSubscription(dojo: DojoClient, url: string, mayMove: boole
   if (existing === undefined) return createSubscription(dojo, url);
   if (existing.url !== url && !mayMove) {
     throw new CommandError(
-      `Dojo already sends ${statusUpdatedEvent} to ${existing.url ?? 'an address it does not tell'} (${existing.id}). Add --move to take it from there.`,
+      `Dojo already sends ${statusUpdatedEvent} to ${existing.url ?? 'an unknown address'} (${existing.id}). Add --move to move it.`,
     );
   }
   const events = [...new Set([...existing.events, statusUpdatedEvent])];
@@ -93,8 +127,7 @@ async function createSubscription(dojo: DojoClient, url: string): Promise<Subscr
 }
 
 async function findActiveSecrets(dojo: DojoClient, { id, secrets }: Subscription): Promise<string[]> {
-  const values = (known: Subscription['secrets']) =>
-    known.filter((secret) => secret.isActive !== false).map((secret) => secret.value);
+  const values = (known: Subscription['secrets']) => known.filter(isActive).map((secret) => secret.value);
   if (values(secrets).length > 0) return values(secrets);
   const listed = await dojo.listWebhookSecrets(id);
   if (values(listed.secrets).length > 0) return values(listed.secrets);
@@ -104,4 +137,9 @@ async function findActiveSecrets(dojo: DojoClient, { id, secrets }: Subscription
     throw new CommandError(`Dojo made no secret for ${id}. Make one in the developer portal.`);
   await dojo.activateWebhookSecret(id, made.id);
   return [made.value];
+}
+
+/** Dojo may leave the member out. */
+function isActive({ isActive: flag }: Subscription['secrets'][number]): boolean {
+  return flag !== false;
 }

@@ -1,18 +1,18 @@
 import { DojoError } from './errors.ts';
 
 export type Breaker = {
-  /** Throws `DojoError` `paused` at once where Dojo must not be called now. */
+  /** Throws `DojoError` `paused` while Dojo must not be called. */
   enter(): void;
   succeeded(): void;
   failed(error: DojoError): void;
 };
 
-/** A longer wait than a day is a mistake of whoever asks for it, and would close the checkout for good. */
+/** A `Retry-After` of more than a day is a mistake, and would close the checkout for good. */
 const longestPauseMs = 24 * 60 * 60_000;
 
 /**
- * Spares Dojo, and the shopper's time, while calls cannot succeed: after `failureLimit` failures in a row for `pauseMs`,
- * and after a 429 for as long as its `Retry-After` asks. Then one call goes ahead as a probe and decides for the rest.
+ * Saves Dojo's and the shopper's time while calls cannot succeed: pauses for `pauseMs` after `failureLimit` failures in
+ * a row, and after a 429 for as long as its `Retry-After` asks. Then one call goes ahead as a probe and decides for the rest.
  */
 export function createBreaker(options: {
   failureLimit: number;
@@ -32,7 +32,7 @@ export function createBreaker(options: {
       probing = true;
     },
     succeeded() {
-      // The answer to a call from before the pause does not end it: Dojo's Retry-After may ask for longer.
+      // An answer to a call from before the pause does not end the pause.
       if (pausedUntil > options.now()) return;
       failures = 0;
       pausedUntil = 0;
@@ -53,8 +53,6 @@ function paused(retryAfterMs: number): DojoError {
   return new DojoError(
     'paused',
     'Dojo is not called for now, because it failed repeatedly or asked us to wait.',
-    {
-      retryAfterMs,
-    },
+    { retryAfterMs },
   );
 }

@@ -1,5 +1,5 @@
 /**
- * What became of a call to Dojo.
+ * Why a call to Dojo failed.
  *
  * | kind | meaning | may it have taken effect? |
  * |---|---|---|
@@ -9,9 +9,9 @@
  * | `invalid` | 400, 405, 422: the request | no |
  * | `not-found`, `conflict` | 404, 409 | no |
  * | `rate-limited` | 429 | no |
- * | `timeout`, `network` | no whole answer in time; the connection broke | yes |
+ * | `timeout`, `network` | no complete answer in time; the connection broke | yes |
  * | `unavailable` | 5xx | yes |
- * | `malformed` | an answer that is not what was asked for: not JSON, too large, a redirect, a wrong shape | yes |
+ * | `malformed` | an unusable answer: not JSON, too large, a redirect, a wrong shape | yes |
  */
 export type DojoErrorKind =
   | 'unreachable'
@@ -27,7 +27,7 @@ export type DojoErrorKind =
   | 'unavailable'
   | 'malformed';
 
-/** The kinds after which nobody but Dojo knows whether the call took effect. */
+/** The kinds after which only Dojo knows whether the call took effect. */
 const ambiguousKinds: ReadonlySet<DojoErrorKind> = new Set([
   'timeout',
   'network',
@@ -35,7 +35,7 @@ const ambiguousKinds: ReadonlySet<DojoErrorKind> = new Set([
   'malformed',
 ]);
 
-/** A call to Dojo that brought no usable answer. Its message is for logs: never the key, never the shopper's data. */
+/** A call to Dojo failed. The message is for logs: it has neither the key nor the shopper's data in it. */
 export class DojoError extends Error {
   override readonly name = 'DojoError';
   readonly kind: DojoErrorKind;
@@ -43,9 +43,9 @@ export class DojoError extends Error {
   readonly status: number | null;
   /** Dojo's W3C trace id, to quote to its support; null where the answer had none. */
   readonly traceId: string | null;
-  /** Faults by field as Dojo names them (`Reference`), empty where it named none. */
+  /** Messages by field, as Dojo names it (`Reference`); empty where it named none. */
   readonly fieldErrors: Readonly<Record<string, string[]>>;
-  /** How long Dojo, or we on its behalf, ask to wait; null where nobody said. */
+  /** How long Dojo, or this client on its behalf, asks to wait; null where neither says. */
   readonly retryAfterMs: number | null;
 
   constructor(
@@ -67,15 +67,15 @@ export class DojoError extends Error {
     this.retryAfterMs = details.retryAfterMs ?? null;
   }
 
-  /** True where the call may have taken effect although no usable answer came. */
+  /** True where the call may have taken effect all the same: find out before you repeat it. */
   get isAmbiguous(): boolean {
     return ambiguousKinds.has(this.kind);
   }
 }
 
 /**
- * The members of an RFC 7807 body that are worth having, read by name without regard to case
- * (a live refund error came in PascalCase). Anything else, an empty body and HTML included, gives nulls.
+ * The useful members of an RFC 7807 body. Ignores the case of names: a live refund error came in PascalCase.
+ * Anything else, an empty body and HTML included, gives nulls.
  */
 export function parseProblem(body: unknown): {
   title: string | null;

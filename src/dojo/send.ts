@@ -4,16 +4,16 @@ import { type Breaker, createBreaker } from './breaker.ts';
 import { DojoError, type DojoErrorKind, parseProblem } from './errors.ts';
 
 export type SenderOptions = {
-  /** `https://api.dojo.tech`, or where a pretend Dojo listens. */
-  readonly apiUrl: string;
-  /** Sent as it is after `Basic `: Dojo wants no Base64 and no user name. */
+  /** `https://api.dojo.tech` where it is missing, or where a simulator listens. The key alone chooses sandbox or live. */
+  readonly apiUrl?: string;
+  /** Sent as it is after `Basic `: no Base64, no user name. */
   readonly apiKey: string;
-  /** `YYYY-MM-DD`. */
-  readonly apiVersion: string;
-  /** From the first byte sent to the last received, for one try. */
-  readonly timeoutMs: number;
-  /** Sockets to Dojo. Too few add a wait to every checkout once each call takes tens of milliseconds. */
-  readonly connections: number;
+  /** `YYYY-MM-DD`; 2026-02-27, whose shapes this client reads, where it is missing. */
+  readonly apiVersion?: string;
+  /** From the first byte sent to the last received, for one try; 10,000 where it is missing. */
+  readonly timeoutMs?: number;
+  /** Sockets to Dojo, 16 where it is missing. With too few, calls wait for each other. */
+  readonly connections?: number;
   readonly now?: () => number;
 };
 
@@ -22,20 +22,23 @@ export type DojoCall<Schema extends z.ZodType | null> = {
   readonly path: string;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Sent in place of the API key. */
+  readonly credential?: string;
   /** What a good answer must look like; null where its body does not matter. */
   readonly reply: Schema;
-  /** A shorter limit than the sender's, for callers that have less time. */
+  /** Replaces the sender's limit, for a caller that has less time. */
   readonly timeoutMs?: number;
-  /** True where sending twice does no more than sending once, which makes a broken try worth a second one. */
+  /** True where sending twice does no more than sending once: a broken try is then sent once more. */
   readonly repeatable?: boolean;
 };
 
+/** Rejects with `DojoError`, and nothing else. */
+export type Send = <Schema extends z.ZodType | null>(
+  call: DojoCall<Schema>,
+) => Promise<Schema extends z.ZodType ? z.output<Schema> : undefined>;
+
 export type Sender = {
-  /** Throws `DojoError`, and nothing else. */
-  send<Schema extends z.ZodType | null>(
-    call: DojoCall<Schema>,
-  ): Promise<Schema extends z.ZodType ? z.output<Schema> : undefined>;
-  /** How far Dojo's clock was ahead of ours at its last answer; null before there was one. */
+  send: Send;
   clockSkewMs(): number | null;
   close(): Promise<void>;
 };
@@ -43,46 +46,49 @@ export type Sender = {
 /** A page of 100 intents is some 500 kB. */
 const maxResponseBytes = 2 * 1024 * 1024;
 const connectTimeoutMs = 2_500;
-/** A second try is worth it only while enough of the caller's patience is left. */
+/** No second try after this long: the caller waits. */
 const retryWithinMs = 500;
 
-/** One request to Dojo: time limit, size limit, retry policy, errors by kind. Redirects are never followed. */
+/** The one place that sends requests: time limit, size limit, second try, errors by kind. Follows no redirects. */
 export function createSender(options: SenderOptions): Sender {
   const now = options.now ?? Date.now;
   const breaker = createBreaker({ failureLimit: 5, pauseMs: 10_000, now });
-  const base = new URL(options.apiUrl);
+  const base = new URL(options.apiUrl ?? 'https://api.dojo.tech');
   const pool = new Pool(base.origin, {
-    connections: options.connections,
+    connections: options.connections ?? 16,
     pipelining: 1,
     allowH2: false,
     keepAliveTimeout: 10_000,
     maxResponseSize: maxResponseBytes,
     connect: { timeout: connectTimeoutMs },
   });
-  const headers = {
-    accept: 'application/json',
-    authorization: `Basic ${options.apiKey}`,
-    version: options.apiVersion,
-  };
-
   let clockSkewMs: number | null = null;
 
   async function sendOnce(call: DojoCall<z.ZodType | null>): Promise<unknown> {
     const hasBody = call.body !== undefined;
-    // AbortSignal refuses fractions and negative times, which a caller's remaining patience can come to.
-    const signal = AbortSignal.timeout(Math.max(0, Math.round(call.timeoutMs ?? options.timeoutMs)));
+    const credential = call.credential ?? options.apiKey;
+    // AbortSignal refuses fractions and negative times, and a caller's remaining time may be either.
+    const signal = AbortSignal.timeout(
+      Math.max(0, Math.round(call.timeoutMs ?? options.timeoutMs ?? 10_000)),
+    );
     try {
       const response = await pool.request({
         method: call.method,
         path: base.pathname.replace(/\/$/, '') + call.path,
-        headers: { ...headers, ...(hasBody && { 'content-type': 'application/json' }), ...call.headers },
+        headers: {
+          accept: 'application/json',
+          authorization: `Basic ${credential}`,
+          version: options.apiVersion ?? '2026-02-27',
+          ...(hasBody && { 'content-type': 'application/json' }),
+          ...call.headers,
+        },
         body: hasBody ? JSON.stringify(call.body) : null,
-        // undici's own body time-out starts anew with every byte; this one ends a dripping answer too.
+        // undici's body time-out starts again with every byte; this one also ends an answer that drips.
         signal,
       });
       clockSkewMs = skewOf(response.headers.date, now()) ?? clockSkewMs;
-      // Whatever stands between may quote the request, and what it says of a failure is logged.
-      const text = (await response.body.text()).replaceAll(options.apiKey, '[key]');
+      // A proxy's error page may quote the request, and error messages are logged.
+      const text = (await response.body.text()).replaceAll(credential, '[key]');
       return parseReply(call, response.statusCode, response.headers, text);
     } catch (error) {
       throw error instanceof DojoError ? error : connectionError(error, call);
@@ -107,13 +113,13 @@ export function createSender(options: SenderOptions): Sender {
   }
 
   return {
-    send: send as Sender['send'],
+    send: send as Send,
     clockSkewMs: () => clockSkewMs,
     close: () => pool.close(),
   };
 }
 
-/** Answers about the request show that Dojo works; the rest are failures of the way there or of Dojo itself. */
+/** A refusal shows that Dojo works; anything else is a failure of Dojo or of the way there. */
 function settle(breaker: Breaker, error: DojoError): void {
   if (['rate-limited', 'unreachable', 'malformed'].includes(error.kind) || isBroken(error.kind))
     breaker.failed(error);
@@ -135,13 +141,11 @@ function parseReply(
   if (call.reply === null) return undefined;
   const reply = call.reply.safeParse(body);
   if (reply.success) return reply.data;
-  const faults = reply.error.issues.map((issue) => `${issue.path.join('.') || 'body'}: ${issue.code}`);
+  const issues = reply.error.issues.map((issue) => `${issue.path.join('.') || 'body'}: ${issue.code}`);
   throw new DojoError(
     'malformed',
-    `${named(call)} answered ${status} with an unusable body (${faults.join(', ')}).`,
-    {
-      status,
-    },
+    `${describe(call)} answered ${status} with an unusable body (${issues.join(', ')}).`,
+    { status },
   );
 }
 
@@ -163,12 +167,12 @@ function statusError(
   const problem = parseProblem(body);
   const kind =
     kindOfStatus[status] ?? (status >= 500 ? 'unavailable' : status >= 400 ? 'invalid' : 'malformed');
-  const said = [problem.title, problem.detail, ...Object.keys(problem.fieldErrors)].filter(
+  const reasons = [problem.title, problem.detail, ...Object.keys(problem.fieldErrors)].filter(
     (part) => part !== null,
   );
   return new DojoError(
     kind,
-    `${named(call)} answered ${status}${said.length > 0 ? `: ${said.join('; ').slice(0, 1_000)}` : ''}.`,
+    `${describe(call)} answered ${status}${reasons.length > 0 ? `: ${reasons.join('; ').slice(0, 1_000)}` : ''}.`,
     {
       status,
       traceId: problem.traceId,
@@ -178,23 +182,23 @@ function statusError(
   );
 }
 
-/** Faults of the connection before a request can have left: the name, the route, a refusal, the certificate. */
-const neverLeftCodes =
+/** Errors from before any request can have left: the name, the route, a refused connection, the certificate. */
+const neverSentCodes =
   /^(UND_ERR_CONNECT_TIMEOUT|ENOTFOUND|EAI_\w+|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|ERR_TLS_\w+|ERR_SSL_WRONG_VERSION_NUMBER|ERR_SSL_PACKET_LENGTH_TOO_LONG|CERT_\w+|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+)$/;
 
-/** Too large, or not HTTP; undici's parser names its fault by a code only sometimes. */
+/** Too large, or not HTTP; some errors of undici's parser have a name and no code. */
 const unreadableCodes = /^(UND_ERR_RES_EXCEEDED_MAX_SIZE|UND_ERR_HEADERS_OVERFLOW|HPE_\w+|HTTPParserError)$/;
 
 function connectionError(cause: unknown, call: DojoCall<z.ZodType | null>): DojoError {
   const code = codeOf(cause);
-  const kind: DojoErrorKind = neverLeftCodes.test(code)
+  const kind: DojoErrorKind = neverSentCodes.test(code)
     ? 'unreachable'
     : code === 'TimeoutError' || code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT'
       ? 'timeout'
       : unreadableCodes.test(code)
         ? 'malformed'
         : 'network';
-  return new DojoError(kind, `${named(call)} got no usable answer (${code}).`, { cause });
+  return new DojoError(kind, `${describe(call)} got no usable answer (${code}).`, { cause });
 }
 
 function codeOf(error: unknown): string {
@@ -227,7 +231,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Names a call for messages and logs: intent ids are in the path, the key is not. */
-function named(call: { method: string; path: string }): string {
+/** For messages and logs: ids are in the path, the key is not. */
+function describe(call: { method: string; path: string }): string {
   return `Dojo ${call.method} ${call.path.split('?')[0]}`;
 }

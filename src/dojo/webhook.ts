@@ -2,18 +2,21 @@ import { createHash, createHmac, createSecretKey, type KeyObject, timingSafeEqua
 import { z } from 'zod';
 import { paymentIntentIdSchema } from './schemas.ts';
 
-/** One event type changes orders; the account may offer others (docs.dojo.tech/development-resources/webhooks). */
+/** The event to subscribe to: a payment was captured, refunded, reversed or canceled (docs.dojo.tech/development-resources/webhooks). */
 export const statusUpdatedEvent = 'payment_intent.status_updated';
 
 export const signatureHeader = 'dojo-signature';
 
 export type WebhookSecret = {
   readonly key: KeyObject;
-  /** Names the secret in records and logs without giving it away: `whs_` and 8 hex digits of its SHA-256. */
+  /** Names the secret in records and logs without revealing it: `whs_` and 8 hex digits of its SHA-256. */
   readonly label: string;
 };
 
-/** The key is the UTF-8 bytes of the secret exactly as Dojo shows it; it looks like Base64 and is not decoded. */
+/**
+ * Takes the `value` of a subscription's secret. The key is its UTF-8 bytes as Dojo shows them: it looks like Base64, and
+ * is not decoded. Throws `RangeError` if it is empty.
+ */
 export function createWebhookSecret(value: string): WebhookSecret {
   if (value === '') throw new RangeError('A webhook secret must not be empty.');
   return {
@@ -22,19 +25,27 @@ export function createWebhookSecret(value: string): WebhookSecret {
   };
 }
 
-/** The value of `dojo-signature`: `sha256=` and the HMAC-SHA256 of the raw bytes as 32 upper-case hex pairs joined by dashes. */
+/**
+ * The value of the header `dojo-signature`: `sha256=` and the HMAC-SHA256 of the raw bytes as 32 upper-case hex pairs joined
+ * by dashes. Dojo signs neither a time nor an id, so a replay verifies: ignore events whose id you know.
+ */
 export function signWebhook(body: Uint8Array, secret: WebhookSecret): string {
   const pairs = createHmac('sha256', secret.key).update(body).digest('hex').toUpperCase().match(/../g) ?? [];
   return `sha256=${pairs.join('-')}`;
 }
 
-export function verifyWebhook(body: Uint8Array, signature: string, secret: WebhookSecret): boolean {
+/** True where this secret signed these raw bytes. Verify the bytes as they came, before anything parses them. Never throws. */
+export function verifyWebhook(
+  body: Uint8Array,
+  signature: string | undefined,
+  secret: WebhookSecret,
+): boolean {
   return findSigningSecret(body, signature, [secret]) !== null;
 }
 
 /**
- * The secret that signed these raw bytes, or null. Never throws.
- * Every secret is tried whatever the others say, since several are live while they are exchanged.
+ * The secret that signed these raw bytes, or null. Never throws. Give it every live secret while one replaces another.
+ * Tries them all, so that its time does not reveal which one matched.
  */
 export function findSigningSecret(
   body: Uint8Array,
@@ -50,16 +61,21 @@ export function findSigningSecret(
   return match;
 }
 
-// Dojo sends 32 dashed upper-case pairs; its SDKs differ in how strictly they read them, so case and dashes are free here.
+/** True where a header has the form of a signature, whatever it signs. */
+export function isSignature(signature: string): boolean {
+  return parseSignature(signature) !== null;
+}
+
+// Dojo sends 32 dashed upper-case pairs. Its SDKs differ in how strictly they read them, so case and dashes do not matter here.
 const prefix = 'sha256=';
 const dash = '-'.charCodeAt(0);
-/** The value of each ASCII character that is a hexadecimal digit, by its code; -1 for the others. */
+/** By ASCII code: the value of a hexadecimal digit, -1 for anything else. */
 const hexDigits = Int8Array.from({ length: 128 }, (_, code) => {
   const digit = Number.parseInt(String.fromCharCode(code), 16);
   return Number.isNaN(digit) ? -1 : digit;
 });
 
-/** Two headers reach Node as one value joined by a comma, which is too long and so is refused. */
+/** Node joins two headers with a comma, which makes the value too long. */
 function parseSignature(signature: string | undefined): Buffer | null {
   if (signature === undefined || !signature.startsWith(prefix)) return null;
   const length = signature.length - prefix.length;
@@ -77,7 +93,7 @@ function parseSignature(signature: string | undefined): Buffer | null {
   return digest;
 }
 
-// Printable ASCII: every store keeps it unchanged, and no control character reaches a log.
+// Printable ASCII: every database keeps it unchanged, and no control character reaches a log.
 const nameSchema = z.string().regex(/^[\x21-\x7e]{1,255}$/);
 
 const envelopeSchema = z.object({
@@ -89,7 +105,7 @@ const envelopeSchema = z.object({
 
 const intentChangeSchema = z.object({
   paymentIntentId: paymentIntentIdSchema,
-  /** Any name: Dojo's own texts mention a "released" that is no status. */
+  /** Any name: Dojo's documentation mentions "released", which is not a status. */
   paymentStatus: nameSchema,
 });
 
@@ -97,13 +113,13 @@ export type WebhookEvent = {
   readonly id: string;
   readonly event: string;
   readonly accountId: string | null;
-  /** What happened to which intent; null where the event is of another kind. */
+  /** Which intent, and its new status; null where the event is of another kind. */
   readonly change: { readonly paymentIntentId: string; readonly paymentStatus: string } | null;
 };
 
 /**
- * Reads the raw bytes of a delivery whose signature was verified.
- * Gives null for what cannot be understood: not UTF-8, not JSON, no usable id, or a status update without an intent.
+ * Reads the raw bytes of a delivery whose signature was verified. Null where they are no event: not UTF-8, not JSON, no
+ * usable id, or a status update without an intent.
  */
 export function parseWebhookEvent(body: Uint8Array): WebhookEvent | null {
   const envelope = envelopeSchema.safeParse(parseJson(body));

@@ -1,4 +1,5 @@
 import { type Request, type Response, Router } from 'express';
+import type { Context } from '../context.ts';
 import {
   addItem,
   type BasketItem,
@@ -13,72 +14,72 @@ import {
 import type { Catalogue, Product } from '../shop/catalogue.ts';
 import { typedItemFormSchema, typedQuantityFormSchema, typedQuantitySchema } from '../shop/checkout-form.ts';
 import { formatMoney } from '../shop/money.ts';
-import { catalogueLocals, type PageFault } from './catalogue.ts';
+import { catalogueView, type FieldError } from './catalogue.ts';
 import { parseBody, readBody } from './forms.ts';
 import type { Pages } from './pages.ts';
 import { HttpProblem } from './problem.ts';
-import { type Session, type SessionSettings, saveBasket } from './session.ts';
+import { type Sessions, sessionOf } from './session.ts';
 
 /** The basket in the shopper's cookie: `GET /basket`, and forms that change it and lead back to it. */
-export function basket(settings: SessionSettings, pages: Pages): Router {
+export function basket({ catalogue }: Context, sessions: Sessions, pages: Pages): Router {
   const router = Router();
   const form = readBody({ json: false });
 
-  router.get('/basket', (_req, res) => sendBasketPage(res, settings, pages));
+  router.get('/basket', (_req, res) => sendBasketPage(res, { catalogue, pages }));
 
   router.post('/basket', form, (req: Request, res: Response) => {
     const { sku, quantity: typed } = parseBody(typedItemFormSchema, req.body);
     const quantity = typedQuantitySchema.safeParse(typed);
-    const product = settings.catalogue.products.get(sku);
+    const product = catalogue.products.get(sku);
     if (product === undefined) throw new HttpProblem(400);
-    if (quantity.success) return change(res, addItem(session(res).items, { sku, quantity: quantity.data }));
+    if (quantity.success) return change(res, addItem(sessionOf(res).items, { sku, quantity: quantity.data }));
     res.status(400);
-    pages.send(res, 'catalogue/index', catalogueLocals(settings.catalogue, misread(product, typed)));
+    pages.send(res, 'catalogue/index', catalogueView(catalogue, badQuantity(product, typed)));
   });
+
   router.post('/basket/:sku', form, (req: Request<{ sku: string }>, res: Response) => {
     const { quantity: typed } = parseBody(typedQuantityFormSchema, req.body);
     const quantity = typedQuantitySchema.safeParse(typed);
     const { sku } = req.params;
     if (quantity.success)
-      return change(res, setQuantity(session(res).items, { sku, quantity: quantity.data }));
-    const product = settings.catalogue.products.get(sku);
+      return change(res, setQuantity(sessionOf(res).items, { sku, quantity: quantity.data }));
+    const product = catalogue.products.get(sku);
     if (product === undefined) throw new HttpProblem(400);
     res.status(400);
-    sendBasketPage(res, settings, pages, misread(product, typed));
+    sendBasketPage(res, { catalogue, pages }, badQuantity(product, typed));
   });
+
   router.post('/basket/:sku/remove', (req, res) => {
-    change(res, removeItem(session(res).items, req.params.sku));
+    change(res, removeItem(sessionOf(res).items, req.params.sku));
   });
 
   function change(res: Response, items: readonly BasketItem[]): void {
-    const priced = items.length === 0 ? null : priceBasket(settings.catalogue, items);
+    const priced = items.length === 0 ? null : priceBasket(catalogue, items);
     if (priced?.kind === 'refused') {
       if (priced.problem.kind === 'unknown-product') throw new HttpProblem(400);
       res.status(400);
-      sendBasketPage(res, settings, pages, refusal(priced.problem, settings.catalogue));
+      sendBasketPage(res, { catalogue, pages }, basketError(priced.problem, catalogue));
       return;
     }
-    saveBasket(res, settings, items);
+    sessions.saveBasket(res, items);
     res.redirect(303, '/basket');
   }
   return router;
 }
 
-/** The basket as it is, with what was wrong about the last request where something was. */
+/** The basket as it stands, with what was wrong with the last request, if anything. */
 export function sendBasketPage(
   res: Response,
-  settings: SessionSettings,
-  pages: Pages,
-  fault: PageFault | null = null,
+  { catalogue, pages }: { catalogue: Catalogue; pages: Pages },
+  error: FieldError | null = null,
 ): void {
-  const { items, checkoutKey } = session(res);
-  const { catalogue } = settings;
+  const { items, checkoutKey } = sessionOf(res);
   const priced = items.length === 0 ? null : priceBasket(catalogue, items);
   const money = (value: number) => formatMoney({ value, currencyCode: catalogue.currency });
-  const error = fault && { summary: [fault] };
+  const summary = error && { summary: [error] };
   res.set('Cache-Control', 'no-store');
   if (priced?.kind !== 'priced') {
-    pages.send(res, 'basket/show', { lines: [], error });
+    pages.send(res, 'basket/show', { lines: [], error: summary });
     return;
   }
   const { lines, goods, delivery, vat, vatRatePercent, total } = priced.basket;
@@ -88,11 +89,11 @@ export function sendBasketPage(
       ? `Spend ${money(freeFrom - goods)} more for free delivery`
       : null;
   pages.send(res, 'basket/show', {
-    error,
+    error: summary,
     checkoutKey,
     lines: lines.map((line) => ({
       ...line,
-      quantity: fault?.typed?.sku === line.sku ? fault.typed.quantity : line.quantity,
+      quantity: error?.typed?.sku === line.sku ? error.typed.quantity : line.quantity,
       picture: `/static/${line.picture}`,
       unitPrice: money(line.unitPrice),
       lineTotal: money(line.lineTotal),
@@ -109,11 +110,7 @@ export function sendBasketPage(
   });
 }
 
-function session(res: Response): Session {
-  return res.locals.session;
-}
-
-function misread(product: Product, typed: string): PageFault {
+function badQuantity(product: Product, typed: string): FieldError {
   return {
     message: `Enter a whole number from 1 to ${maxQuantity} for ${product.name}.`,
     href: `#quantity-${product.sku}`,
@@ -121,14 +118,14 @@ function misread(product: Product, typed: string): PageFault {
   };
 }
 
-export function refusal(problem: BasketProblem, { currency }: Catalogue): PageFault {
+export function basketError(problem: BasketProblem, { currency }: Catalogue): FieldError {
   const message = {
     empty: 'Your basket is empty.',
-    'too-many-lines': `A basket holds ${maxLines} different products at most.`,
-    'too-expensive': `We take orders up to ${formatMoney({ value: maxTotal, currencyCode: currency })} here. Please write to us about a larger one.`,
-    'unknown-product': 'One of the products is no longer sold.',
+    'too-many-lines': `A basket can hold up to ${maxLines} different products.`,
+    'too-expensive': `We take orders up to ${formatMoney({ value: maxTotal, currencyCode: currency })} online. Please write to us about a larger one.`,
+    'unknown-product': 'We no longer sell one of these products.',
     'repeated-product': 'A product is in the basket twice.',
-    'bad-quantity': `You can order up to ${maxQuantity} of one product.`,
+    'bad-quantity': `You can order up to ${maxQuantity} of each product.`,
   }[problem.kind];
   return { message, href: 'sku' in problem ? `#quantity-${problem.sku}` : '#main', typed: null };
 }

@@ -1,36 +1,37 @@
 import { Router } from 'express';
+import type { Context } from '../context.ts';
 import type { Catalogue } from '../shop/catalogue.ts';
 import { formatMoney } from '../shop/money.ts';
 import type { Pages } from './pages.ts';
 
 /** `GET /`: what the shop sells. */
-export function catalogue(shop: Catalogue, pages: Pages): Router {
+export function catalogue(context: Context, pages: Pages): Router {
   const router = Router();
-  // The catalogue is read once at the start, so its page is the same for everybody but for the basket's count.
-  const locals = catalogueLocals(shop);
+  // Read once at the start: but for the basket's count, every shopper gets the same page.
+  const view = catalogueView(context.catalogue);
   router.get('/', (_req, res) => {
     res.set('Cache-Control', 'private, no-cache');
-    pages.send(res, 'catalogue/index', locals);
+    pages.send(res, 'catalogue/index', view);
   });
   return router;
 }
 
-/** A sentence for the shopper, the field it is about, and what was typed there. */
-export type PageFault = {
+/** A sentence for the shopper, a link to the field it is about, and what was typed there. */
+export type FieldError = {
   readonly message: string;
   readonly href: string;
   readonly typed: { readonly sku: string; readonly quantity: string } | null;
 };
 
-/** What `views/catalogue/index.ejs` reads, with what was wrong about the last request where something was. */
-export function catalogueLocals(shop: Catalogue, fault: PageFault | null = null): Record<string, unknown> {
+/** What `views/catalogue/index.ejs` reads. */
+export function catalogueView(shop: Catalogue, error: FieldError | null = null): Record<string, unknown> {
   const money = (value: number) => formatMoney({ value, currencyCode: shop.currency });
   const { caption, flat, freeFrom } = shop.delivery;
   return {
-    error: fault && { summary: [fault] },
+    error: error && { summary: [error] },
     products: [...shop.products.values()].map((product) => ({
       ...product,
-      quantity: fault?.typed?.sku === product.sku ? fault.typed.quantity : 1,
+      quantity: error?.typed?.sku === product.sku ? error.typed.quantity : 1,
       price: money(product.price),
       picture: `/static/${product.picture}`,
     })),

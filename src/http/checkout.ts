@@ -3,44 +3,45 @@ import { rateLimit } from 'express-rate-limit';
 import { type PlacedOrder, placeOrder, resumeOrder } from '../checkout/place-order.ts';
 import { type ReadReturn, readReturn } from '../checkout/read-return.ts';
 import type { Context } from '../context.ts';
+import type { LogFields } from '../log.ts';
 import { checkoutBodySchema, checkoutFormSchema, checkoutKeySchema } from '../shop/checkout-form.ts';
-import type { Order } from '../shop/order.ts';
-import type { NewOrder } from '../store/order-store.ts';
-import { refusal, sendBasketPage } from './basket.ts';
+import type { NewOrder } from '../shop/order.ts';
+import type { OrderTruth } from '../shop/order-page.ts';
+import { basketError, sendBasketPage } from './basket.ts';
+import { findOrder } from './find-order.ts';
 import { parseBody, readBody } from './forms.ts';
-import { findOrder, isOwnOrder, orderLocals, orderPageHeaders } from './order-locals.ts';
+import { orderView } from './order-view.ts';
 import type { Pages } from './pages.ts';
 import { HttpProblem } from './problem.ts';
-import { renewCheckoutKey, type Session, type SessionSettings, saveBasket } from './session.ts';
+import { orderPageHeaders } from './security.ts';
+import { isOwnOrder, type Sessions, sessionOf } from './session.ts';
 
-/** How often a page without JavaScript asks again by itself (WCAG F41: never endlessly). */
+/** How often a page without JavaScript reloads by itself (WCAG F41: never endlessly). */
 const maxReloads = 10;
 
 /** `POST /checkout` and the two addresses that the payment page sends the browser back to. */
-export function checkout(
-  context: Context,
-  settings: SessionSettings & { checkoutRate: number },
-  pages: Pages,
-): Router {
+export function checkout(context: Context, sessions: Sessions, pages: Pages): Router {
   const router = Router();
+  const { config, catalogue } = context;
+  const limit = limitRate(config.http.checkoutRate);
 
-  router.post('/checkout', limitRate(settings.checkoutRate), readBody({ json: true }), async (req, res) => {
+  router.post('/checkout', limit, readBody({ json: true }), async (req, res) => {
     if (req.is('json')) await checkoutJson(req, res);
     else await checkoutForm(req, res);
   });
 
   async function checkoutForm(req: Request, res: Response): Promise<void> {
     const { checkoutKey } = parseBody(checkoutFormSchema, req.body);
-    const { items, shopperId, checkoutKey: currentKey } = res.locals.session as Session;
+    const { items, shopperId, checkoutKey: currentKey } = sessionOf(res);
     const purchase = { items, shopperId, checkoutKey };
     let placed = await (checkoutKey === currentKey ? placeOrder : resumeOrder)(context, purchase);
     if (placed.kind === 'exhausted') {
-      // The basket stays the same; the next order needs a key of its own.
-      placed = await placeOrder(context, { ...purchase, checkoutKey: renewCheckoutKey(res, settings) });
+      // The basket stays the same; the next order needs another key.
+      placed = await placeOrder(context, { ...purchase, checkoutKey: sessions.renewCheckoutKey(res) });
     }
     if (placed.kind === 'refused') {
       res.status(400);
-      sendBasketPage(res, settings, pages, refusal(placed.problem, settings.catalogue));
+      sendBasketPage(res, { catalogue, pages }, basketError(placed.problem, catalogue));
       return;
     }
     const order = orderOrProblem(placed, res);
@@ -50,10 +51,10 @@ export function checkout(
   async function checkoutJson(req: Request, res: Response): Promise<void> {
     const { items } = parseBody(checkoutBodySchema, req.body);
     const checkoutKey = parseBody(checkoutKeySchema, req.get('Idempotency-Key') ?? context.createSecret());
-    const { shopperId } = res.locals.session as Session;
+    const { shopperId } = sessionOf(res);
     const placed = await placeOrder(context, { items, shopperId, checkoutKey });
     const order = orderOrProblem(placed, res);
-    const orderUrl = `${context.settings.publicUrl}/orders/${order.token}`;
+    const orderUrl = `${config.http.publicUrl}/orders/${order.token}`;
     if (placed.kind !== 'ready') {
       res.redirect(303, orderUrl);
       return;
@@ -66,24 +67,34 @@ export function checkout(
   }
 
   router.get('/checkout/success/:token', async (req, res) => {
-    const seen = await readReturn(context, await findOrder(context.store, req.params.token));
-    forgetBoughtBasket(res, settings, seen.order, seen.truth);
-    orderPageHeaders(res, seen.order);
-    pages.send(res, 'orders/show', returnLocals(seen, req, res));
+    const seen = await readReturn(context, await findOrder(context, res, req.params.token));
+    forgetBoughtBasket(res, seen);
+    orderPageHeaders(res);
+    pages.send(res, 'orders/show', returnView(seen, req, res));
   });
 
   router.get('/checkout/cancelled/:token', async (req, res) => {
-    const seen = await readReturn(context, await findOrder(context.store, req.params.token));
-    orderPageHeaders(res, seen.order);
+    const seen = await readReturn(context, await findOrder(context, res, req.params.token));
+    orderPageHeaders(res);
     const view = seen.truth === 'unpaid' ? 'checkout/cancelled' : 'orders/show';
-    pages.send(res, view, returnLocals(seen, req, res));
+    pages.send(res, view, returnView(seen, req, res));
   });
+
+  /** Once money is taken or reserved, the basket that it paid for is gone. */
+  function forgetBoughtBasket(res: Response, { order, truth }: ReadReturn): void {
+    const session = sessionOf(res);
+    if (isBought.has(truth) && isOwnOrder(order, session) && session.checkoutKey === order.checkoutKey) {
+      sessions.saveBasket(res, []);
+    }
+  }
 
   return router;
 }
 
-/** The page of a payment that is not settled yet asks again: by script, by itself a few times, or on a click. */
-function returnLocals(
+const isBought: ReadonlySet<OrderTruth> = new Set(['paid', 'confirming', 'authorized', 'held']);
+
+/** The page of a payment that is not settled checks again: by script, by reloading a few times, or on a click. */
+function returnView(
   { order, truth, askedJustNow }: ReadReturn,
   req: Request,
   res: Response,
@@ -92,7 +103,7 @@ function returnLocals(
   const again = `/checkout/success/${order.token}`;
   const isOpen = truth === 'confirming' || truth === 'unknown' || truth === 'unpaid';
   return {
-    ...orderLocals(order, res.locals.session, { truth, askedJustNow }),
+    ...orderView(order, sessionOf(res), { truth, askedJustNow }),
     statusUrl: isOpen ? `/orders/${order.token}` : null,
     checkAgainUrl: isOpen ? again : null,
     refresh:
@@ -102,7 +113,7 @@ function returnLocals(
   };
 }
 
-/** The order of an outcome that has one; the others become the answer they deserve. */
+/** The order of an outcome that has one; throws the answer to the others. */
 function orderOrProblem(placed: PlacedOrder, res: Response): NewOrder {
   if ('order' in placed) res.locals.logged = logged(placed);
   switch (placed.kind) {
@@ -125,21 +136,12 @@ function orderOrProblem(placed: PlacedOrder, res: Response): NewOrder {
   }
 }
 
-function logged(placed: PlacedOrder & { order: NewOrder }): Record<string, unknown> {
+function logged(placed: PlacedOrder & { order: NewOrder }): LogFields {
   return {
     outcome: placed.kind,
     orderReference: placed.order.reference,
     ...(placed.kind === 'ready' && { paymentIntentId: placed.paymentIntentId }),
   };
-}
-
-/** Once money is taken or reserved, the basket it was taken for is no longer one. */
-function forgetBoughtBasket(res: Response, settings: SessionSettings, order: Order, truth: string): void {
-  const session = res.locals.session as Session;
-  const isBought = ['paid', 'confirming', 'authorized', 'held'].includes(truth);
-  if (isBought && isOwnOrder(order, session) && session.checkoutKey === order.checkoutKey) {
-    saveBasket(res, settings, []);
-  }
 }
 
 /** By address, in this process. */
@@ -149,7 +151,7 @@ function limitRate(perMinute: number): RequestHandler {
     limit: perMinute,
     standardHeaders: false,
     legacyHeaders: false,
-    // Whom to believe about addresses is decided by TRUST_PROXY alone.
+    // TRUST_PROXY alone decides which proxies may name an address.
     validate: { xForwardedForHeader: false, forwardedHeader: false },
     handler: (req) => {
       const resetAt =

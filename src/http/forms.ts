@@ -7,17 +7,21 @@ const maxBytes = 16 * 1024;
 const form = 'application/x-www-form-urlencoded';
 const json = 'application/json';
 
-/** Reads a form, or JSON where `json` is true, into `req.body`; refuses other types, sizes and control characters. */
+/**
+ * Reads a form, or JSON where `json` is true, into `req.body`; refuses other types, sizes and control characters.
+ * A body that a host app has parsed already is held to the same limits.
+ */
 export function readBody(options: { json: boolean }): RequestHandler {
   const readForm = express.urlencoded({ extended: false, limit: maxBytes, parameterLimit: maxFields });
   const readJson = express.json({ limit: maxBytes });
   const types = options.json ? [form, json] : [form];
   return (req, res, next) => {
     const type = req.is(types);
-    if (type === json) return readJson(req, res, next);
-    if (type !== form) throw new HttpProblem(isBodyless(req) ? 400 : 415);
-    readForm(req, res, (error) => {
-      const isOdd = error === undefined && Object.entries(req.body).flat(2).some(hasControlCharacter);
+    if (type !== form && type !== json) throw new HttpProblem(isBodyless(req) ? 400 : 415);
+    if (req.readableDidRead) checkParsed(req);
+    const read = type === json ? readJson : readForm;
+    read(req, res, (error) => {
+      const isOdd = error === undefined && type === form && valuesOf(req.body).some(hasControlCharacter);
       next(isOdd ? new HttpProblem(400) : error);
     });
   };
@@ -30,8 +34,19 @@ export function parseBody<Schema extends z.ZodType>(schema: Schema, body: unknow
   return parsed.data;
 }
 
+function checkParsed(req: Request): void {
+  if (typeof req.body !== 'object' || req.body === null || Buffer.isBuffer(req.body))
+    throw new Error('The body was read before the shop and is not in req.body: mount the shop earlier');
+  const isTooLong = Number(req.headers['content-length'] ?? 0) > maxBytes;
+  if (isTooLong || Object.values(req.body).flat().length > maxFields) throw new HttpProblem(413);
+}
+
 function isBodyless(req: Request): boolean {
   return req.headers['transfer-encoding'] === undefined && (req.headers['content-length'] ?? '0') === '0';
+}
+
+function valuesOf(body: object): unknown[] {
+  return Object.entries(body).flat(2);
 }
 
 /** Our forms have one-line fields only. */

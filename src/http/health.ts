@@ -1,9 +1,9 @@
 import { Router } from 'express';
 import type { Context } from '../context.ts';
-import { StoreError } from '../store/order-store.ts';
+import { logEvent } from '../log.ts';
 
 /** `/healthz`: the process answers. `/readyz`: orders can be stored; migrations are done before anything listens. */
-export function health({ store, log }: Pick<Context, 'store' | 'log'>): Router {
+export function health({ store, log }: Context): Router {
   const router = Router();
   router.get('/healthz', (_req, res) => {
     res.type('text').send('alive\n');
@@ -13,8 +13,7 @@ export function health({ store, log }: Pick<Context, 'store' | 'log'>): Router {
       await store.checkWritable();
       res.type('text').send('ready\n');
     } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      log.error({ err: error }, 'The order store cannot be written');
+      logEvent(log, 'storeUnwritable', { err: error });
       res.status(503).type('text').send('the order store cannot be written\n');
     }
   });

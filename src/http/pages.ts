@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import ejs from 'ejs';
 import type { Response } from 'express';
-import type { Session } from './session.ts';
+import type { Context } from '../context.ts';
 
 /** Renders the pages below a folder, each inside the one layout. */
 export type Pages = {
@@ -11,13 +11,10 @@ export type Pages = {
 };
 
 /** Compiles every template at once, so that a broken one is found at the start. */
-export function createPages(
-  folder: string,
-  shop: { name: string; strapline: string; isTestShop: boolean },
-): Pages {
+export function createPages(folder: string, { config, catalogue }: Context): Pages {
   const templates = new Map(
     readdirSync(folder, { recursive: true, encoding: 'utf8' })
-      .filter((path) => path.endsWith('.ejs') && !path.startsWith('simulator'))
+      .filter((path) => path.endsWith('.ejs'))
       .map((path) => {
         const filename = join(folder, path);
         return [relative(folder, filename).slice(0, -'.ejs'.length), compile(filename)] as const;
@@ -32,12 +29,11 @@ export function createPages(
 
   return {
     send(res, name, locals = {}) {
-      const session: Session | undefined = res.locals.session;
       const page: Record<string, unknown> = {
-        shopName: shop.name,
-        strapline: shop.strapline,
-        testShop: shop.isTestShop,
-        basketCount: session?.items.reduce((sum, item) => sum + item.quantity, 0) ?? 0,
+        shopName: catalogue.shopName,
+        strapline: catalogue.strapline,
+        testShop: config.isTestShop,
+        basketCount: res.locals.session?.items.reduce((sum, item) => sum + item.quantity, 0) ?? 0,
         noIndex: false,
         refresh: null,
         error: null,
@@ -50,7 +46,7 @@ export function createPages(
   };
 }
 
-/** Options are fixed here: what a request holds never reaches the template engine's settings. */
+/** Fixed options: nothing in a request reaches the template engine's settings. */
 function compile(filename: string): ejs.TemplateFunction {
   return ejs.compile(readFileSync(filename, 'utf8'), {
     filename,

@@ -1,12 +1,12 @@
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import type { Logger } from 'pino';
-import { StoreError } from '../store/order-store.ts';
+import { logEvent } from '../log.ts';
 import type { Pages } from './pages.ts';
 
-/** Which words the error page chooses, where the status alone does not say enough. */
+/** Chooses the words of the error page where the status alone does not say enough. */
 export type ProblemKind = 'basket-changed' | 'dojo-unavailable' | 'dojo-refused' | 'exhausted';
 
-/** A refusal that the browser or the client is told about. Nothing of the input is in it. */
+/** A refusal that the browser or the program reads. Nothing of the input is in it. */
 export class HttpProblem extends Error {
   override readonly name = 'HttpProblem';
   readonly status: number;
@@ -32,13 +32,13 @@ const titles: Readonly<Record<number, string>> = Object.freeze({
   429: 'Too many requests',
   500: 'Something went wrong here',
   502: 'The payment provider gave an unusable answer',
-  503: 'Not available just now',
+  503: 'Temporarily unavailable',
 });
 
 const kindTitles: Readonly<Record<ProblemKind, string>> = Object.freeze({
   'basket-changed': 'The key belongs to another basket',
-  exhausted: 'This key can bring no payment any more; use a new one',
-  'dojo-unavailable': 'The payment provider cannot be reached just now',
+  exhausted: 'This key has no payment attempts left; use a new one',
+  'dojo-unavailable': 'The payment provider cannot be reached at the moment',
   'dojo-refused': 'The payment provider gave an unusable answer',
 });
 
@@ -61,7 +61,7 @@ export function answerErrors(pages: Pages, log: Logger): ErrorRequestHandler {
   });
 }
 
-/** The same for routes that only programs call. */
+/** The same on routes that only programs call. */
 export function answerProblems(log: Logger): ErrorRequestHandler {
   return answerWith(log, (_req, res, problem) => sendProblem(res, problem));
 }
@@ -73,10 +73,10 @@ function answerWith(
   return (error, req, res, _next) => {
     const problem = toProblem(error);
     if (problem.status >= 500 && !(error instanceof HttpProblem)) {
-      log.error({ err: error, requestId: res.locals.requestId }, 'A request failed');
+      logEvent(log, 'requestFailed', { err: error, requestId: res.locals.requestId });
     }
     if (res.headersSent) {
-      // Nothing can be said any more; a cut connection is the only honest answer.
+      // It is too late for another answer; a cut connection is the only honest one.
       res.destroy();
       return;
     }
@@ -85,8 +85,8 @@ function answerWith(
   };
 }
 
-/** A problem as RFC 9457 has it, always below 512 bytes. */
-export function sendProblem(res: Response, problem: HttpProblem): void {
+/** A problem in the form of RFC 9457, always below 512 bytes. */
+function sendProblem(res: Response, problem: HttpProblem): void {
   const { status, message, kind } = problem;
   const body = {
     type: kind === null ? 'about:blank' : `urn:shop:${kind}`,
@@ -103,7 +103,8 @@ function wantsProblem(req: Request): boolean {
 
 function toProblem(error: unknown): HttpProblem {
   if (error instanceof HttpProblem) return error;
-  if (error instanceof StoreError) return new HttpProblem(503, { headers: { 'Retry-After': '5' } });
+  if (error instanceof Error && error.name === 'StoreError')
+    return new HttpProblem(503, { headers: { 'Retry-After': '5' } });
   // Express and its body parsers throw errors with a status; only those that blame the request are passed on.
   const status = error instanceof Error && 'status' in error ? Number(error.status) : 500;
   if (!(status >= 400 && status < 500)) return new HttpProblem(500);

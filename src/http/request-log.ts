@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { RequestHandler } from 'express';
 import type { Logger } from 'pino';
+import { type LogFields, logEvent } from '../log.ts';
 
-/** Handlers add what they learn to `res.locals.logged`: order reference, intent id, event id. */
+/** One line a request. Handlers add what they learn to `res.locals.logged`: order reference, intent id, event id. */
 export function logRequests(log: Logger): RequestHandler {
   return (req, res, next) => {
     const startedAt = performance.now();
@@ -11,24 +12,27 @@ export function logRequests(log: Logger): RequestHandler {
     res.locals.logged = {};
     res.setHeader('X-Request-Id', requestId);
     res.on('close', () => {
-      log.info(
-        {
-          requestId,
-          method: req.method,
-          path: loggedPath(req.originalUrl),
-          status: res.writableFinished ? res.statusCode : 'cut',
-          ms: Math.round(performance.now() - startedAt),
-          ...res.locals.logged,
-        },
-        'request',
-      );
+      const path = loggedPath(req.originalUrl);
+      const fields: LogFields = {
+        requestId,
+        method: req.method,
+        path,
+        status: res.writableFinished ? res.statusCode : 'cut',
+        ms: Math.round(performance.now() - startedAt),
+        ...res.locals.logged,
+      };
+      logEvent(log, routine.test(path) ? 'routineRequest' : 'request', fields);
     });
     next();
   };
 }
 
-/** Without the query, and without the token that opens an order's page. */
+/** Routes ignore case, so these do too. */
+const routine = /^\/(?:static\/|(?:healthz|readyz)\/?$)/i;
+/** What opens an order's page: in its place, and in an address that someone mistyped. */
+const token = /(?<=\/(?:orders|checkout\/[a-z]+)\/+)[^/]+|(?<![\w-])[0-9a-z]{9,11}-[\w-]{24}(?![\w-])/gi;
+
 function loggedPath(url: string): string {
   const path = url.split('?', 1)[0] ?? '';
-  return path.replace(/^(\/(?:orders|checkout\/[a-z]+)\/)[^/]*/, '$1…').slice(0, 200);
+  return path.slice(0, 500).replace(token, '…').slice(0, 200);
 }

@@ -1,27 +1,20 @@
-import type { RequestHandler } from 'express';
+import type { RequestHandler, Response } from 'express';
 import helmet from 'helmet';
+import type { Config } from '../config.ts';
 import { HttpProblem } from './problem.ts';
 
-export type SecuritySettings = {
-  readonly publicUrl: string;
-  /** True where the shop answers to one name only. */
-  readonly hasPublicUrl: boolean;
-  readonly checkoutOrigin: string;
-};
-
-/** Answers no other host than our own. Without `PUBLIC_URL` there is none to compare with. */
-export function onlyOwnHost(settings: SecuritySettings): RequestHandler {
-  const { host } = new URL(settings.publicUrl);
+/** Refuses every host but our own. Without `PUBLIC_URL` there is none to compare with. */
+export function onlyOwnHost({ http }: Config): RequestHandler {
+  const { host } = new URL(http.publicUrl);
   return (req, _res, next) => {
     const hosts = req.rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host');
     const isOwn = req.headers.host === host && hosts.length === 1 && req.url.startsWith('/');
-    if (settings.hasPublicUrl && !isOwn) throw new HttpProblem(400);
+    if (http.hasPublicUrl && !isOwn) throw new HttpProblem(400);
     next();
   };
 }
 
-export function securityHeaders(settings: SecuritySettings): RequestHandler {
-  const isHttps = settings.publicUrl.startsWith('https:');
+export function securityHeaders({ http, dojo }: Config): RequestHandler {
   return helmet({
     contentSecurityPolicy: {
       useDefaults: false,
@@ -34,26 +27,31 @@ export function securityHeaders(settings: SecuritySettings): RequestHandler {
         baseUri: ["'none'"],
         frameAncestors: ["'none'"],
         // Chrome applies form-action to the redirect after the POST, so the payment page must be in it.
-        formAction: ["'self'", settings.checkoutOrigin],
+        formAction: ["'self'", dojo.checkoutOrigin],
       },
     },
-    strictTransportSecurity: isHttps,
+    strictTransportSecurity: http.publicUrl.startsWith('https:'),
     referrerPolicy: { policy: 'same-origin' },
-    // Dojo's page is another origin that our pages navigate to, and nothing of ours is embedded elsewhere.
+    // Our pages navigate to Dojo's origin, and no other site embeds them.
     crossOriginOpenerPolicy: { policy: 'same-origin' },
   });
 }
 
-/** Forms of other sites act for no shopper. Browsers say where a request comes from; programs say nothing. */
-export function onlyOwnForms(settings: SecuritySettings): RequestHandler {
+/** Refuses forms of other sites. Browsers say where a request comes from; programs say nothing. */
+export function onlyOwnForms({ http }: Config): RequestHandler {
   return (req, _res, next) => {
     if (req.method === 'GET' || req.method === 'HEAD' || req.method === 'OPTIONS') return next();
     const site = req.headers['sec-fetch-site'];
-    const own = settings.hasPublicUrl ? settings.publicUrl : `http://${req.headers.host}`;
+    const own = http.hasPublicUrl ? http.publicUrl : `http://${req.headers.host}`;
     const { origin } = req.headers;
     const isForeign =
       site === 'cross-site' || site === 'same-site' || (origin !== undefined && origin !== own);
     if (isForeign) throw new HttpProblem(403);
     next();
   };
+}
+
+/** No cache keeps an order's page, no other site learns its address, and no search engine lists it. */
+export function orderPageHeaders(res: Response): void {
+  res.set({ 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer', 'X-Robots-Tag': 'noindex' });
 }

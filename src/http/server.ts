@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type RequestListener, type Server } from 'node:http';
 
-/** Limits that end slow and stalled requests with 408; Node's own parser answers the malformed with 400, 417 and 431. */
+/** Its limits end slow and stalled requests with 408; Node's parser answers malformed ones with 400, 417 and 431. */
 export function createHttpServer(app: RequestListener): Server {
   return createServer(
     {
@@ -12,7 +12,7 @@ export function createHttpServer(app: RequestListener): Server {
       maxHeaderSize: 16 * 1024,
     },
     (req, res) => {
-      // Whole addresses are for proxies, and Express finds no path in some of them.
+      // Absolute URLs are for proxies, and Express finds no path in some of them.
       if (req.url?.startsWith('/')) app(req, res);
       else
         res
@@ -31,18 +31,18 @@ function notAPath(): string {
   });
 }
 
-/** Resolves when the server listens; rejects with Node's error where it cannot. */
-export function listen(server: Server, address: { port: number; host: string }): Promise<void> {
+/** Resolves to the server once it listens; rejects with Node's error where it cannot. */
+export function listen(server: Server, address: { port: number; host: string }): Promise<Server> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(address.port, address.host, () => {
       server.off('error', reject);
-      resolve();
+      resolve(server);
     });
   });
 }
 
-/** Takes no new connections, waits for what is in flight, and cuts what is not done in time. */
+/** Accepts no new connections, waits for requests in flight, and cuts those that are not finished in time. */
 export function closeServer(server: Server, withinMs: number): Promise<void> {
   return new Promise((resolve) => {
     const cut = setTimeout(() => server.closeAllConnections(), withinMs);

@@ -1,6 +1,10 @@
+import { parseCookie } from 'cookie';
+import { sign, unsign } from 'cookie-signature';
 import type { RequestHandler, Response } from 'express';
+import type { Context } from '../context.ts';
 import { type BasketItem, maxLines, maxQuantity } from '../shop/basket.ts';
 import type { Catalogue } from '../shop/catalogue.ts';
+import type { Order } from '../shop/order.ts';
 
 /** What one browser carries in its signed cookie. */
 export type Session = {
@@ -10,73 +14,90 @@ export type Session = {
   readonly items: readonly BasketItem[];
 };
 
-export type SessionSettings = {
-  readonly catalogue: Catalogue;
-  readonly isHttps: boolean;
-  readonly createSecret: () => string;
+export type Sessions = {
+  /** Reads the session from the cookie; a missing, forged or unreadable one is replaced by a new session. */
+  readonly read: RequestHandler;
+  /** A changed basket becomes another purchase under a new key; an unchanged one keeps its key. */
+  saveBasket(res: Response, items: readonly BasketItem[]): void;
+  /** Makes the same basket another purchase; gives its key. */
+  renewCheckoutKey(res: Response): string;
 };
 
 const lifetimeMs = 30 * 24 * 60 * 60 * 1000;
+/** Marks a signed value, as cookie-parser does. */
+const signedPrefix = 's:';
 
-/** `__Host-` binds the cookie to this very host, and browsers take it over https only. */
-export function cookieName(isHttps: boolean): string {
-  return isHttps ? '__Host-shop' : 'shop';
-}
+/** Sessions of the shop alone: a host app's own cookies, and its cookie parser, are left as they are. */
+export function createSessions({ config, catalogue, createSecret }: Context): Sessions {
+  const isHttps = config.http.publicUrl.startsWith('https:');
+  // Browsers bind a cookie named __Host- to this very host, and take it over https only.
+  const name = isHttps ? '__Host-shop' : 'shop';
+  const secret = config.http.sessionSecret ?? createSecret();
 
-/** Reads the session from the cookie; a missing, forged or unreadable one is replaced by a new session. */
-export function readSession(settings: SessionSettings): RequestHandler {
-  return (req, res, next) => {
-    const session = parseSession(req.signedCookies[cookieName(settings.isHttps)], settings.catalogue);
-    if (session === null) saveSession(res, settings, newSession(settings));
-    else res.locals.session = session;
-    next();
+  function save(res: Response, session: Session): void {
+    res.locals.session = session;
+    dropCookie(res, name);
+    const value = `${session.shopperId}.${session.checkoutKey}.${itemList(session.items)}`;
+    res.cookie(name, signedPrefix + sign(value, secret), {
+      httpOnly: true,
+      secure: isHttps,
+      // Lax: a shopper who comes back from the payment page is still the same shopper.
+      sameSite: 'lax',
+      path: '/',
+      maxAge: lifetimeMs,
+    });
+  }
+
+  return {
+    read(req, res, next) {
+      const cookie = parseCookie(req.headers.cookie ?? '')[name] ?? '';
+      const value = cookie.startsWith(signedPrefix) && unsign(cookie.slice(signedPrefix.length), secret);
+      const session = value === false ? null : parseSession(value, catalogue);
+      if (session === null) save(res, { shopperId: createSecret(), checkoutKey: createSecret(), items: [] });
+      else res.locals.session = session;
+      next();
+    },
+    saveBasket(res, items) {
+      const session = sessionOf(res);
+      const isSame = itemList(items) === itemList(session.items);
+      save(res, { ...session, checkoutKey: isSame ? session.checkoutKey : createSecret(), items });
+    },
+    renewCheckoutKey(res) {
+      const checkoutKey = createSecret();
+      save(res, { ...sessionOf(res), checkoutKey });
+      return checkoutKey;
+    },
   };
 }
 
-export function saveSession(res: Response, settings: SessionSettings, session: Session): void {
-  res.locals.session = session;
-  // A new session may have been set for this very answer.
-  res.removeHeader('Set-Cookie');
-  const value = `${session.shopperId}.${session.checkoutKey}.${itemList(session.items)}`;
-  res.cookie(cookieName(settings.isHttps), value, {
-    signed: true,
-    httpOnly: true,
-    secure: settings.isHttps,
-    // Lax: a shopper who comes back from the payment page is still the same shopper.
-    sameSite: 'lax',
-    path: '/',
-    maxAge: lifetimeMs,
-  });
+export function sessionOf(res: Response): Session {
+  const { session } = res.locals;
+  if (session === undefined) throw new Error('The session of this request has not been read.');
+  return session;
 }
 
-/** The same basket under a key of its own: another purchase. */
-export function renewCheckoutKey(res: Response, settings: SessionSettings): string {
-  const checkoutKey = settings.createSecret();
-  saveSession(res, settings, { ...(res.locals.session as Session), checkoutKey });
-  return checkoutKey;
+/** The browser that placed the order sees all of it; anyone else with the address sees its status. */
+export function isOwnOrder(order: Order, session: Session): boolean {
+  return order.shopperId === session.shopperId;
 }
 
-/** Every change of the basket makes it another purchase, with a key of its own; an unchanged one stays what it is. */
-export function saveBasket(res: Response, settings: SessionSettings, items: readonly BasketItem[]): void {
-  const session = res.locals.session as Session;
-  const isSame = itemList(items) === itemList(session.items);
-  const checkoutKey = isSame ? session.checkoutKey : settings.createSecret();
-  saveSession(res, settings, { ...session, checkoutKey, items });
+/** An answer that saves the session twice sends the last one only; cookies of a host app stay. */
+function dropCookie(res: Response, name: string): void {
+  const cookies = [res.getHeader('Set-Cookie') ?? []].flat().map(String);
+  const others = cookies.filter((cookie) => !cookie.startsWith(`${name}=`));
+  if (others.length === 0) res.removeHeader('Set-Cookie');
+  else res.setHeader('Set-Cookie', others);
 }
 
 function itemList(items: readonly BasketItem[]): string {
   return items.map((item) => `${item.sku}*${item.quantity}`).join('/');
 }
 
-function newSession(settings: SessionSettings): Session {
-  return { shopperId: settings.createSecret(), checkoutKey: settings.createSecret(), items: [] };
-}
-
-const cookiePattern = /^([A-Za-z0-9_-]{24})\.([A-Za-z0-9_-]{24})\.([a-z0-9*/-]*)$/;
+const sessionPattern = /^([A-Za-z0-9_-]{24})\.([A-Za-z0-9_-]{24})\.([a-z0-9*/-]*)$/;
 
 /** The signature was checked; this guards against cookies of an older version and products that are gone. */
-function parseSession(cookie: unknown, catalogue: Catalogue): Session | null {
-  const [, shopperId, checkoutKey, list] = (typeof cookie === 'string' && cookiePattern.exec(cookie)) || [];
+function parseSession(text: string, catalogue: Catalogue): Session | null {
+  const [, shopperId, checkoutKey, list] = sessionPattern.exec(text) ?? [];
   if (shopperId === undefined || checkoutKey === undefined || list === undefined) return null;
   const items = list
     .split('/')

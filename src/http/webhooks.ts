@@ -1,7 +1,9 @@
 import type { Request, RequestHandler } from 'express';
+import getRawBody from 'raw-body';
 import { type RecordedWebhook, recordWebhook } from '../checkout/record-webhook.ts';
 import type { Context } from '../context.ts';
 import { signatureHeader } from '../dojo/webhook.ts';
+import { type LogFields, logEvent } from '../log.ts';
 import { HttpProblem } from './problem.ts';
 
 /** Deliveries are a few hundred bytes. */
@@ -20,42 +22,51 @@ export function webhooks(context: Context): RequestHandler {
     if (req.method !== 'POST') throw new HttpProblem(405, { headers: { Allow: 'POST' } });
     const body = await readBody(req);
     const recorded = await recordWebhook(context, { body, signature: req.get(signatureHeader) });
-    if (recorded.kind === 'unverified') throw new HttpProblem(401);
+    const { requestId } = res.locals;
+    if (recorded.kind === 'unverified') {
+      const reason = describe(recorded.reason, context);
+      logEvent(context.log, 'webhookSignatureInvalid', { requestId, reason });
+      throw new HttpProblem(401);
+    }
     if (recorded.kind === 'empty') throw new HttpProblem(400);
     res.locals.logged = logged(recorded);
     if (recorded.kind === 'quarantined') {
-      context.log.warn(
-        { requestId: res.locals.requestId, reason: recorded.reason },
-        'A webhook was put into quarantine',
-      );
+      logEvent(context.log, 'webhookQuarantined', { requestId, reason: recorded.reason });
     }
     res.writeHead(200, receivedHeaders).end(received, 'latin1');
   };
 }
 
 /**
- * The bytes as they came, since the signature covers those. `express.raw` would read them too, for 2 µs more a delivery.
- * Rejects with `HttpProblem`: 415 where they are compressed, 413 where they are too many, 400 where they end too soon.
+ * The bytes as they came, since the signature covers those.
+ * Rejects with a 415 where they are compressed, a 413 where they are too many, a 400 where they end too soon.
  */
-function readBody(req: Request): Promise<Uint8Array> {
-  const { 'content-encoding': encoding, 'content-length': announced = 0 } = req.headers;
+async function readBody(req: Request): Promise<Uint8Array> {
+  const { 'content-encoding': encoding, 'content-length': length } = req.headers;
   if (encoding && encoding.toLowerCase() !== 'identity') throw new HttpProblem(415);
-  if (Number(announced) > maxBodyBytes) throw new HttpProblem(413);
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    req.on('data', (chunk: Buffer) => {
-      length += chunk.byteLength;
-      // What comes after the refusal is let go, so that the connection can be used again.
-      if (length > maxBodyBytes) reject(new HttpProblem(413));
-      else chunks.push(chunk);
-    });
-    req.on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
-    req.on('error', () => reject(new HttpProblem(400)));
-  });
+  if (req.readableDidRead)
+    throw new Error('The body was read before the webhook route: mount the shop before express.json()');
+  try {
+    return await getRawBody(req, { limit: maxBodyBytes, length: length ?? null });
+  } catch (error) {
+    // Lets the rest go, so that the connection can be used again.
+    req.resume();
+    throw error;
+  }
 }
 
-function logged(recorded: RecordedWebhook): Record<string, unknown> {
+type Unverified = Extract<RecordedWebhook, { kind: 'unverified' }>['reason'];
+
+function describe(reason: Unverified, { config }: Context): string {
+  const { length } = config.dojo.webhookSecrets;
+  return {
+    'no-signature': `no ${signatureHeader} header`,
+    'malformed-signature': `malformed ${signatureHeader} header`,
+    'no-match': `matches none of ${length} ${length === 1 ? 'secret' : 'secrets'}`,
+  }[reason];
+}
+
+function logged(recorded: RecordedWebhook): LogFields {
   if (recorded.kind !== 'recorded') return { outcome: recorded.kind };
   const { event, outcome } = recorded;
   return {

@@ -1,7 +1,7 @@
 import { Webhook } from 'standardwebhooks';
 import { Agent, request } from 'undici';
 
-/** The merchant's own system, told over HTTP in the manner of standardwebhooks.com. */
+/** The merchant's system, notified over HTTP by signed webhooks (standardwebhooks.com). */
 export type MerchantClient = {
   /** True where it answered 2xx. A repeat has the same id, so that it can be known as one. Never throws. */
   notify(notification: {

@@ -48,12 +48,12 @@ export type Catalogue = Omit<z.infer<typeof catalogueFileSchema>, 'products'> & 
   readonly products: ReadonlyMap<string, Product>;
 };
 
-/** The faults of the file, one a line, each naming the member. */
+/** Every error of the file, one a line, each naming the member. */
 export class CatalogueError extends Error {
   override readonly name = 'CatalogueError';
 }
 
-/** Reads the text of a catalogue file. Throws `CatalogueError` naming every fault. */
+/** Reads the text of a catalogue file. Throws `CatalogueError` with every error. */
 export function parseCatalogue(text: string): Catalogue {
   const file = catalogueFileSchema.safeParse(parseJson(text));
   if (!file.success) {
@@ -69,7 +69,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    // The engine quotes the text around the fault, line breaks included.
+    // The engine quotes the text around the error, line breaks included.
     const why = (error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ');
     throw new CatalogueError(`file: is not JSON (${why})`);
   }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { maxLines, maxQuantity } from './basket.ts';
 import { skuSchema } from './catalogue.ts';
 
-/** Chosen by whoever checks out; the same key is the same purchase. Printable ASCII, as a header can carry it. */
+/** Chosen by the caller; the same key is the same purchase. Printable ASCII, as a header can carry it. */
 export const checkoutKeySchema = z.string().regex(/^[\x21-\x7e]{1,128}$/);
 
 /** ASCII digits without a leading zero: `1e3`, `0x10`, ` 1` and `１` are typing errors, not numbers. */

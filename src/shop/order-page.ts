@@ -40,7 +40,7 @@ const truthOfUnpaidIntent = Object.freeze({
   Refunded: 'unknown',
 } satisfies Record<PaymentIntentStatus, OrderTruth>);
 
-/** Money that went back is what the shopper wants to read, whatever a person still has to look at. */
+/** Money that went back is what the shopper wants to read, whatever is still held. */
 const isGivenBack: ReadonlySet<OrderStatus> = new Set(['refunded', 'reversed', 'partly_refunded']);
 
 /** What an order's page says from the store alone. */

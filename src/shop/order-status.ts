@@ -29,7 +29,7 @@ export const noFacts: IntentFacts = Object.freeze({
   mismatched: false,
 });
 
-/** What each of Dojo's statuses tells about an intent. */
+/** The facts in each of Dojo's statuses. */
 const factsOfStatus = Object.freeze({
   Created: {},
   Authorized: { authorized: true },
@@ -40,7 +40,7 @@ const factsOfStatus = Object.freeze({
   Canceled: { canceled: true },
 } satisfies Record<PaymentIntentStatus, Partial<IntentFacts>>);
 
-/** Facts in a status from an event or a observation; a status we do not know tells none. */
+/** Facts in a status from an event or an observation; an unknown status has none. */
 export function factsFromStatus(status: string): IntentFacts {
   return Object.hasOwn(factsOfStatus, status)
     ? { ...noFacts, ...factsOfStatus[status as PaymentIntentStatus] }
@@ -133,7 +133,7 @@ export type ShopActs = {
 
 export const noActs: ShopActs = Object.freeze({ refundedByUs: 0, isReversedByUs: false, isFulfilled: false });
 
-/** Money that arrived where none should have, or went where nobody here sent it: a person decides. */
+/** Money that arrived where none should have, or went where we did not send it: a person decides. */
 export function deriveHolds(attempts: readonly AttemptFacts[], total: number, acts: ShopActs): Hold[] {
   const facts = attempts.map((attempt) => attempt.facts);
   const seenRefunded = facts.reduce((sum, fact) => sum + fact.refundedAmount, 0);
@@ -141,7 +141,7 @@ export function deriveHolds(attempts: readonly AttemptFacts[], total: number, ac
   const wentBack = Math.max(seenRefunded, isRefunded ? total : 0) > acts.refundedByUs;
   const wasReversed = facts.some((fact) => fact.reversed && fact.captured) && !acts.isReversedByUs;
   const isTrue: Readonly<Record<Hold, boolean>> = {
-    // A mismatch that nobody was shown matters only once money is in it.
+    // A mismatched intent that no one was shown matters only once money is in it.
     amount_mismatch: attempts.some(
       ({ hasIntent, facts: fact }) => fact.mismatched && (hasIntent || fact.captured || fact.authorized),
     ),
@@ -153,7 +153,7 @@ export function deriveHolds(attempts: readonly AttemptFacts[], total: number, ac
   return holds.filter((hold) => isTrue[hold]);
 }
 
-/** Goods go out for a paid order that no person has to look at first. */
+/** Goods go out for a paid order without a hold. */
 export function isDueForFulfilment(status: OrderStatus, orderHolds: readonly Hold[]): boolean {
   return status === 'paid' && orderHolds.length === 0;
 }

@@ -10,7 +10,7 @@ export type Order = {
   readonly reference: string;
   /** The unguessable last part of the order's address. */
   readonly token: string;
-  /** The same key is the same purchase, whoever sends it and however often. */
+  /** The same key is the same purchase, however often it is sent. */
   readonly checkoutKey: string;
   /** The browser that placed it, by its cookie. */
   readonly shopperId: string;
@@ -20,21 +20,24 @@ export type Order = {
   readonly status: OrderStatus;
   readonly holds: readonly Hold[];
   readonly updatedAt: Date;
-  /** How often the sweep asked Dojo about it. */
+  /** How often the reconciler asked Dojo about it. */
   readonly checks: number;
-  /** When the sweep asks next; null where there is nothing left to ask. */
+  /** When the reconciler asks next; null where nothing is left to ask. */
   readonly nextCheckAt: Date | null;
   readonly attempts: readonly PaymentAttempt[];
 };
+
+/** What an order is when it is placed, and stays. */
+export type NewOrder = Omit<Order, 'status' | 'holds' | 'updatedAt' | 'checks' | 'nextCheckAt' | 'attempts'>;
 
 /**
  * - `sending`: recorded, and Dojo is being asked
  * - `attached`: has the intent that the shopper pays
  * - `refused`: Dojo created nothing
- * - `ambiguous`: Dojo may have created an intent that nobody was shown
+ * - `ambiguous`: Dojo may have created an intent that no one was shown
  * - `mismatched`: Dojo created something else than was asked for; its link is never shown
- * - `found`: was ambiguous, and the sweep found the intent
- * - `absent`: was ambiguous, and the sweep found none
+ * - `found`: was ambiguous, and the reconciler found the intent
+ * - `absent`: was ambiguous, and the reconciler found none
  */
 export const attemptStates = [
   'sending',
@@ -53,13 +56,15 @@ export type PaymentAttempt = AttemptFacts & {
   readonly state: AttemptState;
   readonly paymentIntentId: string | null;
   readonly paymentLink: string | null;
-  /** When Dojo voids the intent if nobody has paid. */
+  /** When Dojo voids the intent if it is unpaid. */
   readonly expireAt: Date | null;
-  /** Nobody else may begin another attempt before. */
+  /** No other attempt begins before. */
   readonly leaseUntil: Date;
   readonly createdAt: Date;
-  /** How often the sweep looked for an intent that nobody was shown. */
+  /** How often the reconciler searched for an intent that no one was shown. */
   readonly checks: number;
+  /** When it searches next; null where there is nothing to search for. */
+  readonly nextCheckAt: Date | null;
 };
 
 /** The attempt whose link the shopper is sent to; null before there is one. */
@@ -68,7 +73,7 @@ export function findAttached(order: Order): PaymentAttempt | null {
 }
 
 /** An order can still be paid with its link. */
-export function isPayable(order: Order): boolean {
+export function isPayable(order: Pick<Order, 'status'>): boolean {
   return order.status === 'placed' || order.status === 'awaiting_payment';
 }
 

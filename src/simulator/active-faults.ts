@@ -16,57 +16,57 @@ export const activeFaultSchema = faultShape
   .extend({
     id: z.string(),
     happened: z.int(),
-    /** How often it was decided whether it happens: its place in its row of chances. */
+    /** How many random numbers the fault has drawn: its place in its own series. */
     drawn: z.int().default(0),
   })
   .readonly();
-/** A fault that is switched on, with how often it has happened. */
+/** A fault that is switched on, and how often it has happened. */
 export type ActiveFault = z.output<typeof activeFaultSchema>;
 
-/** Whom a fault is looked up for: `amount` in minor units, null where the call is about no intent. */
+/** The intent of a call or webhook; nulls for a call without one. `amount` in minor units. */
 export type FaultSubject = { readonly paymentIntentId: string | null; readonly amount: number | null };
 
-type AttemptDraw = { readonly event: number; readonly attempt: number };
+type DeliveryDraw = { readonly event: number; readonly deliveryTry: number };
 
 export type Faults = {
   list(): readonly ActiveFault[];
-  /** What the request leaves out has its default. Throws where there is no such fault. */
+  /** Missing members get their defaults. Throws ZodError if the fault could never happen. */
   add(fault: FaultRequest): ActiveFault;
-  /** False where there is no such fault. */
+  /** False if there is no such fault. */
   remove(id: string): boolean;
-  /** Switches all of them off, and begins with numbers and chances anew. */
+  /** Switches all faults off, and restarts fault numbers, event numbers and chances. */
   reset(seed: number): void;
   seed(): number;
-  /** Those that happen to this call, each time decided anew. */
+  /** The faults that happen to this call. Each lookup draws again. */
   forCall(operation: Operation, subject: FaultSubject): readonly Fault[];
-  /** Those among `kinds` that happen to this event, each time decided anew. */
+  /** The faults among `kinds` that happen to this event. Each lookup draws again. */
   forEvent<Kind extends WebhookFaultKind>(
     kinds: readonly Kind[],
     subject: FaultSubject,
   ): ReadonlyMap<Kind, Fault>;
-  /** The number of the next event, by which its attempts draw. */
+  /** The number of the next event, which its delivery tries draw by. */
   nextEvent(): number;
   eventsSoFar(): number;
   /**
-   * Those among `kinds` that happen to this attempt to deliver an event. Attempts for several events leave in the order in
-   * which shops answer, so each draws by its event's number and by its own, from 0, instead of in that order. Only which
-   * attempts use up `times` is still decided by it.
+   * The faults among `kinds` that happen to this delivery try. Tries of several events leave in the order in which shops
+   * answer, so each draws by the number of its event and its own number, from 0, and not in order. Only the use of `times`
+   * still depends on that order.
    */
-  forAttempt<Kind extends WebhookFaultKind>(
+  forDeliveryTry<Kind extends WebhookFaultKind>(
     kinds: readonly Kind[],
     subject: FaultSubject,
-    draw: AttemptDraw,
+    draw: DeliveryDraw,
   ): ReadonlyMap<Kind, Fault>;
 };
 
 /**
- * Every fault has a row of chances of its own, which begins with the seed and the fault's number: the same calls in the same
- * order meet the same faults, whatever happens to other calls and webhooks meanwhile, and also over a restart.
+ * Each fault draws from its own random series, which starts from the seed and the number of the fault. So the same calls in
+ * the same order meet the same faults, whatever happens to other calls and webhooks, and across restarts.
  */
 export function createFaults(options: {
   seed: number;
   active?: readonly ActiveFault[];
-  /** How many events there were before. */
+  /** The number of events so far. */
   events?: number;
   onChange?: () => void;
 }): Faults {
@@ -75,15 +75,15 @@ export function createFaults(options: {
   let events = options.events ?? 0;
   let lastNumber = Math.max(0, ...active.map(({ id }) => numberOf(id)));
 
-  /** Whether it happens now; notes what came of it, and that it was decided where the fault's own row decides. */
-  function happens(fault: ActiveFault, draw: AttemptDraw | null): boolean {
+  /** Decides whether the fault happens now, and records the draw and the result. */
+  function happens(fault: ActiveFault, draw: DeliveryDraw | null): boolean {
     const { id, chance, times, happened } = fault;
     if (times !== undefined && happened >= times) return false;
-    const row = seed ^ Math.imul(numberOf(id), 0x9e3779b9);
+    const series = seed ^ Math.imul(numberOf(id), 0x9e3779b9);
     const isHit =
       (draw === null
-        ? chanceAt(row, fault.drawn)
-        : chanceAt(row ^ Math.imul(draw.event, 0x85ebca6b), draw.attempt)) < chance;
+        ? randomAt(series, fault.drawn)
+        : randomAt(series ^ Math.imul(draw.event, 0x85ebca6b), draw.deliveryTry)) < chance;
     const drawn = fault.drawn + Number(draw === null);
     const updated = { ...fault, drawn, happened: happened + Number(isHit) };
     active = active.map((entry) => (entry.id === id ? updated : entry));
@@ -93,13 +93,13 @@ export function createFaults(options: {
 
   function find(
     subject: FaultSubject,
-    isMeant: (fault: Fault) => boolean,
-    draw: AttemptDraw | null = null,
+    applies: (fault: Fault) => boolean,
+    draw: DeliveryDraw | null = null,
   ): Fault[] {
-    const bySentinel = sentinels.filter(({ amount, fault }) => amount === subject.amount && isMeant(fault));
+    const bySentinel = sentinels.filter(({ amount, fault }) => amount === subject.amount && applies(fault));
     const switchedOn = active.filter(
       (fault) =>
-        isMeant(fault) &&
+        applies(fault) &&
         (fault.paymentIntentId === undefined || fault.paymentIntentId === subject.paymentIntentId) &&
         happens(fault, draw),
     );
@@ -131,7 +131,7 @@ export function createFaults(options: {
       options.onChange?.();
     },
     seed: () => seed,
-    forCall: (operation, subject) => find(subject, (fault) => isMeantFor(fault, operation)),
+    forCall: (operation, subject) => find(subject, (fault) => appliesTo(fault, operation)),
     forEvent: (kinds, subject) => byKind(find(subject, isAmong(kinds))),
     nextEvent() {
       events += 1;
@@ -139,7 +139,7 @@ export function createFaults(options: {
       return events;
     },
     eventsSoFar: () => events,
-    forAttempt: (kinds, subject, draw) => byKind(find(subject, isAmong(kinds), draw)),
+    forDeliveryTry: (kinds, subject, draw) => byKind(find(subject, isAmong(kinds), draw)),
   };
 }
 
@@ -151,7 +151,7 @@ function byKind<Kind extends FaultKind>(faults: readonly Fault[]): ReadonlyMap<K
   return new Map(faults.map((fault) => [fault.kind as Kind, fault]));
 }
 
-function isMeantFor({ kind, operation: only }: Fault, operation: Operation): boolean {
+function appliesTo({ kind, operation: only }: Fault, operation: Operation): boolean {
   if (!(kind in apiFaultTable) || (only !== undefined && only !== operation)) return false;
   return canMeet(kind, operation);
 }
@@ -160,8 +160,8 @@ function numberOf(faultId: string): number {
   return Number(faultId.slice('fault_'.length));
 }
 
-/** The number, from 0 to 1, at a place of Mulberry32's row: the same for the same seed. */
-function chanceAt(seed: number, place: number): number {
+/** The number, from 0 to 1, at this place in the Mulberry32 series of the seed. */
+function randomAt(seed: number, place: number): number {
   const state = (seed + Math.imul(place + 1, 0x6d2b79f5)) >>> 0;
   let mixed = Math.imul(state ^ (state >>> 15), state | 1);
   mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);

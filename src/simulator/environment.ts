@@ -1,38 +1,38 @@
-/** sysexits.h: the configuration is at fault. */
-export const configFaultCode = 78;
+/** EX_CONFIG of sysexits.h. */
+export const configErrorCode = 78;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Why the simulator must not run here, each with the mend; none where it may. */
-export function findFaults(env: Environment): string[] {
-  const faults: string[] = [];
+/** Why the simulator must not run in this environment, each with its fix; empty if it may. */
+export function findEnvironmentErrors(env: Environment): string[] {
+  const errors: string[] = [];
   if (env.NODE_ENV === 'production')
-    faults.push(
+    errors.push(
       'NODE_ENV=production: the simulator takes no money and must not stand in for Dojo in production.',
     );
   if (isLiveKey(env.DOJO_API_KEY ?? ''))
-    faults.push('DOJO_API_KEY is a live key (sk_prod_): use a key that begins with sk_sandbox_.');
+    errors.push('DOJO_API_KEY is a live key (sk_prod_): use a key that begins with sk_sandbox_.');
   if (readPort(env.SIMULATOR_PORT || '4000') === null)
-    faults.push('SIMULATOR_PORT must be a port number, 0 to 65535.');
-  return faults;
+    errors.push('SIMULATOR_PORT must be a port number, 0 to 65535.');
+  return errors;
 }
 
 export function isLiveKey(key: string): boolean {
   return /^\s*sk_prod_/i.test(key);
 }
 
-/** Null where the text is no port. */
+/** Null if the text is not a port number. */
 export function readPort(text: string): number | null {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   return port <= 65_535 ? port : null;
 }
 
-/** Names and addresses that no other machine can have. */
+/** Names and addresses that always mean this machine. */
 export function isLoopback(hostname: string): boolean {
   return /^(?:(?:.+\.)?localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/.test(hostname);
 }
 
-/** Why nothing can listen there, with the mend; null where the error is of another kind. `another` is how one is chosen. */
+/** Why the server cannot listen, with the fix; null for any other error. `another` names the way to choose another port. */
 export function describeListenError(
   error: unknown,
   at: { readonly port: number; readonly host: string; readonly another: string },
@@ -40,12 +40,12 @@ export function describeListenError(
   const code = error instanceof Error && 'code' in error ? error.code : null;
   switch (code) {
     case 'EADDRINUSE':
-      return `Port ${at.port} is in use: end what listens there, or choose another with ${at.another}.`;
+      return `Port ${at.port} is in use: stop the process that listens there, or choose another port with ${at.another}.`;
     case 'EACCES':
-      return `Port ${at.port} may not be used: choose one above 1023 with ${at.another}.`;
+      return `Port ${at.port} needs privileges: choose a port above 1023 with ${at.another}.`;
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return `--host ${at.host} is no address of this machine.`;
+      return `--host ${at.host} is not an address of this machine.`;
     default:
       return null;
   }

@@ -1,39 +1,37 @@
 import { z } from 'zod';
 import { intentOperations, type Operation, operations } from './operations.ts';
 
-/** What can go wrong on demand: on the way of an API call, and on the way of a webhook. */
-
+/** The failures that can be injected into API calls. */
 export const apiFaultTable = Object.freeze({
-  latency: 'the call takes effect at once, its answer comes after `delayMs`',
-  status: 'the answer is `status`, a problem; nothing has happened unless `takesEffect`',
+  latency: 'the call takes effect at once, the answer comes after `delayMs`',
+  status: 'the answer is `status` with a problem; the call has no effect unless `takesEffect`',
   'pascal-case-error':
-    'the answer is `status` with `Status` and `Detail` for names; nothing has happened unless `takesEffect`',
+    'the answer is `status` with members `Status` and `Detail`; the call has no effect unless `takesEffect`',
   'rate-limit':
-    'the answer is 429 with `Retry-After: retryAfterSeconds`; nothing has happened unless `takesEffect`',
-  hang: 'no answer comes, though the call takes effect unless `takesEffect` is false',
-  reset: 'the connection is reset, though the call takes effect unless `takesEffect` is false',
-  drip: 'the answer comes a byte at a time, `delayMs` apart',
+    'the answer is 429 with `Retry-After: retryAfterSeconds`; the call has no effect unless `takesEffect`',
+  hang: 'no answer comes; the call takes effect unless `takesEffect` is false',
+  reset: 'the connection is reset; the call takes effect unless `takesEffect` is false',
+  drip: 'the answer comes one byte at a time, `delayMs` apart',
   'malformed-json': 'the answer ends in the middle of its JSON',
-  'oversized-json': 'the answer is 64 MiB longer than it should be, and still JSON',
-  'wrong-amount': 'every intent in the answer has an amount that is 1 too high',
+  'oversized-json': 'the answer is 64 MiB too long, and still JSON',
+  'wrong-amount': 'every amount of an intent in the answer is 1 too high',
   'wrong-reference': 'every intent in the answer has another reference',
-  'evil-link': 'the `paymentLink` in the answer leads to a host whose name only begins like Dojo’s',
+  'evil-link': 'the `paymentLink` in the answer leads to a host that only begins like Dojo’s',
   'script-link': 'the `paymentLink` in the answer is a `javascript:` address',
 } as const);
 
+/** The failures that can be injected into webhooks. */
 export const webhookFaultTable = Object.freeze({
-  duplicate: 'the event comes twice at the same moment, the same bytes',
-  reorder: 'the event comes after the next one about its intent, or after `delayMs` where none comes',
-  delay: 'the event comes after `delayMs`; later ones about its intent do not wait for it',
-  drop: 'the event never comes, unless it is delivered by hand',
-  'wrong-secret': 'the delivery is signed with a secret that nobody has',
-  'old-secret':
-    'the delivery is signed with the oldest secret that the subscription still has, active or not',
-  'corrupt-byte':
-    'a byte of the body is changed after signing: another intent is named, and it is still JSON',
-  'unknown-event': 'an event of a type and with a status that no document mentions comes besides',
-  'extra-fields': 'the event has members that no document mentions',
-  'before-reply': 'the answer to the API call that caused the event comes after the event',
+  duplicate: 'the event comes twice at once, with the same bytes',
+  reorder: 'the event comes after the next event of its intent, or after `delayMs` if there is none',
+  delay: 'the event comes after `delayMs`; later events of its intent do not wait for it',
+  drop: 'the event never comes, unless it is sent by hand',
+  'wrong-secret': 'the webhook is signed with a wrong secret',
+  'old-secret': 'the webhook is signed with the oldest secret of the subscription, active or not',
+  'corrupt-byte': 'one byte of the body changes after signing: it names another intent, and is still JSON',
+  'unknown-event': 'another event comes too, whose type and `paymentStatus` are undocumented',
+  'extra-fields': 'the event has undocumented members',
+  'before-reply': 'the event comes before the answer to the API call that caused it',
 } as const);
 
 export type ApiFaultKind = keyof typeof apiFaultTable;
@@ -44,7 +42,7 @@ export const apiFaultKinds = Object.keys(apiFaultTable) as ApiFaultKind[];
 export const webhookFaultKinds = Object.keys(webhookFaultTable) as WebhookFaultKind[];
 const faultKinds: readonly FaultKind[] = [...apiFaultKinds, ...webhookFaultKinds];
 
-/** Those that change an intent in the answer, and so happen only where one is in it. */
+/** These change an intent in the answer, so the answer must have one. */
 const intentFaultKinds: readonly FaultKind[] = [
   'wrong-amount',
   'wrong-reference',
@@ -63,30 +61,30 @@ const operationsWithIntent: readonly Operation[] = [
 
 export const faultShape = z.strictObject({
   kind: z.enum(faultKinds),
-  /** Which API calls; every one where it is missing. Webhooks know no operation. */
+  /** Which API calls; all if missing. Webhooks have no operation. */
   operation: z.enum(operations).optional(),
-  /** Whose calls and webhooks; everybody's where it is missing. */
+  /** Whose calls and webhooks; those of all intents if missing. */
   paymentIntentId: z.string().optional(),
-  /** How likely it is each time. */
+  /** The probability each time. */
   chance: z.number().min(0).max(1).default(1),
-  /** How often it happens in all; without end where it is missing. */
+  /** How often it happens in total; unlimited if missing. */
   times: z.int().positive().optional(),
-  /** Whether the call takes effect all the same, where the kind leaves a choice; what the kind suggests where it is missing. */
+  /** Whether the call still takes effect, for the kinds that leave a choice; the default of the kind if missing. */
   takesEffect: z.boolean().optional(),
   status: z.int().min(400).max(599).default(500),
   delayMs: z.int().min(0).max(600_000).default(1_000),
   retryAfterSeconds: z.int().min(0).max(86_400).default(1),
 });
 
-/** What a fault may be switched on with: one that could never happen is refused. */
+/** What switches a fault on. A fault that could never happen is refused. */
 export const faultSchema = faultShape
   .refine(({ kind, operation }) => operation === undefined || kind in apiFaultTable, {
     path: ['operation'],
-    error: 'must be left out for a webhook, which belongs to no call; name a paymentIntentId instead',
+    error: 'must be left out for a webhook, which belongs to no call; give a paymentIntentId instead',
   })
   .refine(({ kind, operation }) => canMeet(kind, operation), {
     path: ['operation'],
-    error: `must be one whose answer has an intent: ${operationsWithIntent.join(', ')}`,
+    error: `must be a call whose answer has an intent: ${operationsWithIntent.join(', ')}`,
   })
   .refine(
     ({ operation, paymentIntentId }) =>
@@ -100,7 +98,7 @@ export const faultSchema = faultShape
 export type FaultRequest = z.input<typeof faultSchema>;
 export type Fault = z.output<typeof faultSchema>;
 
-/** Errors come in place of acting, silence after it, unless the fault says otherwise; a spoiled answer has to be one first. */
+/** By default an error answer comes instead of the effect, silence after it. A corrupt answer needs an effect to report. */
 export function doesCallTakeEffect({ kind, takesEffect: wanted }: Fault): boolean {
   if (kind === 'status' || kind === 'pascal-case-error' || kind === 'rate-limit') return wanted ?? false;
   if (kind === 'hang' || kind === 'reset') return wanted ?? true;
@@ -109,7 +107,7 @@ export function doesCallTakeEffect({ kind, takesEffect: wanted }: Fault): boolea
 
 export type Sentinel = { readonly amount: number; readonly fault: Fault };
 
-/** An intent of exactly this amount, in minor units, has this fault: for who can choose an amount and nothing else. */
+/** An intent of exactly this amount, in minor units, has this fault: for a tester who can only choose an amount. */
 export const sentinels: readonly Sentinel[] = Object.freeze(
   (
     [
@@ -157,9 +155,49 @@ export const sentinels: readonly Sentinel[] = Object.freeze(
   ).map(([amount, fault]) => ({ amount, fault: faultSchema.parse(fault) })),
 );
 
-/** Whether a fault of an API call can happen to this operation; any operation, where none is named. */
+/** Whether an API fault of this kind can happen to the operation; `undefined` means any operation. */
 export function canMeet(kind: FaultKind, operation: Operation | undefined): boolean {
   return (
     operation === undefined || !intentFaultKinds.includes(kind) || operationsWithIntent.includes(operation)
   );
+}
+
+const delayed: readonly FaultKind[] = ['latency', 'drip', 'reorder', 'delay'];
+const answered: readonly FaultKind[] = ['status', 'pascal-case-error'];
+
+/** `create-refund, status 500, takes effect`: what distinguishes a fault from others of its kind. */
+export function listFaultDetails(fault: Fault): string {
+  return [
+    fault.operation,
+    fault.paymentIntentId,
+    answered.includes(fault.kind) ? `status ${fault.status}` : undefined,
+    delayed.includes(fault.kind) ? `${fault.delayMs} ms` : undefined,
+    fault.kind === 'rate-limit' ? `Retry-After ${fault.retryAfterSeconds} s` : undefined,
+    ...listLimits(fault),
+  ]
+    .filter((detail) => detail !== undefined)
+    .join(', ');
+}
+
+/** `the answer is 503 with a problem (get-payment-intent)`: what happens, in words. */
+export function describeFault(fault: Fault): string {
+  const values: Record<string, string> = {
+    delayMs: `${fault.delayMs} ms`,
+    status: String(fault.status),
+    retryAfterSeconds: String(fault.retryAfterSeconds),
+  };
+  const text = { ...apiFaultTable, ...webhookFaultTable }[fault.kind]
+    .replaceAll('`', '')
+    .replace(/\b(?:delayMs|status|retryAfterSeconds)\b/g, (name) => values[name] ?? name);
+  const limits = [
+    fault.operation,
+    ...listLimits(fault),
+    fault.times === undefined ? undefined : `at most ${fault.times} times`,
+  ].filter((limit) => limit !== undefined);
+  return limits.length === 0 ? text : `${text} (${limits.join(', ')})`;
+}
+
+function listLimits({ chance, takesEffect }: Fault): (string | undefined)[] {
+  const effect = takesEffect ? 'takes effect' : 'has no effect';
+  return [chance < 1 ? `chance ${chance}` : undefined, takesEffect === undefined ? undefined : effect];
 }

@@ -1,19 +1,19 @@
 import { randomBytes } from 'node:crypto';
 
-/** Gives that many random bytes; a seeded one makes a run repeatable, ids and secrets included. */
+/** Returns that many random bytes. A seeded source repeats a run, ids and secrets included. */
 export type RandomBytes = (size: number) => Uint8Array;
 
 export type Ids = {
-  /** `pi_sandbox_…` and the like: the prefix, then 22 characters of base64url. */
+  /** The prefix (`pi_sandbox_`), then 22 characters of base64url. */
   next(prefix: string): string;
   uuid(): string;
-  /** Six digits, as a bank gives them. */
+  /** Six digits, as banks issue them. */
   authCode(): string;
-  /** Looks like Base64, as Dojo's do. */
+  /** Looks like Base64, as Dojo's secrets do. */
   webhookSecret(): string;
   /** 152 characters, the last two `==`. */
   clientSecret(): string;
-  /** The form of a W3C `traceparent`. */
+  /** In the form of a W3C `traceparent`. */
   traceId(): string;
 };
 

@@ -1,4 +1,4 @@
-/** Every operation that the simulator serves, by method and path; an id is any one segment. */
+/** The operations that the simulator serves, by method and path; `*` is an id, one segment. */
 const operationTable = {
   'create-payment-intent': ['POST', '/payment-intents'],
   'search-payment-intents': ['POST', '/payment-intents/search'],
@@ -33,7 +33,7 @@ const operationTable = {
 
 export type Operation = keyof typeof operationTable;
 export const operations = Object.keys(operationTable) as Operation[];
-/** Those whose path names an intent or one of its refunds. */
+/** Operations whose path names an intent or one of its refunds. */
 export const intentOperations: readonly Operation[] = operations.filter((operation) =>
   /^\/payment-intents\/.*\*/.test(operationTable[operation][1]),
 );
@@ -43,7 +43,7 @@ const patterns = operations.map((operation) => {
   return { operation, method, pattern: new RegExp(`^${path.replaceAll('*', '([^/]+)')}/?$`, 'i') };
 });
 
-/** The operation of a request, and the id that its path names first; null where there is none. */
+/** The operation of a request and the first id in its path; null if the simulator serves no such operation. */
 export function findOperation(
   method: string,
   path: string,

@@ -18,7 +18,7 @@ const pageSize = 200;
 
 /**
  * Copies orders and everything that hangs on them into a database in which no shop has run yet, page by page, each in a
- * transaction of its own. What is there already and the same is passed over, so a copy that was stopped goes on, and one
+ * transaction. What is there already and the same is passed over, so a copy that was stopped goes on, and one
  * that was made beside a running shop is brought up to date when the shop is closed. The source is only read.
  *
  * Rejects with `StoreError` where the target is in use, or is not the same as the source in the end.
@@ -47,7 +47,7 @@ export async function copyOrders(
   return { orders: done, copied };
 }
 
-/** Every shop takes the lease to sweep in its first seconds. */
+/** Every shop takes the reconciler's lease in its first seconds. */
 async function assertUnused(tx: SqlTransaction): Promise<void> {
   if ((await countRows(tx, 'leases')) > 0) {
     throw new StoreError('A shop has run on the target already; what it has stored would be overwritten.');

@@ -1,5 +1,12 @@
-import type { Order, PaymentAttempt } from '../shop/order.ts';
-import type { Hold, OrderStatus } from '../shop/order-status.ts';
+import type { NewOrder, Order, PaymentAttempt } from '../shop/order.ts';
+import type {
+  AttachedIntent,
+  CheckPlan,
+  Observation,
+  OrderNews,
+  ReceivedEvent,
+  RecordedEvent,
+} from '../shop/order-events.ts';
 
 /**
  * The order store, the source of truth, in the shop's words.
@@ -20,7 +27,7 @@ export type OrderStore = {
 
   /**
    * Records a further attempt before Dojo is asked, unless the order has one that is payable or under way, or had three.
-   * An attempt under way whose lease has ended counts as ambiguous: whoever made it is gone.
+   * An attempt under way whose lease has ended counts as ambiguous: the process that made it is gone.
    */
   beginAttempt(orderId: number, now: Date, leaseUntil: Date): Promise<BegunAttempt>;
 
@@ -43,7 +50,7 @@ export type OrderStore = {
     end: {
       state: 'refused' | 'ambiguous' | 'mismatched';
       paymentIntentId: string | null;
-      /** When the sweep looks for what may exist at Dojo; null where nothing can. */
+      /** When the reconciler searches for what may exist at Dojo; null where nothing can. */
       nextCheckAt: Date | null;
     },
     now: Date,
@@ -58,20 +65,20 @@ export type OrderStore = {
   /** Keeps signed bytes that could not be understood. The same bytes again change nothing. */
   quarantine(delivery: QuarantinedDelivery): Promise<void>;
 
-  /** Keeps what Dojo answered about an attempt, merges it, and plans the next look as `planCheck` does. */
+  /** Keeps what Dojo answered about an attempt, merges it, and plans the next check as `planCheck` does. */
   recordObservation(observation: Observation, plan: CheckPlan): Promise<Order>;
-  /** Plans the next look at an order. One that was planned meanwhile, for something heard since, stays if it is earlier. */
+  /** Plans the next check of an order. A check planned meanwhile, for something heard since, stays if it is earlier. */
   planCheck(orderId: number, plan: CheckPlan): Promise<void>;
-  /** The orders that are due for a look, each counted as looked at and due again at `until` unless somebody plans otherwise. */
+  /** Orders that are due for a check, each counted as checked and due again at `until` unless planned otherwise. */
   claimChecks(now: Date, until: Date, limit: number): Promise<Order[]>;
-  /** Attempts whose intent nobody was shown, due for a look, claimed in the same way. */
+  /** Attempts whose intent no one was shown, due for a check, claimed in the same way. */
   claimOrphans(now: Date, until: Date, limit: number): Promise<Orphan[]>;
-  /** What came of a look at a orphan attempt, in one commit. Events about its intent that came before are applied. */
+  /** What a check of an orphan intent found, in one commit. Earlier events about the intent are applied. */
   endOrphanCheck(orphan: Orphan, end: OrphanOutcome, now: Date): Promise<void>;
 
   /**
    * Records that money is to go back, before Dojo is asked. `too-much`: more than was captured and has not gone back
-   * yet; `stale`: other refunds were made since the caller looked. The same id again is the same refund, and `begun`.
+   * yet; `stale`: other refunds were made since the caller read the order. The same id again is the same refund, and `begun`.
    */
   beginRefund(refund: NewRefund): Promise<'begun' | 'too-much' | 'stale'>;
   endRefund(
@@ -79,15 +86,15 @@ export type OrderStore = {
     end: { state: 'done' | 'refused'; refundId: string | null },
     now: Date,
   ): Promise<Order>;
-  /** One refund whose outcome nobody knows and that is due, to be asked for again with the same id; later each time. */
+  /** One refund with an unknown outcome that is due, to be asked for again with the same id; later each time. */
   claimOpenRefund(now: Date): Promise<OpenRefund | null>;
 
-  /** Paid orders that may be shipped now, claimed for whoever ships them. */
+  /** Paid orders that may be shipped now, claimed for the caller. */
   claimFulfilments(by: string, now: Date, until: Date, limit: number): Promise<Order[]>;
   /** False where the claim was lost, or the order must no longer be shipped. */
   completeFulfilment(orderId: number, by: string, now: Date): Promise<boolean>;
 
-  /** Due orders that the merchant's own system was not told of yet, each with the number of this try, claimed like the rest. */
+  /** Due orders that the merchant's system has not accepted yet, each with the number of this try, claimed like the rest. */
   claimNotifications(now: Date, until: Date, limit: number): Promise<{ order: Order; tries: number }[]>;
   endNotification(orderId: number, end: { notifiedAt: Date | null; nextTryAt: Date | null }): Promise<void>;
 
@@ -98,7 +105,7 @@ export type OrderStore = {
   checkReplay(): Promise<{ orders: number; different: string[] }>;
 
   /**
-   * Drops the raw events of finished orders that changed last before then; what they told stays as observations, so that
+   * Drops the raw events of finished orders that changed last before then; what they said stays as observations, so that
    * replay derives the same. One page of orders behind the id `after` a call: `last` is null where there are no more.
    */
   pruneEvents(after: number, before: Date): Promise<{ events: number; last: number | null }>;
@@ -114,66 +121,23 @@ export type OrderStore = {
   close(): Promise<void>;
 };
 
-/** What an order is when it is placed, and stays. */
-export type NewOrder = Omit<Order, 'status' | 'holds' | 'updatedAt' | 'checks' | 'nextCheckAt' | 'attempts'>;
+export type StoreOptions = {
+  /** What changed in orders, once it is durable. */
+  readonly onNews?: (news: readonly OrderNews[]) => void;
+  /**
+   * On PostgreSQL, by which clock processes compare leases and claims: the database's, since those of several machines
+   * differ. `caller` takes the times that it is given, for tests that own the clock.
+   */
+  readonly clock?: 'database' | 'caller';
+  /** On PostgreSQL: no limit to how long a statement may take, for work that no browser waits for. */
+  readonly isPatient?: boolean;
+};
 
 export type BegunAttempt =
   | { readonly kind: 'begun'; readonly order: NewOrder; readonly number: number }
   | { readonly kind: 'attached' | 'under-way' | 'settled' | 'exhausted'; readonly order: Order };
 
-export type AttachedIntent = {
-  readonly id: string;
-  readonly paymentLink: string;
-  readonly expireAt: Date | null;
-};
-
-export type ReceivedEvent = {
-  readonly eventId: string;
-  readonly event: string;
-  /** Null where the event speaks of no intent. */
-  readonly paymentIntentId: string | null;
-  /** The status whose facts are to be merged; null where the event tells nothing about money. */
-  readonly paymentStatus: string | null;
-  /** The raw bytes as they came. */
-  readonly body: Uint8Array;
-  /** SHA-256 of the body. */
-  readonly digest: Uint8Array;
-  /** The label of the secret that signed it. */
-  readonly secret: string;
-  readonly receivedAt: Date;
-};
-
-/**
- * - `applied`: its facts are in an order's attempt
- * - `kept`: it tells nothing about an order we know; it is applied when an order gets that intent
- * - `duplicate`: the same bytes were kept before
- */
-export type RecordedEvent =
-  | {
-      readonly kind: 'applied';
-      readonly order: {
-        readonly reference: string;
-        readonly status: OrderStatus;
-        readonly holds: readonly Hold[];
-      };
-    }
-  | { readonly kind: 'kept' | 'duplicate' };
-
-/** What a look at Dojo told about an attempt, as facts. */
-export type Observation = {
-  readonly orderId: number;
-  readonly attempt: number;
-  readonly observedAt: Date;
-  /** Dojo's status; null where nothing of the answer can be believed, or nobody was asked. */
-  readonly status: string | null;
-  /** Minor units. */
-  readonly refundedAmount: number;
-  readonly expired: boolean;
-  readonly unwanted: boolean;
-  readonly mismatched: boolean;
-};
-
-/** An attempt of which an intent may exist that nobody was shown. */
+/** An attempt that may have an intent that no one was shown. */
 export type Orphan = { readonly order: Order; readonly attempt: PaymentAttempt };
 
 export type OrphanOutcome = {
@@ -182,13 +146,6 @@ export type OrphanOutcome = {
   readonly nextCheckAt: Date | null;
   /** What Dojo answered about the intent; null where it knows none. */
   readonly observation: Observation | null;
-};
-
-export type CheckPlan = {
-  /** Null plans none. */
-  readonly at: Date | null;
-  /** What was planned when the order was read. */
-  readonly seen: Date | null;
 };
 
 export type NewRefund = {
@@ -226,7 +183,7 @@ export type QuarantinedDelivery = {
 /** The database could not do it now; nothing was changed. */
 export class StoreError extends Error {
   override readonly name = 'StoreError';
-  /** The database could not be reached, which may be over in a moment; the address need not be at fault. */
+  /** The database could not be reached, which may be over in a moment; the address may be right. */
   readonly isUnreachable: boolean;
   constructor(message: string, options: ErrorOptions & { readonly isUnreachable?: boolean } = {}) {
     super(message, options);

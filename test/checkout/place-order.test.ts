@@ -23,7 +23,7 @@ async function shopBefore(answers: Answer[], options: ShopOptions = {}) {
   const shop = await openShop({
     ...options,
     dojo: { apiUrl: dojo.url },
-    settings: { checkoutOrigin: 'https://pay.dojo.test' },
+    env: { DOJO_CHECKOUT_ORIGIN: 'https://pay.dojo.test' },
   });
   open.push(dojo, shop);
   return { dojo, shop };
@@ -88,7 +88,7 @@ describe('a shopper who checks out', () => {
     await place(shop);
     const orderReference = dojo.asked[0]?.reference;
     const lines = shop.log.filter((line) => line.orderReference === orderReference);
-    expect(lines).toMatchObject([{ attempt: 1, level: 40, err: { kind: 'invalid', status: 400 } }]);
+    expect(lines).toMatchObject([{ attempt: 1, level: 'warn', err: { kind: 'invalid', status: 400 } }]);
   });
 
   test('while Dojo does not answer gets one within ten seconds, after a second try', async () => {

@@ -185,7 +185,7 @@ describe('the sweep', () => {
     shop.pass(2 * minutes);
     expect(
       await shop.context.store.acquireLease(
-        'sweep',
+        'reconcile',
         'dead',
         shop.now(),
         new Date(shop.now().getTime() + minutes),

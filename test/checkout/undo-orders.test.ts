@@ -52,7 +52,7 @@ describe('a merchant', () => {
   });
 
   test('captures what was reserved, once', async () => {
-    const shop = await start({ settings: { captureMode: 'Manual' } });
+    const shop = await start({ env: { CAPTURE_MODE: 'Manual' } });
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
     await shop.handAll();
@@ -65,7 +65,7 @@ describe('a merchant', () => {
   });
 
   test('captures nothing from an intent that holds another amount', async () => {
-    const shop = await start({ settings: { captureMode: 'Manual' } });
+    const shop = await start({ env: { CAPTURE_MODE: 'Manual' } });
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
     await shop.handAll();
@@ -81,7 +81,7 @@ describe('a merchant', () => {
   });
 
   test('releases what was reserved', async () => {
-    const shop = await start({ settings: { captureMode: 'Manual' } });
+    const shop = await start({ env: { CAPTURE_MODE: 'Manual' } });
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
     await shop.handAll();

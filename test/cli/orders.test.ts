@@ -1,90 +1,280 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { start } from '../support/program.ts';
-import { openScenario, type Scenario } from '../support/scenario.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseCatalogue } from '../../src/shop/catalogue.ts';
+import { catalogueFile } from '../support/catalogue.ts';
+import { type PostgresServer, startPostgres } from '../support/postgres.ts';
+import {
+  atDojo,
+  changeOrders,
+  json,
+  manual,
+  openPaid,
+  openWithOrder,
+  storedRefunds,
+} from './order-scenario.ts';
+import { refusal } from './run-shop.ts';
 
-let folder: string;
-let shop: Scenario;
-
-beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'cli-'));
-  shop = await openScenario({ databasePath: join(folder, 'orders.db') });
-});
-afterEach(async () => {
-  await shop.close();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-async function run(...args: string[]): Promise<{ code: number | null; output: string }> {
-  const env = {
-    DOJO_API_KEY: 'sk_sandbox_of_the_tests',
-    DOJO_API_URL: shop.simulator.url,
-    DATABASE_URL: `sqlite:${join(folder, 'orders.db')}`,
-  };
-  const program = start('src/cli/shop.ts', { args, env });
-  return { code: await program.exited, output: program.output() };
-}
-
-async function ordered() {
-  const placed = await shop.place();
-  if (placed.kind !== 'ready') throw new Error(`The order is ${placed.kind}.`);
-  return { reference: placed.order.reference, intentId: placed.paymentIntentId };
-}
-
-describe('a merchant at the terminal', () => {
-  test('sees an order, and cancels it beside the running shop', async () => {
-    const { reference } = await ordered();
-    expect((await run('orders', 'show', reference)).output).toContain(`${reference}  awaiting_payment`);
-    const { code, output } = await run('orders', 'cancel', reference.toLowerCase());
-    expect(code).toBe(0);
-    expect(output).toContain(`${reference}  canceled`);
+describe('orders show', () => {
+  test('prints an order for a person, whose reference may be in small letters', async () => {
+    const { run, reference, intentId } = await openWithOrder();
+    const shown = await run(['orders', 'show', ` ${reference.toLowerCase()} `]);
+    expect(shown).toMatchObject({ code: 0, stderr: '' });
+    expect(shown.stdout).toBe(
+      [
+        `${reference}  awaiting_payment`,
+        '  total £13.95: 1 × Mug',
+        '  received £0.00, returned £0.00, kept £0.00',
+        `  payment 1: ${intentId}, Created`,
+        '',
+      ].join('\n'),
+    );
   });
 
-  test('gives a part back, then all the rest', async () => {
-    const { reference, intentId } = await ordered();
+  test('prints an order as JSON, in minor units and ISO 8601, before and after a refund', async () => {
+    const { run, shop, reference, intentId } = await openWithOrder();
+    const unpaid = await run(['orders', 'show', reference, '--json']);
+    expect(unpaid).toMatchObject({ code: 0, stderr: '' });
+    const moment = shop.now().toISOString();
+    expect(json(unpaid)).toEqual({
+      reference,
+      status: 'awaiting_payment',
+      holds: [],
+      currencyCode: 'GBP',
+      total: 1395,
+      money: { received: 0, returned: 0, kept: 0 },
+      payments: [{ number: 1, paymentIntentId: intentId, status: 'Created', received: 0, returned: 0 }],
+      createdAt: moment,
+      updatedAt: moment,
+      paidAt: null,
+      sentAt: null,
+    });
+
     await shop.pay(intentId);
     await shop.handAll();
-    expect((await run('orders', 'refund', reference, '--amount', '3.95')).output).toContain(
-      'partly_refunded',
-    );
-    expect((await run('orders', 'refund', reference, '--amount', '10.01')).output).toContain(
-      'more than is left',
-    );
-    expect((await run('orders', 'undo', reference)).output).toContain(`${reference}  refunded`);
-  });
-
-  test('sweeps, and checks that every order can be derived again', async () => {
-    await ordered();
-    expect((await run('sweep')).output).toContain('Asked Dojo about');
-    expect(await run('replay', '--check')).toMatchObject({
-      code: 0,
-      output: expect.stringContaining('1 orders'),
+    const refunded = await run(['orders', 'refund', reference, '--amount', '3.95', '--json']);
+    expect(refunded).toMatchObject({ code: 0, stderr: '' });
+    expect(json(refunded)).toMatchObject({
+      status: 'partly_refunded',
+      money: { received: 1395, returned: 395, kept: 1000 },
+      payments: [{ number: 1, status: 'Captured', received: 1395, returned: 395 }],
     });
+    expect(json(await run(['orders', 'show', '--json', reference]))).toEqual(json(refunded));
   });
 
-  test('is told which order is not what was heard of it', async () => {
-    const { reference } = await ordered();
-    const database = new DatabaseSync(join(folder, 'orders.db'));
-    database.exec("UPDATE orders SET status = 'paid'");
-    database.close();
-    const { code, output } = await run('replay', '--check');
-    expect(code).toBe(1);
-    expect(output).toContain(reference);
+  test('says that money is unknown where Dojo took another amount than the order has', async () => {
+    const { run, shop, reference, intentId } = await openWithOrder();
+    await shop.pay(intentId);
+    shop.simulator.faults.add({ kind: 'wrong-amount', operation: 'get-payment-intent' });
+    changeOrders(shop, 'next_check_at = 0');
+    expect((await run(['reconcile'])).code).toBe(0);
+    expect(json(await run(['orders', 'show', reference, '--json']))).toMatchObject({
+      holds: ['amount_mismatch'],
+      money: { received: null, returned: null, kept: null },
+    });
+    expect((await run(['orders', 'show', reference])).stdout).toContain('received unknown');
+  });
+});
+
+describe('orders cancel', () => {
+  test('cancels an unpaid order at Dojo, once', async () => {
+    const { run, shop, reference } = await openWithOrder();
+    const cancelled = await run(['orders', 'cancel', reference]);
+    expect(cancelled).toMatchObject({ code: 0, stderr: '' });
+    expect(cancelled.stdout).toMatch(/^Cancelled: /);
+    expect(cancelled.stdout).toContain(`${reference}  canceled`);
+    expect(atDojo(shop).status).toBe('Canceled');
+    expect(await run(['orders', 'cancel', reference])).toEqual(
+      refusal(/cannot be cancelled: it is canceled/),
+    );
   });
 
-  test.each([
-    [['orders', 'show', 'ORD-00000-000000'], 'There is no order'],
-    [['orders', 'show'], 'Name one order'],
-    [['orders', 'refund', 'ORD-00000-000000', '--amount', '1e3'], '--amount 12.50'],
-    [['orders', 'constructor', 'x'], 'Commands for the merchant'],
-    [['replay'], '--check'],
-  ])('who says %j is told what to say', async (args, words) => {
-    const { code, output } = await run(...args);
-    expect(code).not.toBe(0);
-    expect(output).toContain(words);
-    expect(output).not.toContain('    at ');
+  test('is refused where the shopper has paid meanwhile, and names the hold', async () => {
+    const { run, shop, reference, intentId } = await openWithOrder();
+    await shop.pay(intentId);
+    expect(await run(['orders', 'cancel', reference])).toEqual(refusal(/Too late.*captured_after_cancel/));
+    expect(atDojo(shop)).toMatchObject({ status: 'Captured', charged: 1395, refunded: 0 });
+  });
+});
+
+describe('orders capture', () => {
+  test('takes the whole reservation, once', async () => {
+    const { run, shop, reference } = await openPaid(manual);
+    expect(atDojo(shop)).toMatchObject({ charged: 0, reserved: 1395 });
+    const captured = await run(['orders', 'capture', reference]);
+    expect(captured).toMatchObject({ code: 0, stderr: '' });
+    expect(captured.stdout).toMatch(/^Captured £13\.95\.\n/);
+    expect(await run(['orders', 'capture', reference])).toEqual(refusal(/no reserved money.*it is paid/));
+    expect(atDojo(shop)).toMatchObject({ captures: [1395], charged: 1395, reserved: 0 });
+  });
+
+  test('says how to go on where Dojo gives no answer, and then takes the money once', async () => {
+    const { run, shop, reference } = await openPaid(manual);
+    shop.simulator.faults.add({
+      kind: 'status',
+      operation: 'create-capture',
+      takesEffect: true,
+      status: 503,
+      times: 1,
+    });
+    const unanswered = await run(['orders', 'capture', reference]);
+    expect(unanswered).toMatchObject({ code: 69, stdout: '' });
+    expect(unanswered.stderr).toMatch(/^Dojo is unavailable: .*503.*safe to run this command again\.\n$/);
+    expect(await run(['orders', 'capture', reference])).toEqual(refusal(/it is paid/));
+    expect(atDojo(shop).captures).toEqual([1395]);
+  });
+});
+
+describe('orders refund', () => {
+  test('sends exactly the amount that was typed, with a key that the store keeps', async () => {
+    const catalogue = parseCatalogue(
+      JSON.stringify({
+        ...catalogueFile,
+        products: catalogueFile.products.map((product) => ({ ...product, price: 20_000 })),
+      }),
+    );
+    const { run, shop, reference } = await openPaid({ catalogue });
+    const amounts = { '19.99': 1999, '12.5': 1250, '12.50': 1250, '12': 1200, '0.29': 29 };
+    for (const [text, minorUnits] of Object.entries(amounts)) {
+      const before = atDojo(shop).refunded;
+      const refunded = await run([
+        'orders',
+        'refund',
+        reference,
+        '--amount',
+        text,
+        '--reason',
+        `For ${text}`,
+      ]);
+      expect(refunded).toMatchObject({ code: 0, stderr: '' });
+      expect(refunded.stdout).toMatch(`Refunded £${(minorUnits / 100).toFixed(2)}.\n`);
+      expect(atDojo(shop).refunded - before).toBe(minorUnits);
+    }
+    const { refunds } = atDojo(shop);
+    expect(refunds?.map(({ amount, reason }) => [reason, amount])).toEqual(
+      Object.entries(amounts).map(([text, minorUnits]) => [`For ${text}`, minorUnits]),
+    );
+    expect(refunds?.map(({ idempotencyKey }) => idempotencyKey).sort()).toEqual(
+      storedRefunds(shop)
+        .map(({ id }) => id)
+        .sort(),
+    );
+    expect(storedRefunds(shop).every(({ state }) => state === 'done')).toBe(true);
+  });
+
+  test('prints amounts of a shop in Ireland in euros', async () => {
+    const catalogue = parseCatalogue(JSON.stringify({ ...catalogueFile, currency: 'EUR' }));
+    const { run, reference } = await openPaid({ catalogue });
+    const refunded = await run(['orders', 'refund', reference, '--amount', '3.95']);
+    expect(refunded.stdout).toMatch(/^Refunded €3\.95\.\n/);
+    expect(await run(['orders', 'refund', reference, '--amount', '10.01'])).toEqual(
+      refusal(/Only €10\.00 of .* is left/),
+    );
+  });
+
+  test('is refused above what is left, and before anything is paid', async () => {
+    const paid = await openPaid();
+    expect((await paid.run(['orders', 'refund', paid.reference, '--amount', '3.95'])).code).toBe(0);
+    expect(await paid.run(['orders', 'refund', paid.reference, '--amount', '10.01'])).toEqual(
+      refusal(/Only £10\.00 of .* is left/),
+    );
+    expect(atDojo(paid.shop).refunds).toMatchObject([{ amount: 395, reason: 'Refunded by the shop' }]);
+    const unpaid = await openWithOrder();
+    expect(await unpaid.run(['orders', 'refund', unpaid.reference, '--amount', '1'])).toEqual(
+      refusal(/no money to return: it is awaiting_payment/),
+    );
+  });
+
+  test('is refused while an earlier refund has no answer, so that the money goes back once', async () => {
+    const { run, shop, reference } = await openPaid();
+    // Twice, since the client repeats a call that has an idempotency key.
+    shop.simulator.faults.add({
+      kind: 'status',
+      operation: 'create-refund',
+      takesEffect: true,
+      status: 503,
+      times: 2,
+    });
+    const unanswered = await run(['orders', 'refund', reference, '--amount', '3.95']);
+    expect(unanswered).toMatchObject({ code: 69, stdout: '' });
+    expect(unanswered.stderr).toMatch(/^Dojo is unavailable: .*503.*Do not repeat it; run reconcile\.\n$/);
+    expect(await run(['orders', 'refund', reference, '--amount', '3.95'])).toEqual(
+      refusal(/another refund that Dojo has not confirmed/),
+    );
+    expect(atDojo(shop)).toMatchObject({ charged: 1395, refunded: 395 });
+    expect(storedRefunds(shop)).toMatchObject([{ amount: 395, state: 'asked' }]);
+  });
+
+  test('says why Dojo refuses, and exits 1', async () => {
+    const { run, shop, reference } = await openPaid();
+    shop.simulator.faults.add({ kind: 'status', operation: 'create-refund', status: 400 });
+    const refused = await run(['orders', 'refund', reference, '--amount', '3.95']);
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(refused.stderr).toMatch(/answered 400.*\n.*Dojo refused to return the money/);
+    expect(atDojo(shop).refunded).toBe(0);
+  });
+});
+
+describe('orders undo', () => {
+  test('returns everything on the day of the payment, once', async () => {
+    const { run, shop, reference } = await openPaid();
+    const undone = await run(['orders', 'undo', reference]);
+    expect(undone).toMatchObject({ code: 0, stderr: '' });
+    expect(undone.stdout).toContain(`${reference}  reversed`);
+    expect(atDojo(shop)).toMatchObject({ status: 'Reversed', charged: 1395, refunded: 1395 });
+    expect(await run(['orders', 'undo', reference])).toEqual(
+      refusal(/nothing left to return: it is reversed/),
+    );
+  });
+
+  test('returns the rest after a refund', async () => {
+    const { run, shop, reference } = await openPaid();
+    await run(['orders', 'refund', reference, '--amount', '3.95']);
+    const undone = await run(['orders', 'undo', reference, '--json']);
+    expect(undone.code).toBe(0);
+    expect(json(undone)).toMatchObject({
+      status: 'refunded',
+      money: { received: 1395, returned: 1395, kept: 0 },
+    });
+    expect(atDojo(shop).refunds).toMatchObject([
+      { amount: 395 },
+      { amount: 1000, reason: 'Undone by the shop' },
+    ]);
+  });
+
+  test('releases what is reserved', async () => {
+    const { run, shop, reference } = await openPaid(manual);
+    const undone = await run(['orders', 'undo', reference, '--json']);
+    expect(undone.code).toBe(0);
+    expect(json(undone)).toMatchObject({ status: 'reversed', money: { received: 0, returned: 0, kept: 0 } });
+    expect(atDojo(shop)).toMatchObject({ charged: 0, refunded: 0, reserved: 0 });
+  });
+});
+
+describe('an unknown reference', () => {
+  test.each(['show', 'cancel', 'capture', 'undo', 'refund'])('is refused by orders %s', async (verb) => {
+    const { run, shop } = await openWithOrder();
+    const amount = verb === 'refund' ? ['--amount', '3'] : [];
+    expect(await run(['orders', verb, 'ORD-00000-000000', ...amount, '--json'])).toEqual(
+      refusal(/There is no order "ORD-00000-000000"/),
+    );
+    expect(atDojo(shop).status).toBe('Created');
+  });
+});
+
+describe('on PostgreSQL', () => {
+  let postgres: PostgresServer;
+  beforeAll(async () => {
+    postgres = await startPostgres();
+  });
+  afterAll(() => postgres.stop());
+
+  test('a refund moves exactly what was typed, and never more than is left', async () => {
+    const { run, shop, reference } = await openPaid({ databaseUrl: await postgres.createDatabase() });
+    const refunded = await run(['orders', 'refund', reference, '--amount', '9.99', '--json']);
+    expect(refunded).toMatchObject({ code: 0, stderr: '' });
+    expect(json(refunded)).toMatchObject({ money: { received: 1395, returned: 999, kept: 396 } });
+    expect(await run(['orders', 'refund', reference, '--amount', '3.97'])).toEqual(
+      refusal(/Only £3\.96 of .* is left/),
+    );
+    expect(atDojo(shop)).toMatchObject({ charged: 1395, refunded: 999, refunds: [{ amount: 999 }] });
   });
 });

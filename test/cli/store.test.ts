@@ -6,12 +6,13 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { copyStore, pruneStore } from '../../src/cli/store.ts';
 import { priceBasket } from '../../src/shop/basket.ts';
 import { createOrderId, createToken, referenceOf } from '../../src/shop/order.ts';
+import type { ReceivedEvent } from '../../src/shop/order-events.ts';
 import { openStore } from '../../src/store/open-store.ts';
-import type { OrderStore, ReceivedEvent } from '../../src/store/order-store.ts';
+import type { OrderStore } from '../../src/store/order-store.ts';
 import { testCatalogue } from '../support/catalogue.ts';
 import { openDatabase } from '../support/open-database.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
-import { start } from '../support/program.ts';
+import { refusal, runShop, usageError } from './run-shop.ts';
 
 const now = new Date('2026-11-22T10:00:00Z');
 const later = (seconds: number) => new Date(now.getTime() + seconds * 1_000);
@@ -53,7 +54,7 @@ function event(number: number, paymentStatus: string, paymentIntentId = `pi_${nu
   };
 }
 
-/** Orders in many states, with everything that can hang on them. */
+/** Orders in many states, with everything that belongs to them. */
 async function fill(store: OrderStore): Promise<void> {
   const priced = priceBasket(testCatalogue, [{ sku: 'mug', quantity: 1 }]);
   if (priced.kind !== 'priced') throw new Error('The basket of the tests has a price.');
@@ -84,7 +85,7 @@ async function fill(store: OrderStore): Promise<void> {
   await store.quarantine({ body: bytes, digest, secret: 'whs_0', reason: 'not-understood', receivedAt: now });
 }
 
-/** All rows of all tables, in an order of their own. */
+/** All rows of all tables, sorted. */
 async function contents(databaseUrl: string): Promise<Record<string, string[]>> {
   const database = await openDatabase(databaseUrl);
   const found: Record<string, string[]> = {};
@@ -110,48 +111,55 @@ async function contents(databaseUrl: string): Promise<Record<string, string[]>> 
   return found;
 }
 
-const copy = (onProgress: (line: string) => void = () => undefined) =>
-  copyStore(source, ['--to', target], onProgress);
+const copy = (onProgress: (line: string) => void = () => undefined) => copyStore(source, target, onProgress);
+
+/** Runs the command with the source as its database. */
+const run = (...args: string[]) =>
+  runShop(args, { env: { DATABASE_URL: source, DOJO_API_KEY: 'sk_sandbox_x' }, cwd: folder });
 
 describe('store copy', () => {
-  test('brings over every row, tells how far it is, and leaves the source alone', async () => {
+  test('copies every row, shows its progress, and leaves the source as it is', async () => {
     const path = source.slice('sqlite:'.length);
     const before = readFileSync(path);
-    const lines: string[] = [];
-    expect(await copy((line) => lines.push(line))).toMatch(/^450 orders are in the target, 450 of them/);
-    expect(lines).toEqual(['44 % (200 orders)', '88 % (400 orders)', '100 % (450 orders)']);
+    expect(await run('store', 'copy', '--to', target)).toEqual({
+      code: 0,
+      stdout: '450 orders are in the target, 450 of them copied now. Counts, sums and replay agree.\n',
+      stderr: '44 % (200 orders)\n88 % (400 orders)\n100 % (450 orders)\n',
+    });
     expect(await contents(target)).toEqual(await contents(source));
     expect(readFileSync(path).equals(before)).toBe(true);
   });
 
-  test('goes on where it was stopped', async () => {
+  test('continues where it was stopped', async () => {
     await expect(
       copy(() => {
         throw new Error('stopped');
       }),
     ).rejects.toThrow('stopped');
-    expect(await copy()).toMatch(/^450 orders are in the target, 250 of them/);
+    expect(await copy()).toMatchObject({ data: { orders: 450, copied: 250 } });
     expect(await contents(target)).toEqual(await contents(source));
   });
 
-  test('made again brings over what was heard in between', async () => {
+  test('run again, copies what was heard in between', async () => {
     await copy();
     await withStore(source, async (store) => {
       await store.recordEvents([event(1, 'Captured'), event(2, 'Canceled')]);
       const id = createOrderId(later(10), 10);
-      // Its money had come before anybody knew whose it was.
+      // Its money came before anyone knew whose it was.
       const link = { paymentLink: 'https://pay.dojo.test/x', expireAt: null };
       await store.attachIntent(id, 1, { id: 'pi_stranger', ...link }, now);
     });
-    expect(await copy()).toMatch(/^450 orders are in the target, 3 of them/);
+    const { code, stdout } = await run('store', 'copy', '--json', '--to', target);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toEqual({ orders: 450, copied: 3 });
     expect(await contents(target)).toEqual(await contents(source));
   });
 
-  test('refuses a target on which a shop has run, and one that has orders of its own', async () => {
+  test('refuses a target on which a shop has run, and one with other orders', async () => {
     await withStore(target, async (store) => {
-      await store.acquireLease('sweep', 'a shop', now, later(60));
+      await store.acquireLease('reconcile', 'a shop', now, later(60));
     });
-    await expect(copy()).rejects.toThrow(/has run on the target/);
+    expect(await run('store', 'copy', '--to', target)).toEqual(refusal(/has run on the target/));
     target = await postgres.createDatabase();
     await withStore(target, async (store) => {
       await store.recordEvents([event(0, 'Captured', 'pi_elsewhere')]);
@@ -160,36 +168,55 @@ describe('store copy', () => {
   });
 
   test('copies from a file to a server and nothing else', async () => {
-    await expect(copyStore('sqlite::memory:', ['--to', target], () => undefined)).rejects.toThrow(/SQLite/);
-    await expect(copyStore(target, ['--to', target], () => undefined)).rejects.toThrow(/SQLite/);
-    await expect(copyStore(source, [], () => undefined)).rejects.toThrow(/--to/);
-    await expect(copyStore(`sqlite:${folder}/missing.db`, ['--to', target], () => undefined)).rejects.toThrow(
-      /cannot be opened/,
+    await expect(copyStore('sqlite::memory:', target, () => undefined)).rejects.toThrow(/SQLite/);
+    await expect(copyStore(target, target, () => undefined)).rejects.toThrow(/SQLite/);
+    await expect(copyStore(`sqlite:${folder}/missing.db`, target, () => undefined)).rejects.toThrow(
+      /^DATABASE_URL: .*cannot be opened/,
     );
+    expect(await run('store', 'copy')).toEqual(usageError(/required option '--to <address>'/));
+    expect(await run('store', 'copy', '--to', source)).toEqual(usageError(/'--to <address>'.*postgres:/));
   });
 
-  test('is a command', async () => {
-    const env = { DATABASE_URL: source, DOJO_API_KEY: 'sk_sandbox_x' };
-    const program = start('src/cli/shop.ts', { args: ['store', 'copy', '--to', target], env, cwd: folder });
-    expect(await program.exited, program.output()).toBe(0);
-    expect(program.output()).toMatch(/100 % \(450 orders\)\n450 orders are in the target/);
+  test('exits 69 where the target cannot be reached, and 1 where it refuses', async () => {
+    const nowhere = await run('store', 'copy', '--to', 'postgres://shop@127.0.0.1:9/shop');
+    expect(nowhere).toMatchObject({ code: 69, stdout: '' });
+    expect(nowhere.stderr).toMatch(/^The order store is unavailable: [^\n]*ECONNREFUSED[^\n]*\n$/);
+    const missing = target.replace(/[^/]+$/, 'missing');
+    expect(await run('store', 'copy', '--to', missing)).toEqual(refusal(/"missing" does not exist/));
   });
 });
 
 describe('store prune', () => {
-  test('wants to hear how old, and says what it dropped', async () => {
+  test('drops the raw events of orders that finished long ago, and says how many', async () => {
     const context = (store: OrderStore) => ({ store, now: () => later(40 * 86_400) });
     await withStore(source, async (store) => {
-      for (const args of [[], ['--older-than', '6d'], ['--older-than', '90'], ['--older-than', 'd']])
-        await expect(pruneStore(context(store), args)).rejects.toThrow(/--older-than/);
-      // Nobody has shipped anything, and Dojo is still to be asked: nothing is finished.
-      expect(await pruneStore(context(store), ['--older-than', '30d'])).toMatch(/, 0 in all/);
+      // Nothing is shipped, and Dojo is still to be asked: no order is finished.
+      expect(await pruneStore(context(store), 30)).toMatchObject({ data: { dropped: 0 } });
       await store.recordEvents([event(1, 'Canceled'), event(2, 'Reversed')]);
       const reversed = createOrderId(later(2), 2);
       const order = await store.findOrderByReference(referenceOf(reversed));
       await store.planCheck(reversed, { at: null, seen: order?.nextCheckAt ?? null });
-      expect(await pruneStore(context(store), ['--older-than', '30d'])).toMatch(/, 2 in all/);
+      expect(await pruneStore(context(store), 30)).toMatchObject({ data: { dropped: 2 } });
       expect((await store.checkReplay()).different).toEqual([]);
     });
   });
+
+  test('is a command that says what it did', async () => {
+    expect(await run('store', 'prune', '--older-than', '9000d')).toEqual({
+      code: 0,
+      stdout: 'Raw events of finished orders dropped: 0. What they said about the orders is kept.\n',
+      stderr: '',
+    });
+    expect(await run('store', 'prune', '--older-than', '7d', '--json')).toMatchObject({
+      code: 0,
+      stderr: '',
+    });
+  });
+
+  test.each([[[]], [['--older-than', '6d']], [['--older-than', '90']], [['--older-than', 'd']]])(
+    'with %j asks for an age of at least seven days',
+    async (args) => {
+      expect(await run('store', 'prune', ...args)).toEqual(usageError(/--older-than/));
+    },
+  );
 });

@@ -1,83 +1,104 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createSimulator, type Simulator } from '../../src/simulator/create-simulator.ts';
-import { start } from '../support/program.ts';
+import { refusal, runShop, usageError } from './run-shop.ts';
 
+const apiKey = 'sk_sandbox_x';
+const address = 'https://shop.example/webhooks/dojo';
+const elsewhere = 'https://other.example/webhooks/dojo';
+
+let folder: string;
 let simulator: Simulator;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'cli-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 beforeEach(async () => {
-  simulator = await createSimulator();
+  simulator = await createSimulator({ apiKeys: [apiKey] });
 });
 afterEach(() => simulator.close());
 
-const address = 'https://shop.example/webhooks/dojo';
+const run = (args: readonly string[], env: Record<string, string> = {}) =>
+  runShop(args, { env: { DOJO_API_KEY: apiKey, DOJO_API_URL: simulator.url, ...env }, cwd: folder });
+const subscribe = (...args: string[]) => run(['webhooks', 'subscribe', ...args]);
 
-async function run(...args: string[]): Promise<{ code: number | null; output: string }> {
-  const env = { DOJO_API_KEY: 'sk_sandbox_x', DOJO_API_URL: simulator.url };
-  const program = start('src/cli/shop.ts', { args, env });
-  return { code: await program.exited, output: program.output() };
+/** The one subscription at Dojo, as the command lists it. */
+async function listed() {
+  const { code, stdout } = await run(['webhooks', 'list', '--json']);
+  expect(code).toBe(0);
+  const subscriptions = JSON.parse(stdout);
+  expect(subscriptions).toHaveLength(1);
+  return subscriptions[0];
 }
 
-describe('a merchant', () => {
-  test('subscribes, is told the secret, and is told the same one when asking again', async () => {
-    const first = await run('webhooks', 'subscribe', address);
-    expect(first.code).toBe(0);
-    expect(first.output).toContain(address);
-    expect(first.output).toMatch(/^DOJO_WEBHOOK_SECRETS=\S{16,}$/m);
-    expect(await run('webhooks', 'subscribe', address)).toEqual(first);
-    const { output } = await run('webhooks', 'list');
-    expect(output.match(/address/g)).toHaveLength(1);
+describe('webhooks subscribe', () => {
+  test('prints the secret, and the same one when it runs again', async () => {
+    const first = await subscribe(address);
+    expect(first).toMatchObject({ code: 0, stderr: '' });
+    expect(first.stdout).toContain(address);
+    expect(first.stdout).toMatch(/^DOJO_WEBHOOK_SECRETS=\S{16,}$/m);
+    expect(await subscribe(address)).toEqual(first);
+    const again = await subscribe(address, '--json');
+    expect(again).toMatchObject({ code: 0, stderr: '' });
+    const { id, ...rest } = JSON.parse(again.stdout);
+    const secret = /^DOJO_WEBHOOK_SECRETS=(.+)$/m.exec(first.stdout)?.[1];
+    expect(rest).toEqual({ url: address, event: 'payment_intent.status_updated', secrets: [secret] });
+    expect(await listed()).toMatchObject({ id, url: address });
   });
 
-  test('sees what is there, without its secrets', async () => {
-    expect((await run('webhooks', 'list')).output).toContain('There is no subscription');
-    const { output } = await run('webhooks', 'subscribe', address);
-    const secret = /^DOJO_WEBHOOK_SECRETS=(.+)$/m.exec(output)?.[1] ?? '?';
-    const list = await run('webhooks', 'list');
-    expect(list.code).toBe(0);
-    expect(list.output).toContain(address);
-    expect(list.output).toContain('payment_intent.status_updated');
-    expect(list.output).not.toContain(secret);
+  test('takes webhooks from another address on purpose only', async () => {
+    await subscribe(address);
+    expect(await subscribe(elsewhere)).toEqual(refusal(/already sends .*shop\.example.*--move/));
+    expect(await listed()).toMatchObject({ url: address });
+    expect((await subscribe(elsewhere, '--move')).code).toBe(0);
+    expect(await listed()).toMatchObject({ url: elsewhere });
   });
 
-  test('does not take webhooks away from another address by mistake, only on purpose', async () => {
-    await run('webhooks', 'subscribe', address);
-    const elsewhere = 'https://other.example/webhooks/dojo';
-    const refused = await run('webhooks', 'subscribe', elsewhere);
-    expect(refused.code).toBe(1);
-    expect(refused.output).toContain(address);
-    expect(refused.output).toContain('--move');
-    const moved = await run('webhooks', 'subscribe', elsewhere, '--move');
-    expect(moved.code).toBe(0);
-    expect((await run('webhooks', 'list')).output).toContain(elsewhere);
+  test.each([
+    [['http://shop.example/webhooks/dojo'], /must be an https:\/\/ address/],
+    [['shop.example'], /must be an https:\/\/ address/],
+    [[''], /must be an https:\/\/ address/],
+    [[], /missing required argument 'address'/],
+    [[address, elsewhere], /too many arguments/],
+    [[address, '--moove'], /unknown option '--moove' \(Did you mean --move\?\)/],
+  ])('with the arguments %j explains the error and asks Dojo nothing', async (args, words) => {
+    expect(await subscribe(...args)).toEqual(usageError(words));
+    expect(simulator.apiCalls()).toEqual([]);
   });
+});
 
-  test.each([['http://shop.example/webhooks/dojo'], ['shop.example'], ['']])(
-    'is told that %j is no address for webhooks',
-    async (wrong) => {
-      const { code, output } = await run('webhooks', 'subscribe', wrong);
-      expect(code).toBe(1);
-      expect(output).toContain('https://');
-    },
-  );
-
-  test('is told what is wrong with the environment', async () => {
-    const program = start('src/cli/shop.ts', {
-      args: ['webhooks', 'list'],
-      env: { DOJO_API_KEY: 'nonsense' },
+describe('webhooks list', () => {
+  test('shows the subscription without its secrets', async () => {
+    const empty = await run(['webhooks', 'list']);
+    expect(empty).toMatchObject({ code: 0, stderr: '' });
+    expect(empty.stdout).toContain('There is no subscription');
+    const { stdout } = await subscribe(address);
+    const secret = /^DOJO_WEBHOOK_SECRETS=(.+)$/m.exec(stdout)?.[1] ?? '?';
+    const list = await run(['webhooks', 'list']);
+    expect(list).toMatchObject({ code: 0, stderr: '' });
+    expect(list.stdout).toContain(address);
+    expect(list.stdout).toContain('payment_intent.status_updated');
+    expect(list.stdout).toContain('1, 1 active');
+    expect(list.stdout).not.toContain(secret);
+    expect(await listed()).toEqual({
+      id: expect.any(String),
+      url: address,
+      events: ['payment_intent.status_updated'],
+      secrets: 1,
+      activeSecrets: 1,
     });
-    expect(await program.exited).toBe(78);
-    expect(program.output()).toMatch(/^DOJO_API_KEY: /);
   });
 
-  test('is told in one line that Dojo cannot be reached', async () => {
-    const env = { DOJO_API_KEY: 'sk_sandbox_x', DOJO_API_URL: 'http://127.0.0.1:9' };
-    const program = start('src/cli/shop.ts', { args: ['webhooks', 'list'], env });
-    expect(await program.exited).toBe(1);
-    expect(program.output().trim().split('\n')).toHaveLength(1);
+  test('prints an empty list as JSON where there is no subscription', async () => {
+    expect(await run(['webhooks', 'list', '--json'])).toEqual({ code: 0, stdout: '[]\n', stderr: '' });
   });
 
-  test('who mistypes a command is shown the commands', async () => {
-    const { code, output } = await run('webhook', 'subscribe');
-    expect(code).toBe(64);
-    expect(output).toContain('webhooks subscribe');
+  test('names the setting where Dojo refuses the key, and exits 78', async () => {
+    const refused = await run(['webhooks', 'list'], { DOJO_API_KEY: 'sk_sandbox_other' });
+    expect(refused).toMatchObject({ code: 78, stdout: '' });
+    expect(refused.stderr).toMatch(/^DOJO_API_KEY: Dojo refuses the key: .*401[^\n]*\n$/);
+    expect(refused.stderr).not.toContain('sk_sandbox_other');
   });
 });

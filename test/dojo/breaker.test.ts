@@ -24,7 +24,7 @@ function createScene() {
       if (error === null) breaker.succeeded();
       else breaker.failed(error);
     },
-    /** How long a caller is told to wait; null where the call may go ahead, which then is under way. */
+    /** How long a caller must wait; null where the call may go ahead, and then it is running. */
     refusedForMs(): number | null {
       try {
         breaker.enter();
@@ -43,8 +43,8 @@ function createPausedScene() {
   return scene;
 }
 
-describe('Dojo is called', () => {
-  test('as long as it answers', () => {
+describe('the breaker lets calls through', () => {
+  test('while Dojo answers', () => {
     const scene = createScene();
     for (let count = 0; count < 20; count += 1) scene.call(null);
     expect(scene.refusedForMs()).toBe(null);
@@ -56,41 +56,41 @@ describe('Dojo is called', () => {
     expect(scene.refusedForMs()).toBe(null);
   });
 
-  test('after any number of failures with answers between them', () => {
+  test('after any number of failures, with answers between them', () => {
     const scene = createScene();
     for (let count = 0; count < 20; count += 1) scene.call(count % 5 === 4 ? null : failure);
     expect(scene.refusedForMs()).toBe(null);
   });
 
-  test('by many at once while all is well', () => {
+  test('many at once while Dojo answers', () => {
     const scene = createScene();
     for (let count = 0; count < 100; count += 1) expect(scene.refusedForMs()).toBe(null);
   });
 });
 
-describe('after five failures in a row Dojo is left alone', () => {
-  test('for the whole pause, and callers hear how much of it is left', () => {
+describe('after five failures in a row the breaker stops calls', () => {
+  test('for the whole pause, and callers learn how much of it is left', () => {
     const scene = createPausedScene();
     expect(scene.refusedForMs()).toBe(pauseMs);
     scene.advance(pauseMs - 1);
     expect(scene.refusedForMs()).toBe(1);
   });
 
-  test('then by all but one caller, who tries', () => {
+  test('from all but one caller once the pause is over', () => {
     const scene = createPausedScene();
     scene.advance(pauseMs);
     expect(scene.refusedForMs()).toBe(null);
     for (let count = 0; count < 10; count += 1) expect(scene.refusedForMs()).toBe(pauseMs);
   });
 
-  test('until a try succeeds, which lets everybody in', () => {
+  test('until one call succeeds', () => {
     const scene = createPausedScene();
     scene.advance(pauseMs);
     scene.call(null);
     for (let count = 0; count < 10; count += 1) expect(scene.refusedForMs()).toBe(null);
   });
 
-  test('for another pause when the try fails', () => {
+  test('for another pause when that one call fails', () => {
     const scene = createPausedScene();
     scene.advance(pauseMs);
     scene.call(failure);
@@ -99,7 +99,7 @@ describe('after five failures in a row Dojo is left alone', () => {
     expect(scene.refusedForMs()).toBe(null);
   });
 
-  test('and after it answered again, five more failures are needed', () => {
+  test('and it takes five more failures after Dojo has answered', () => {
     const scene = createPausedScene();
     scene.advance(pauseMs);
     scene.call(null);
@@ -110,8 +110,8 @@ describe('after five failures in a row Dojo is left alone', () => {
   });
 });
 
-describe('after Dojo asked to wait it is left alone', () => {
-  test('for the hour that it asked for', () => {
+describe('after a 429 the breaker stops calls', () => {
+  test('for the hour that Dojo asks for', () => {
     const scene = createScene();
     scene.call(rateLimited(hour));
     expect(scene.refusedForMs()).toBe(hour);
@@ -121,7 +121,7 @@ describe('after Dojo asked to wait it is left alone', () => {
     expect(scene.refusedForMs()).toBe(null);
   });
 
-  test('for our own pause when it did not say how long', () => {
+  test('for the usual pause when Dojo does not say how long', () => {
     const scene = createScene();
     scene.call(rateLimited(null));
     expect(scene.refusedForMs()).toBe(pauseMs);
@@ -136,7 +136,7 @@ describe('after Dojo asked to wait it is left alone', () => {
     expect(scene.refusedForMs()).toBe(hour);
   });
 
-  test('even when a call that had begun before is answered', () => {
+  test('even when an earlier call is answered', () => {
     const scene = createScene();
     scene.enter();
     scene.enter();
@@ -145,7 +145,7 @@ describe('after Dojo asked to wait it is left alone', () => {
     expect(scene.refusedForMs()).toBe(hour);
   });
 
-  test('for a day at most, whatever it asks for', () => {
+  test('for a day at most, whatever Dojo asks for', () => {
     const scene = createScene();
     scene.call(rateLimited(1e15));
     expect(scene.refusedForMs()).toBe(24 * hour);

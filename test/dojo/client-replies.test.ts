@@ -11,7 +11,7 @@ afterEach(() => {
   nock.cleanAll();
 });
 
-describe('ids are written into addresses so that they stay one part of the path', () => {
+describe('an id stays one segment of the path', () => {
   test.each([
     ['pi_../../webhooks', 'pi_..%2F..%2Fwebhooks'],
     ['pi_a?b#c', 'pi_a%3Fb%23c'],
@@ -33,7 +33,7 @@ describe('ids are written into addresses so that they stay one part of the path'
 });
 
 describe('an intent is accepted', () => {
-  test('with nothing but what the shop needs', async () => {
+  test('with only the members that a shop needs', async () => {
     const { id, status, amount, reference } = paymentIntentReply();
     await expect(observeIntent({ id, status, amount, reference })).resolves.toEqual({
       id,
@@ -44,7 +44,7 @@ describe('an intent is accepted', () => {
     });
   });
 
-  test('with null where Dojo has nothing to say', async () => {
+  test('with null where Dojo has no value', async () => {
     const nothing = {
       captureMode: null,
       metadata: null,
@@ -58,7 +58,7 @@ describe('an intent is accepted', () => {
     });
   });
 
-  test('with members and a status that are new, of which the members are dropped', async () => {
+  test('with a new status, and with new members, which are dropped', async () => {
     const intent = await observeIntent(
       paymentIntentReply({ status: 'Settled', paymentDetails: { card: { cardNumber: '4456530000001096' } } }),
     );
@@ -66,7 +66,7 @@ describe('an intent is accepted', () => {
     expect(JSON.stringify(intent)).not.toContain('4456530000001096');
   });
 
-  test('with keys of Dojo’s own in the metadata', async () => {
+  test('with keys in the metadata that Dojo adds', async () => {
     const intent = await observeIntent(
       paymentIntentReply({ metadata: { order: 'x', 'location-id': 'y', n: 1 } }),
     );
@@ -75,7 +75,7 @@ describe('an intent is accepted', () => {
 });
 
 describe('an intent is malformed', () => {
-  const faults: [string, Record<string, unknown>][] = [
+  const flaws: [string, Record<string, unknown>][] = [
     ['without an id', { id: undefined }],
     ['whose id leads out of the path', { id: 'pi_../../x' }],
     ['whose id is of another kind', { id: 'rfnd_1' }],
@@ -89,14 +89,14 @@ describe('an intent is malformed', () => {
     ['with a bare number for its amount', { amount: 1000 }],
     ['with half a penny', { amount: { value: 0.5, currencyCode: 'GBP' } }],
     ['with an amount as text', { amount: { value: '1000', currencyCode: 'GBP' } }],
-    ['with an amount beyond whole numbers', { amount: { value: 2 ** 53, currencyCode: 'GBP' } }],
+    ['with an amount beyond safe integers', { amount: { value: 2 ** 53, currencyCode: 'GBP' } }],
     ['without a currency', { amount: { value: 1000 } }],
     ['without a reference', { reference: undefined }],
-    ['refunded by less than nothing', { refundedAmount: -1 }],
-    ['refunded by an object', { refundedAmount: { value: 1, currencyCode: 'GBP' } }],
+    ['with a negative refunded amount', { refundedAmount: -1 }],
+    ['with an object for the refunded amount', { refundedAmount: { value: 1, currencyCode: 'GBP' } }],
     ['with a number for its link', { paymentLink: 1 }],
   ];
-  test.each(faults)('%s', async (_name, members) => {
+  test.each(flaws)('%s', async (_name, members) => {
     await expect(observeIntent(paymentIntentReply(members))).rejects.toMatchObject({
       name: 'DojoError',
       kind: 'malformed',
@@ -105,15 +105,15 @@ describe('an intent is malformed', () => {
     });
   });
 
-  test('and the message names the member, not what was in it', async () => {
+  test('and the message names the member, not its value', async () => {
     const error = await observeIntent(paymentIntentReply({ amount: { value: 'hush' } })).catch(String);
     expect(error).toContain('amount.value');
     expect(error).not.toContain('hush');
   });
 });
 
-describe('a reply as short as it was seen is accepted:', () => {
-  test('a subscription of an id and secrets alone', async () => {
+describe('a short reply, as Dojo was seen to send it, is accepted:', () => {
+  test('a subscription with id and secrets alone', async () => {
     const { id, secrets } = subscriptionReply();
     nock(apiUrl).post('/webhooks').reply(200, { id, secrets });
     const dojo = openClient();
@@ -124,7 +124,7 @@ describe('a reply as short as it was seen is accepted:', () => {
     });
   });
 
-  test('a refund of an id alone, or with the message of the guide', async () => {
+  test('a refund with an id alone, or with the message of the guide', async () => {
     const path = '/payment-intents/pi_1/refunds';
     nock(apiUrl).post(path).reply(200, { refundId: 'rfnd_1' });
     nock(apiUrl).post(path).reply(200, { message: 'Refunded.', refundId: 'rfnd_1' });
@@ -152,30 +152,38 @@ describe('a reply as short as it was seen is accepted:', () => {
   test.each([
     [200, '{"id":"ws_1"}'],
     [204, ''],
-  ])('a changed subscription with %i', async (status, body) => {
+  ])('an updated subscription with %i', async (status, body) => {
     nock(apiUrl).patch('/webhooks/ws_1').reply(status, body);
     await expect(openClient().updateSubscription('ws_1', { description: 'x' })).resolves.toBeUndefined();
   });
 });
 
-describe('after a broken answer', () => {
+describe('after a 500', () => {
   const asks: [string, string, string, (dojo: DojoClient) => Promise<unknown>][] = [
     [
-      'observation an intent',
+      'getting an intent',
       'GET',
       '/payment-intents/pi_1?returnCanceled=true',
       (dojo) => dojo.getPaymentIntent('pi_1'),
     ],
-    ['a search', 'POST', '/payment-intents/search', (dojo) => dojo.searchPaymentIntents({})],
+    ['searching', 'POST', '/payment-intents/search', (dojo) => dojo.searchPaymentIntents({})],
     [
-      'a refund, whose key makes it safe,',
+      'refunding, whose key makes it safe,',
       'POST',
       '/payment-intents/pi_1/refunds',
       (dojo) => dojo.refundPaymentIntent('pi_1', { amount: 1, idempotencyKey: 'k' }),
     ],
     ['listing subscriptions', 'GET', '/webhooks', (dojo) => dojo.listSubscriptions()],
+    ['getting a refund', 'GET', '/payment-intents/refunds/r', (dojo) => dojo.getRefund('r')],
+    ['searching customers', 'POST', '/customers/search', (dojo) => dojo.searchCustomers()],
+    [
+      'listing saved cards',
+      'GET',
+      '/customers/public/c/payment-methods',
+      (dojo) => dojo.listSavedPaymentMethods('c', 's'),
+    ],
   ];
-  test.each(asks)('%s is tried once more', async (_name, method, path, run) => {
+  test.each(asks)('%s is repeated once', async (_name, method, path, run) => {
     expect(await countTries(method, path, run)).toBe(2);
   });
 
@@ -190,14 +198,17 @@ describe('after a broken answer', () => {
       '/payment-intents/pi_1/receipt',
       (dojo) => dojo.sendReceipt('pi_1', ['a@b.example']),
     ],
-    ['making a secret', 'POST', '/webhooks/ws_1/secrets', (dojo) => dojo.createWebhookSecret('ws_1')],
+    ['setting a tip', 'POST', '/payment-intents/pi_1/tips-amount', (dojo) => dojo.setTipsAmount('pi_1', gbp)],
+    ['creating a customer', 'POST', '/customers', (dojo) => dojo.createCustomer({})],
+    ['creating a secret', 'POST', '/webhooks/ws_1/secrets', (dojo) => dojo.createWebhookSecret('ws_1')],
   ];
-  test.each(acts)('%s is not tried again', async (_name, method, path, run) => {
+  test.each(acts)('%s is not repeated', async (_name, method, path, run) => {
     expect(await countTries(method, path, run)).toBe(1);
   });
 });
 
-const minimalRequest = { amount: { value: 1, currencyCode: 'GBP' }, reference: 'r' };
+const gbp = { value: 1, currencyCode: 'GBP' };
+const minimalRequest = { amount: gbp, reference: 'r' };
 
 async function countTries(method: string, path: string, run: (dojo: DojoClient) => Promise<unknown>) {
   let tries = 0;

@@ -1,9 +1,13 @@
+import { readFileSync } from 'node:fs';
 import nock from 'nock';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createDojoClient, type DojoClient } from '../../src/dojo/client.ts';
 import type { CreatePaymentIntentRequest } from '../../src/dojo/schemas.ts';
+import { findOperation, operations } from '../../src/simulator/operations.ts';
 import {
   captureReply,
+  customerReply,
+  moment,
   offeredEventsReply,
   paymentIntentReply,
   problemReply,
@@ -42,6 +46,13 @@ const url = 'https://shop.example/webhooks/dojo';
 const events = ['payment_intent.status_updated'];
 const intentPath = '/payment-intents/pi_sandbox_T1';
 const hookPath = '/webhooks/ws_sandbox_T1';
+const customerPath = '/customers/cust_sandbox_T1';
+const savedPath = '/customers/public/cust_sandbox_T1/payment-methods';
+const savedCard = {
+  id: 'pm_T1',
+  cardDetails: { pan: '52000000****1005', expiryDate: '2029-12-31', scheme: 'MASTERCARD' },
+};
+const gbp = (value: number) => ({ value, currencyCode: 'GBP' });
 
 type Row = {
   name: string;
@@ -66,7 +77,7 @@ const calls: Row[] = [
     gives: expect.objectContaining({ id: 'pi_sandbox_T1', status: 'Created', refundedAmount: 0 }),
   },
   {
-    name: 'observation an intent asks for canceled ones too',
+    name: 'getting an intent asks for canceled ones too',
     run: (dojo) => dojo.getPaymentIntent('pi_sandbox_T1'),
     method: 'GET',
     path: `${intentPath}?returnCanceled=true`,
@@ -74,7 +85,7 @@ const calls: Row[] = [
     gives: expect.objectContaining({ status: 'Captured', refundedAmount: 300 }),
   },
   {
-    name: 'canceling deletes the intent and gives what became of it',
+    name: 'canceling deletes the intent and gives it back',
     run: (dojo) => dojo.cancelPaymentIntent('pi_sandbox_T1'),
     method: 'DELETE',
     path: intentPath,
@@ -89,6 +100,64 @@ const calls: Row[] = [
     body: { amount: 1000 },
     reply: captureReply(),
     gives: expect.objectContaining({ captureId: 'cp_T1' }),
+  },
+  {
+    name: 'capturing with a tip sends both as bare numbers',
+    run: (dojo) => dojo.capturePaymentIntent('pi_sandbox_T1', 900, { tipsAmount: 100 }),
+    method: 'POST',
+    path: `${intentPath}/captures`,
+    body: { amount: 900, tipsAmount: 100 },
+    reply: captureReply(),
+    gives: expect.objectContaining({ captureId: 'cp_T1' }),
+  },
+  {
+    name: 'setting the amount sends it as an object',
+    run: (dojo) => dojo.setPaymentIntentAmount('pi_sandbox_T1', { amount: gbp(700), taxLines: [] }),
+    method: 'POST',
+    path: `${intentPath}/amount`,
+    body: { amount: gbp(700), taxLines: [] },
+    reply: paymentIntentReply({ amount: gbp(700), totalAmount: gbp(700), requestedAmount: gbp(1000) }),
+    gives: expect.objectContaining({ amount: gbp(700), totalAmount: gbp(700) }),
+  },
+  {
+    name: 'setting a tip sends it as an object',
+    run: (dojo) => dojo.setTipsAmount('pi_sandbox_T1', gbp(150)),
+    method: 'POST',
+    path: `${intentPath}/tips-amount`,
+    body: { tipsAmount: gbp(150) },
+    reply: paymentIntentReply({ tipsAmount: gbp(150), totalAmount: gbp(1150) }),
+    gives: expect.objectContaining({
+      amount: gbp(1000),
+      tipsAmount: gbp(150),
+      totalAmount: gbp(1150),
+    }),
+  },
+  {
+    name: 'refreshing the client session gives the new secret alone',
+    run: (dojo) => dojo.refreshClientSessionSecret('pi_sandbox_T1'),
+    method: 'POST',
+    path: `${intentPath}/refresh-client-session-secret`,
+    reply: paymentIntentReply({
+      clientSessionSecret: 'one-use',
+      clientSessionSecretExpirationDate: '2026-11-22T10:30:00Z',
+    }),
+    gives: {
+      clientSessionSecret: 'one-use',
+      clientSessionSecretExpirationDate: '2026-11-22T10:30:00Z',
+    },
+  },
+  {
+    name: 'getting a refund gives its reason and notes',
+    run: (dojo) => dojo.getRefund('rfnd_T1'),
+    method: 'GET',
+    path: '/payment-intents/refunds/rfnd_T1',
+    reply: refundReply({ refundReason: 'Chipped', notes: 'Sent back' }),
+    gives: {
+      refundId: 'rfnd_T1',
+      paymentIntentId: 'pi_sandbox_T1',
+      refundReason: 'Chipped',
+      notes: 'Sent back',
+    },
   },
   {
     name: 'refunding sends the amount as a bare number, and its key as a header only',
@@ -134,7 +203,7 @@ const calls: Row[] = [
     gives: { data: [expect.objectContaining({ id: 'pi_sandbox_T1' })], before: null, after: 'next' },
   },
   {
-    name: 'a receipt is sent to addresses',
+    name: 'sending a receipt sends the addresses',
     run: (dojo) => dojo.sendReceipt('pi_sandbox_T1', ['ada@shop.example']),
     method: 'POST',
     path: `${intentPath}/receipt`,
@@ -142,7 +211,7 @@ const calls: Row[] = [
     status: 204,
   },
   {
-    name: 'the events on offer are asked for',
+    name: 'listing the events on offer sends no body',
     run: (dojo) => dojo.listOfferedEvents(),
     method: 'GET',
     path: '/webhooks/events',
@@ -150,7 +219,7 @@ const calls: Row[] = [
     gives: offeredEventsReply(),
   },
   {
-    name: 'subscriptions are listed',
+    name: 'listing subscriptions sends no body',
     run: (dojo) => dojo.listSubscriptions(),
     method: 'GET',
     path: '/webhooks',
@@ -167,7 +236,7 @@ const calls: Row[] = [
     gives: expect.objectContaining({ secrets: [expect.objectContaining({ value: 'ZGVtb19zZWNyZXQ' })] }),
   },
   {
-    name: 'a subscription is changed in part',
+    name: 'updating a subscription sends only what changes',
     run: (dojo) => dojo.updateSubscription('ws_sandbox_T1', { events }),
     method: 'PATCH',
     path: hookPath,
@@ -175,14 +244,14 @@ const calls: Row[] = [
     reply: subscriptionReply(),
   },
   {
-    name: 'a subscription is deleted',
+    name: 'deleting a subscription sends no body',
     run: (dojo) => dojo.deleteSubscription('ws_sandbox_T1'),
     method: 'DELETE',
     path: hookPath,
     status: 204,
   },
   {
-    name: 'secrets are listed',
+    name: 'listing secrets sends no body',
     run: (dojo) => dojo.listWebhookSecrets('ws_sandbox_T1'),
     method: 'GET',
     path: `${hookPath}/secrets`,
@@ -190,7 +259,7 @@ const calls: Row[] = [
     gives: { secrets: [secretReply()] },
   },
   {
-    name: 'a secret is made without a body',
+    name: 'creating a secret sends no body',
     run: (dojo) => dojo.createWebhookSecret('ws_sandbox_T1'),
     method: 'POST',
     path: `${hookPath}/secrets`,
@@ -198,36 +267,103 @@ const calls: Row[] = [
     gives: { secrets: [secretReply()] },
   },
   {
-    name: 'a secret is activated',
+    name: 'activating a secret sends no body',
     run: (dojo) => dojo.activateWebhookSecret('ws_sandbox_T1', 'sc_T1'),
     method: 'PUT',
     path: `${hookPath}/secrets/sc_T1/activate`,
     status: 204,
   },
   {
-    name: 'a secret is deleted',
+    name: 'deleting a secret sends no body',
     run: (dojo) => dojo.deleteWebhookSecret('ws_sandbox_T1', 'sc_T1'),
     method: 'DELETE',
     path: `${hookPath}/secrets/sc_T1`,
     status: 204,
   },
+  {
+    name: 'creating a customer sends the details',
+    run: (dojo) => dojo.createCustomer({ name: 'Ada', billingAddress: { countryCode: 'GB' } }),
+    method: 'POST',
+    path: '/customers',
+    body: { name: 'Ada', billingAddress: { countryCode: 'GB' } },
+    reply: customerReply(),
+    gives: expect.objectContaining({ id: 'cust_sandbox_T1', name: 'Ada', documentVersion: 0 }),
+  },
+  {
+    name: 'getting customers names them in one path',
+    run: (dojo) => dojo.getCustomers(['cust_sandbox_T1', 'cust_sandbox_T2']),
+    method: 'GET',
+    path: '/customers/cust_sandbox_T1,cust_sandbox_T2',
+    reply: [customerReply()],
+    gives: [expect.objectContaining({ id: 'cust_sandbox_T1' })],
+  },
+  {
+    name: 'searching customers sends a flat cursor',
+    run: (dojo) => dojo.searchCustomers({ limit: 2, after: 'cust_sandbox_T0' }),
+    method: 'POST',
+    path: '/customers/search',
+    body: { limit: 2, after: 'cust_sandbox_T0' },
+    reply: searchReply([customerReply()], { after: 'next' }),
+    gives: { data: [expect.objectContaining({ id: 'cust_sandbox_T1' })], before: null, after: 'next' },
+  },
+  {
+    name: 'updating a customer sends only what changes',
+    run: (dojo) => dojo.updateCustomer('cust_sandbox_T1', { name: 'Ada L.' }),
+    method: 'PATCH',
+    path: customerPath,
+    body: { name: 'Ada L.' },
+    reply: customerReply({ name: 'Ada L.', documentVersion: 1 }),
+    gives: expect.objectContaining({ name: 'Ada L.', documentVersion: 1 }),
+  },
+  {
+    name: 'deleting a customer sends no body',
+    run: (dojo) => dojo.deleteCustomer('cust_sandbox_T1'),
+    method: 'DELETE',
+    path: customerPath,
+    status: 204,
+  },
+  {
+    name: 'creating a customer secret sends no body',
+    run: (dojo) => dojo.createCustomerSecret('cust_sandbox_T1'),
+    method: 'POST',
+    path: `${customerPath}/create-secret`,
+    reply: { secret: 'cs_sandbox_T1', createdAt: moment, expireAt: moment },
+    gives: { secret: 'cs_sandbox_T1', createdAt: moment, expireAt: moment },
+  },
+  {
+    name: 'listing saved cards sends the customer secret in place of the key',
+    run: (dojo) => dojo.listSavedPaymentMethods('cust_sandbox_T1', 'cs_sandbox_T1'),
+    method: 'GET',
+    path: savedPath,
+    headers: { authorization: 'Basic cs_sandbox_T1' },
+    reply: { customerId: 'cust_sandbox_T1', savedPaymentMethods: [savedCard] },
+    gives: [savedCard],
+  },
+  {
+    name: 'deleting a saved card sends the customer secret in place of the key',
+    run: (dojo) => dojo.deleteSavedPaymentMethod('cust_sandbox_T1', 'pm_T1', 'cs_sandbox_T1'),
+    method: 'DELETE',
+    path: `${savedPath}/pm_T1`,
+    headers: { authorization: 'Basic cs_sandbox_T1' },
+    status: 204,
+  },
 ];
 
 describe.each(calls)('$name', ({ run, method, path, body, headers, status = 200, reply, gives }) => {
-  test('in one request with exactly this in it', async () => {
-    const seen = answerOnce(method, path, status, reply, { ...headers, version: '2026-02-27' });
+  test('sends one request with exactly this in it', async () => {
+    const seen = answerOnce(method, path, status, reply, { version: '2026-02-27', ...headers });
     expect(await run(openClient())).toEqual(gives);
     expect(seen).toEqual([{ path, body }]);
     expect(nock.pendingMocks()).toEqual([]);
   });
 
-  test('as Dojo’s contract has both sides of it', () => {
+  test('agrees with Dojo’s contract in request and answer', () => {
     expect(openApi.requestFaults({ method, path, body })).toEqual([]);
     expect(openApi.responseFaults({ method, path, status, body: reply })).toEqual([]);
   });
 
-  test('whose refusal is told with Dojo’s trace id', async () => {
-    answerOnce(method, path, 409, problemReply(409), {});
+  test('is refused with Dojo’s trace id', async () => {
+    answerOnce(method, path, 409, problemReply(409), { ...headers });
     await expect(run(openClient())).rejects.toMatchObject({
       name: 'DojoError',
       kind: 'conflict',
@@ -238,23 +374,35 @@ describe.each(calls)('$name', ({ run, method, path, body, headers, status = 200,
   });
 });
 
-test('every method of the client is called above', () => {
-  const called = calls.map(({ run }) => /dojo\.(\w+)/.exec(run.toString())?.[1]);
-  expect(called.toSorted()).toEqual(
+test('the table above calls every method of the client', () => {
+  const called = new Set(calls.map(({ run }) => /dojo\.(\w+)/.exec(run.toString())?.[1]));
+  expect([...called].toSorted()).toEqual(
     Object.keys(openClient())
       .filter((name) => name !== 'close' && name !== 'clockSkewMs')
       .toSorted(),
   );
 });
 
+test('the table above covers every operation that the simulator serves', () => {
+  const covered = calls.map(
+    ({ method, path }) => findOperation(method, path.split('?')[0] ?? '')?.operation ?? path,
+  );
+  expect([...new Set(covered)].toSorted()).toEqual(operations.toSorted());
+});
+
+test('the README of the package lists every call', () => {
+  const readme = readFileSync(new URL('../../src/dojo/README.md', import.meta.url), 'utf8');
+  const names = Object.keys(openClient());
+  expect(names.filter((name) => !new RegExp(`\`${name}(\\(\\))?\``).test(readme))).toEqual([]);
+});
+
+test('getting no customers asks Dojo nothing', async () => {
+  await expect(openClient().getCustomers([])).resolves.toEqual([]);
+});
+
+/** With a key alone: the address and the version are the defaults. */
 function openClient(): DojoClient {
-  const client = createDojoClient({
-    apiUrl,
-    apiKey: 'sk_sandbox_test',
-    apiVersion: '2026-02-27',
-    timeoutMs: 2_000,
-    connections: 2,
-  });
+  const client = createDojoClient({ apiKey: 'sk_sandbox_test' });
   onTestFinished(() => client.close());
   return client;
 }

@@ -4,10 +4,10 @@ import { DojoError, type DojoErrorKind, parseProblem } from '../../src/dojo/erro
 const nothing = { title: null, detail: null, traceId: null, fieldErrors: {} };
 const traceId = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
-describe('what Dojo says is wrong is read', () => {
+describe('the problem in an error body is read', () => {
   const said = { title: 'Bad', detail: 'Too much', traceId, fieldErrors: { Reference: ['is required'] } };
 
-  test('from the members it documents', () => {
+  test('from the documented members', () => {
     const body = {
       type: 't',
       title: 'Bad',
@@ -30,11 +30,11 @@ describe('what Dojo says is wrong is read', () => {
     expect(parseProblem(body)).toEqual(said);
   });
 
-  test('as far as it goes', () => {
+  test('even where most of it is missing', () => {
     expect(parseProblem({ Status: 400, Detail: 'Too much' })).toEqual({ ...nothing, detail: 'Too much' });
   });
 
-  test('cut to 500 characters, however long it is', () => {
+  test('and cut to 500 characters', () => {
     expect(parseProblem({ detail: 'x'.repeat(100_000) }).detail).toBe('x'.repeat(500));
   });
 });
@@ -46,7 +46,7 @@ test.each([undefined, null, '', '<!doctype html><h1>502</h1>', 1, true, [], {}, 
   },
 );
 
-test('members of another type than documented are passed over', () => {
+test('members of an undocumented type are ignored', () => {
   const body = JSON.parse(
     '{"title":1,"detail":{"a":1},"traceId":null,"errors":{"A":"text","B":null,"C":[1,null,"kept",{"toString":1}],"__proto__":["p"]}}',
   );
@@ -61,7 +61,7 @@ test('members of another type than documented are passed over', () => {
   expect(({} as { p?: unknown }).p).toBeUndefined();
 });
 
-/** May a call that failed like this have taken effect all the same? */
+/** May a call that failed with this kind have taken effect all the same? */
 const ambiguity: Record<DojoErrorKind, boolean> = {
   unreachable: false,
   paused: false,
@@ -84,7 +84,7 @@ test.each(Object.entries(ambiguity) as [DojoErrorKind, boolean][])(
   },
 );
 
-test('an error says what is known of it, and null for the rest', () => {
+test('an error has null for what is not known', () => {
   expect(new DojoError('network', 'It failed.')).toMatchObject({
     name: 'DojoError',
     kind: 'network',

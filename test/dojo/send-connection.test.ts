@@ -17,9 +17,9 @@ import {
   startServer,
 } from './support.ts';
 
-// Against real servers throughout: nock's delays trigger no time-out of undici.
+// Real servers throughout: nock's delays trigger no time-out of undici.
 
-/** Long enough to be met by a busy machine, short beside the five seconds of the default. */
+/** A busy machine can connect within it; far shorter than the sender's five seconds. */
 const timeoutMs = 300;
 
 describe('an answer that takes too long ends in a time-out', () => {
@@ -36,7 +36,7 @@ describe('an answer that takes too long ends in a time-out', () => {
     await tooSlow(openSender(server.url, { timeoutMs }).send(askCall));
   });
 
-  test('when it drips, a byte at a time, for ever', async () => {
+  test('when it drips for ever, a byte at a time', async () => {
     const server = await startServer((response) => {
       const drip = setInterval(() => response.write(' '), 20);
       response.on('close', () => clearInterval(drip));
@@ -54,7 +54,7 @@ describe('an answer that takes too long ends in a time-out', () => {
     await tooSlow(openSender(server.url).send({ ...createCall, timeoutMs: remainingMs }));
   });
 
-  test('and creating is not tried again', async () => {
+  test('and creating is not repeated', async () => {
     const server = await startServer(() => {});
     await tooSlow(openSender(server.url, { timeoutMs }).send(createCall));
     expect(server.received).toHaveLength(1);
@@ -65,8 +65,8 @@ describe('an answer of 64 MiB is refused after a few', () => {
   const size = 64 * 1024 * 1024;
 
   test.each([
-    ['that says how long it is', { 'content-length': String(size) }],
-    ['that does not say how long it is', {}],
+    ['with a content-length', { 'content-length': String(size) }],
+    ['without a content-length', {}],
   ])('%s', async (_name, headers: Record<string, string>) => {
     const chunk = Buffer.alloc(64 * 1024, ' ');
     let sent = 0;
@@ -87,21 +87,21 @@ describe('an answer of 64 MiB is refused after a few', () => {
     const error = await failing(openSender(server.url), 'malformed');
     const after = process.memoryUsage();
     expect(error.isAmbiguous).toBe(true);
-    // The connection is given up; what was under way is in the buffers of the two sockets.
+    // The connection is cut; what was already sent is in the buffers of the two sockets.
     await closed.promise;
     expect(sent).toBeLessThan(size / 2);
     expect(server.received).toHaveLength(1);
     expect(after.arrayBuffers - before.arrayBuffers).toBeLessThan(20 * 1024 * 1024);
   });
 
-  test('one of a megabyte is taken', async () => {
+  test('one of a megabyte is accepted', async () => {
     const server = await startAnswering(200, `{"ok":true,"padding":"${'x'.repeat(1024 * 1024)}"}`);
     await expect(openSender(server.url).send(askCall)).resolves.toEqual({ ok: true });
   });
 });
 
 describe('a connection that breaks', () => {
-  test('before the answer makes asking try once more, since it may have arrived', async () => {
+  test('before the answer repeats a repeatable call once', async () => {
     const server = await startServer((_response, request) => request.socket.resetAndDestroy());
     const error = await failing(openSender(server.url), 'network');
     expect(error).toMatchObject({ status: null, isAmbiguous: true });
@@ -114,15 +114,18 @@ describe('a connection that breaks', () => {
     expect(server.received).toHaveLength(1);
   });
 
-  test.each(['destroy', 'resetAndDestroy'] as const)('within the answer is told (%s)', async (how) => {
-    const server = await startServer((response, request) => {
-      response.writeHead(200, { 'content-length': '11' }).write('{"ok"', () => request.socket[how]());
-    });
-    await failing(openSender(server.url), 'network', createCall);
-    expect(server.received).toHaveLength(1);
-  });
+  test.each(['destroy', 'resetAndDestroy'] as const)(
+    'within the answer is a network error (%s)',
+    async (how) => {
+      const server = await startServer((response, request) => {
+        response.writeHead(200, { 'content-length': '11' }).write('{"ok"', () => request.socket[how]());
+      });
+      await failing(openSender(server.url), 'network', createCall);
+      expect(server.received).toHaveLength(1);
+    },
+  );
 
-  test('once is mended by asking again', async () => {
+  test('once does not matter when the second try is answered', async () => {
     let tries = 0;
     const server = await startServer((response, request) => {
       tries += 1;
@@ -136,7 +139,7 @@ describe('a connection that breaks', () => {
     ['not HTTP', 'SSH-2.0-hello\r\n\r\n'],
     ['of an impossible length', 'HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n'],
     ['all headers', `HTTP/1.1 200 OK\r\n${'x-more: x\r\n'.repeat(20_000)}\r\n`],
-  ])('with an answer that is %s is not asked again', async (_name, bytes) => {
+  ])('after an answer that is %s is malformed, and the call is not repeated', async (_name, bytes) => {
     const server = await startServer((_response, request) => request.socket.end(bytes));
     await failing(openSender(server.url), 'malformed');
     expect(server.received).toHaveLength(1);
@@ -158,7 +161,7 @@ describe('nothing was sent', () => {
     expect(error.isAmbiguous).toBe(false);
   });
 
-  test('when nobody vouches for the certificate, and the key stays here', async () => {
+  test('when the certificate is self-signed, and the key stays here', async () => {
     const pem = readFileSync(new URL('../fixtures/self-signed-certificate.pem', import.meta.url));
     let requests = 0;
     const server = createTlsServer({ key: pem, cert: pem }, (_request, response) => {
@@ -173,14 +176,14 @@ describe('nothing was sent', () => {
     expect(requests).toBe(0);
   });
 
-  test('when what listens does not speak TLS', async () => {
+  test('when the server does not speak TLS', async () => {
     const server = await startAnswering(200, '{"ok":true}');
     await failing(openSender(server.url.replace('http:', 'https:')), 'unreachable', createCall);
     expect(server.received).toEqual([]);
   });
 });
 
-test('closing waits for the call that is under way', async () => {
+test('closing waits for the running call', async () => {
   const arrived = Promise.withResolvers<void>();
   const released = Promise.withResolvers<void>();
   const server = await startServer(async (response) => {
@@ -197,7 +200,7 @@ test('closing waits for the call that is under way', async () => {
   await closed;
 });
 
-/** Ends in a time-out, and long before the five seconds that the sender gives without being told. */
+/** Ends in a time-out, and long before the sender's own limit of five seconds. */
 async function tooSlow(promise: Promise<unknown>) {
   const startedAt = performance.now();
   const error = await failureOf(promise, 'timeout');

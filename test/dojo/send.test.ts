@@ -34,13 +34,13 @@ describe('a request', () => {
     expect(server.received[0]?.headers['content-type']).toBe('application/json');
   });
 
-  test('goes below the path of the API’s address, where it has one', async () => {
+  test('keeps the path of the API’s address', async () => {
     const server = await startAnswering(200, ok);
     await openSender(`${server.url}/pretend/`).send(askCall);
     expect(server.received[0]?.url).toBe('/pretend/thing');
   });
 
-  test('uses no more connections than it may, and uses them again', async () => {
+  test('uses at most the given number of connections, and reuses them', async () => {
     const sockets = new Set<unknown>();
     const server = await startServer((response, request) => {
       sockets.add(request.socket);
@@ -54,7 +54,7 @@ describe('a request', () => {
 });
 
 describe('an answer', () => {
-  test.each([200, 201, 202])('with status %i is taken', async (status) => {
+  test.each([200, 201, 202])('with status %i is accepted', async (status) => {
     const server = await startAnswering(status, ok);
     await expect(openSender(server.url).send(createCall)).resolves.toEqual({ ok: true });
   });
@@ -64,7 +64,7 @@ describe('an answer', () => {
     [200, ''],
     [200, 'null'],
     [200, '<html>'],
-  ])('whose body does not matter is taken with status %i and "%s"', async (status, body) => {
+  ])('whose body does not matter is accepted with status %i and "%s"', async (status, body) => {
     const server = await startAnswering(status, body);
     await expect(openSender(server.url).send({ ...createCall, reply: null })).resolves.toBeUndefined();
   });
@@ -84,7 +84,7 @@ describe('an answer', () => {
     ['of another shape', '{"ok":"yes"}'],
     ['not UTF-8', '\xff\xfe'],
     ['JSON nested a hundred thousand deep', '['.repeat(100_000)],
-  ])('that is %s is malformed, and is not asked for again', async (_name, body) => {
+  ])('that is %s is malformed, and the request is not repeated', async (_name, body) => {
     const server = await startAnswering(200, body);
     const error = await failing(openSender(server.url), 'malformed');
     expect(error).toMatchObject({ status: 200, isAmbiguous: true });
@@ -92,7 +92,7 @@ describe('an answer', () => {
   });
 
   test.each([301, 302, 303, 307, 308])(
-    'that sends elsewhere with %i is malformed and not followed',
+    'that redirects with %i is malformed, and not followed',
     async (status) => {
       const elsewhere = await startAnswering(200, ok);
       const server = await startAnswering(status, '', { location: `${elsewhere.url}/latest/meta-data` });
@@ -115,7 +115,7 @@ describe('a refusal', () => {
     [422, 'invalid'],
     [429, 'rate-limited'],
   ];
-  test.each(kinds)('with %i is %s, certain, and not tried again', async (status, kind) => {
+  test.each(kinds)('with %i is %s, unambiguous, and not repeated', async (status, kind) => {
     const server = await startAnswering(status, '{"title":"No","detail":"Because","traceId":"00-1"}');
     const error = await failing(openSender(server.url), kind);
     expect(error).toMatchObject({
@@ -127,7 +127,7 @@ describe('a refusal', () => {
     expect(server.received).toHaveLength(1);
   });
 
-  test('names the fields at fault, in the PascalCase that Dojo was seen to use', async () => {
+  test('names the invalid fields, also in the PascalCase of a live answer', async () => {
     const server = await startAnswering(400, '{"Status":400,"Errors":{"Reference":["is required"]}}');
     const error = await failing(openSender(server.url), 'invalid', createCall);
     expect(error.fieldErrors).toEqual({ Reference: ['is required'] });
@@ -139,22 +139,22 @@ describe('a refusal', () => {
     ['HTML', '<h1>403</h1>'],
     ['null', 'null'],
     ['a list', '[1]'],
-    ['members nobody can read', '{"errors":{"A":[{"toString":1}]},"title":[]}'],
-  ])('that says %s is a refusal all the same', async (_name, body) => {
+    ['unreadable members', '{"errors":{"A":[{"toString":1}]},"title":[]}'],
+  ])('whose body is %s is still a refusal', async (_name, body) => {
     const server = await startAnswering(400, body);
     const error = await failing(openSender(server.url), 'invalid');
     expect(error.status).toBe(400);
     expect(server.received).toHaveLength(1);
   });
 
-  test('that goes on and on makes a short message', async () => {
+  test('of 100 kB makes a short message', async () => {
     const errors = Object.fromEntries(Array.from({ length: 5000 }, (_, index) => [`Field${index}`, ['bad']]));
     const server = await startAnswering(400, JSON.stringify({ detail: 'x'.repeat(100_000), errors }));
     const error = await failing(openSender(server.url), 'invalid');
     expect(error.message.length).toBeLessThan(1_100);
   });
 
-  test.each([400, 401, 403, 429])('with %i that quotes the key does not give it away', async (status) => {
+  test.each([400, 401, 403, 429])('with %i that quotes the key does not reveal it', async (status) => {
     const quoted = `Basic ${apiKey} is wrong`;
     const body = { title: quoted, detail: quoted, traceId: apiKey, errors: { [apiKey]: [quoted] } };
     const server = await startAnswering(status, JSON.stringify(body));
@@ -166,9 +166,19 @@ describe('a refusal', () => {
   });
 });
 
+test('a credential sent in place of the key is not revealed either', async () => {
+  const credential = 'cs_sandbox_never_in_a_log';
+  const server = await startAnswering(401, JSON.stringify({ title: `Basic ${credential} has expired` }));
+  const call = { ...createCall, credential };
+  const error = await failureOf(openSender(server.url).send(call), 'unauthorized');
+  expect(server.received[0]?.headers.authorization).toBe(`Basic ${credential}`);
+  expect(error.message).toContain('[key] has expired');
+  expect(JSON.stringify(server.received)).not.toContain(apiKey);
+});
+
 describe('a failure of Dojo', () => {
   test.each([408, 500, 502, 503, 504])(
-    'with %i is asked about once more, and may have taken effect',
+    'with %i is repeated once, and may have taken effect',
     async (status) => {
       const server = await startAnswering(status, '<h1>oops</h1>');
       const error = await failing(openSender(server.url), 'unavailable');
@@ -177,7 +187,7 @@ describe('a failure of Dojo', () => {
     },
   );
 
-  test('is forgotten when the second try is answered', async () => {
+  test('does not matter once the second try is answered', async () => {
     let tries = 0;
     const server = await startServer((response) => {
       tries += 1;
@@ -187,13 +197,13 @@ describe('a failure of Dojo', () => {
     expect(tries).toBe(2);
   });
 
-  test('while creating is not tried again', async () => {
+  test('while creating is not repeated', async () => {
     const server = await startAnswering(500, '');
     await failing(openSender(server.url), 'unavailable', createCall);
     expect(server.received).toHaveLength(1);
   });
 
-  test('that took half a second is not tried again', async () => {
+  test('that took more than half a second is not repeated', async () => {
     let nowMs = 0;
     const server = await startServer((response) => {
       nowMs += 501;
@@ -205,7 +215,7 @@ describe('a failure of Dojo', () => {
 });
 
 describe('when Dojo must not be called', () => {
-  test('after five failures, callers are told at once, and one tries after ten seconds', async () => {
+  test('after five failures, calls fail at once, and one goes ahead after ten seconds', async () => {
     let nowMs = 0;
     let status = 500;
     const server = await startServer((response) => response.writeHead(status).end(ok));
@@ -230,7 +240,7 @@ describe('when Dojo must not be called', () => {
     for (let count = 0; count < 8; count += 1) await failing(sender, 'invalid', createCall);
   });
 
-  test('because it asked for an hour, nothing is sent for an hour', async () => {
+  test('because Dojo asks for an hour, nothing is sent for an hour', async () => {
     let nowMs = 0;
     const server = await startAnswering(429, '', { 'retry-after': '3600' });
     const sender = openSender(server.url, { now: () => nowMs });
@@ -243,7 +253,7 @@ describe('when Dojo must not be called', () => {
     expect(server.received).toHaveLength(2);
   });
 
-  test('because it named a date, the wait ends then', async () => {
+  test('because Dojo names a date, the wait ends then', async () => {
     const inAnHour = new Date(Date.now() + 3_600_000).toUTCString();
     const server = await startAnswering(429, '', { 'retry-after': inAnHour });
     const { retryAfterMs } = await failing(openSender(server.url), 'rate-limited');
@@ -252,7 +262,7 @@ describe('when Dojo must not be called', () => {
   });
 
   test.each(['', 'soon', '-5', '1.5', '0', 'Mon, 01 Jan 2024 00:00:00 GMT', '9'.repeat(400)])(
-    'the wait "%s" is none that anybody can keep',
+    'the Retry-After "%s" is ignored',
     async (header) => {
       const server = await startAnswering(429, '', { 'retry-after': header });
       expect((await failing(openSender(server.url), 'rate-limited')).retryAfterMs).toBe(null);

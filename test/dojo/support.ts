@@ -10,9 +10,9 @@ import { createSender, type DojoCall, type Sender, type SenderOptions } from '..
 export const apiKey = 'sk_sandbox_never_in_a_log';
 export const okSchema = z.object({ ok: z.literal(true) });
 
-/** Asking for something: sent again when the first try breaks. */
+/** Repeated once when the first try breaks. */
 export const askCall = { method: 'GET', path: '/thing', reply: okSchema, repeatable: true } as const;
-/** Creating something: never sent again once it may have arrived. */
+/** Never repeated once it may have arrived. */
 export const createCall = { method: 'POST', path: '/things', reply: okSchema, body: { name: 'a' } } as const;
 
 export type Received = {
@@ -22,7 +22,7 @@ export type Received = {
   readonly body: string;
 };
 
-/** A real server on loopback, whose requests are kept as they came. It is gone when the test is over. */
+/** A real server on loopback that keeps its requests as they came. It stops with the test. */
 export async function startServer(
   answer: (response: ServerResponse, request: IncomingMessage) => void,
 ): Promise<{ url: string; received: Received[] }> {
@@ -43,14 +43,14 @@ export async function startServer(
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, received };
 }
 
-/** A server that answers every request with the same. */
+/** A server that answers every request in the same way. */
 export function startAnswering(status: number, body: string, headers: Record<string, string> = {}) {
   return startServer((response) => {
     response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body);
   });
 }
 
-/** An address on loopback where nobody listens. */
+/** A port on loopback where nothing listens. */
 export async function findClosedPort(): Promise<number> {
   const server = createNetServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -70,7 +70,7 @@ export function senderOptions(apiUrl: string): SenderOptions {
   return { apiUrl, apiKey, apiVersion: '2026-02-27', timeoutMs: 5_000, connections: 4 };
 }
 
-/** The error that a call ends in. Whatever it is, the key is nowhere in it. */
+/** The error that a call ends in. The key is nowhere in it. */
 export async function failureOf(promise: Promise<unknown>, kind: DojoErrorKind): Promise<DojoError> {
   const error = await promise.then(
     (reply) => ({ unexpectedReply: reply }),

@@ -20,7 +20,7 @@ test('a status update is read', () => {
   expect(parse(event())).toEqual(understood);
 });
 
-test('members that nobody knows are passed over', () => {
+test('unknown members are ignored', () => {
   expect(parse(event({ extra: { deep: [1] } }, { extra: null }))).toEqual(understood);
 });
 
@@ -39,7 +39,7 @@ test.each(['Created', 'Authorized', 'Reversed', 'Refunded', 'Canceled', 'Settled
   },
 );
 
-test('an event of another kind is read without a change, or with the one it names', () => {
+test('an event of another kind is read, with a change if it names one', () => {
   expect(parse(event({ event: 'payment_intent.created', data: undefined }))).toEqual({
     ...understood,
     event: 'payment_intent.created',
@@ -49,7 +49,7 @@ test('an event of another kind is read without a change, or with the one it name
   expect(parse(event({ event: 'payment_intent.created' }))?.change).toEqual(understood.change);
 });
 
-describe('a delivery is not understood', () => {
+describe('a delivery is not an event', () => {
   test.each([
     ['empty', ''],
     ['hello', 'hello'],
@@ -58,7 +58,7 @@ describe('a delivery is not understood', () => {
     ['true', 'true'],
     ['text', '"evt_T1"'],
     ['a list', '[]'],
-    ['a list with an event in it', `[${JSON.stringify(event())}]`],
+    ['a list that holds an event', `[${JSON.stringify(event())}]`],
     ['an empty object', '{}'],
     ['cut short', JSON.stringify(event()).slice(0, -1)],
     ['two events', JSON.stringify(event()).repeat(2)],
@@ -94,7 +94,7 @@ describe('a delivery is not understood', () => {
   });
   test.each([
     ...unusable,
-    ['a way out of the path', 'pi_../../x'],
+    ['a path out of the folder', 'pi_../../x'],
     ['an address', 'http://x'],
     ['of another kind', 'rfnd_1'],
     ['a bare prefix', 'pi_'],
@@ -104,7 +104,7 @@ describe('a delivery is not understood', () => {
   test.each(unusable)('whose status is %s', (_name, paymentStatus) => {
     expect(parse(event({}, { paymentStatus }))).toBe(null);
   });
-  test.each([null, undefined, [], 'text', 1])('that updates a status but whose data is %j', (data) => {
+  test.each([null, undefined, [], 'text', 1])('that updates a status and whose data is %j', (data) => {
     expect(parse(event({ data }))).toBe(null);
   });
   test.each([7, ['acc_test'], {}])('whose account is %j', (accountId) => {
@@ -113,7 +113,7 @@ describe('a delivery is not understood', () => {
 });
 
 test.each(['yesterday', '', '2026-13-45T99:99:99Z', null, undefined, 0, 1e20, {}, []])(
-  'an event that happened at %j counts all the same',
+  'an event whose time is %j is read all the same',
   (createdAt) => {
     expect(parse(event({ createdAt }))).toEqual(understood);
   },
@@ -127,7 +127,7 @@ test('the last of two members of one name counts', () => {
   expect(parseWebhookEvent(Buffer.from(text))).toEqual(understood);
 });
 
-test('an event that speaks of prototypes touches none', () => {
+test('an event that names prototypes changes none', () => {
   const text = JSON.stringify(event()).replace(
     '{',
     '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},',
@@ -136,7 +136,7 @@ test('an event that speaks of prototypes touches none', () => {
   expect(({} as { polluted?: number }).polluted).toBeUndefined();
 });
 
-test('a prototype lends an event no members', () => {
+test('members of a prototype are not members of the event', () => {
   const text = `{"__proto__":${JSON.stringify(event())}}`;
   expect(parseWebhookEvent(Buffer.from(text))).toBe(null);
 });
@@ -147,13 +147,13 @@ test('four thousand members that look like numbers change nothing', () => {
   expect(parseWebhookEvent(body)).toEqual(understood);
 });
 
-test('an event nested thirty thousand deep is read without a fault', () => {
+test('an event nested thirty thousand deep is read without an error', () => {
   expect(parseWebhookEvent(Buffer.from('['.repeat(30_000) + ']'.repeat(30_000)))).toBe(null);
   const deep = JSON.stringify(event({ extra: '#' })).replace('"#"', '['.repeat(30_000) + ']'.repeat(30_000));
   expect(parseWebhookEvent(Buffer.from(deep))).toEqual(understood);
 });
 
-test('no bytes at all make the reader fail', () => {
+test('no bytes make the reader throw', () => {
   fc.assert(
     fc.property(
       fc.oneof(

@@ -8,7 +8,7 @@ import {
   verifyWebhook,
 } from '../../src/dojo/webhook.ts';
 
-// The worked examples of the fact sheet, which were made by another program.
+// Made by another program, so that both ends cannot be wrong in the same way.
 const firstBody = Buffer.from(
   '{"id":"evt_demo1","event":"payment_intent.status_updated","accountId":"acc_demo","createdAt":"2026-11-22T10:00:00.1234567Z","data":{"paymentIntentId":"pi_sandbox_demo","paymentStatus":"Captured","captureMode":"Auto"}}',
 );
@@ -45,13 +45,13 @@ describe.each(examples)('$name', ({ secret: value, body, signature }) => {
     expect(signWebhook(body, createWebhookSecret(value))).toBe(signature);
   });
 
-  test('verifies, and only with its own secret', () => {
+  test('verifies with its secret, and with no other', () => {
     expect(verifyWebhook(body, signature, createWebhookSecret(value))).toBe(true);
     expect(verifyWebhook(body, signature, createWebhookSecret(`${value}x`))).toBe(false);
   });
 });
 
-test('the header is the one that Dojo documents', () => {
+test('the signature is in the header that Dojo documents', () => {
   expect(signatureHeader).toBe('dojo-signature');
 });
 
@@ -87,14 +87,14 @@ describe('a signature is refused', () => {
     ['of 33 groups', `sha256=${[...pairs, '00'].join('-')}`],
     ['of 63 digits', `sha256=${pairs.join('').slice(1)}`],
     ['of 65 digits', `sha256=${pairs.join('')}0`],
-    ['with a dash too many', `sha256=${hex}-`],
+    ['with one dash too many', `sha256=${hex}-`],
     ['with one dash missing', `sha256=${hex.replace('-', '')}`],
-    ['with one dash and no more', `sha256=${pairs[0]}-${pairs.slice(1).join('')}`],
-    ['with letters that are no digits', `sha256=${['GG', ...pairs.slice(1)].join('-')}`],
+    ['with a single dash', `sha256=${pairs[0]}-${pairs.slice(1).join('')}`],
+    ['with letters that are not digits', `sha256=${['GG', ...pairs.slice(1)].join('-')}`],
     ['with full-width digits', `sha256=${hex.replace('3', '３')}`],
     ['of 8 kB', `sha256=${'A'.repeat(8192)}`],
-    ['of 8 kB that begins right', `sha256=${hex}${'-00'.repeat(2700)}`],
-    ['given twice', `sha256=${hex}, sha256=${hex}`],
+    ['of 8 kB that begins with the right digest', `sha256=${hex}${'-00'.repeat(2700)}`],
+    ['sent twice', `sha256=${hex}, sha256=${hex}`],
     ['in Base64', `sha256=${Buffer.from(pairs.join(''), 'hex').toString('base64')}`],
     ['of zeros', `sha256=${'00-'.repeat(31)}00`],
     ['with NUL in it', `sha256=${hex.slice(0, 20)}\0${hex.slice(21)}`],
@@ -112,7 +112,7 @@ describe('a signature is refused', () => {
     expect(findSigningSecret(firstBody, firstSignature, [])).toBe(null);
   });
 
-  test('whatever garbage it is, without a fault', () => {
+  test('whatever garbage it is, without an error', () => {
     fc.assert(
       fc.property(
         fc.oneof(
@@ -128,7 +128,7 @@ describe('a signature is refused', () => {
     );
   });
 
-  test('when any digit of it is another', () => {
+  test('when any digit of it changes', () => {
     fc.assert(
       fc.property(fc.uint8Array(), fc.nat(63), fc.integer({ min: 1, max: 15 }), (body, place, by) => {
         const digits = [...signWebhook(body, secret).slice('sha256='.length).replaceAll('-', '')];
@@ -138,7 +138,7 @@ describe('a signature is refused', () => {
     );
   });
 
-  test('when any bit of the body is another', () => {
+  test('when any bit of the body changes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 1 }), fc.nat(), fc.nat(7), (body, at, bit) => {
         const signature = signWebhook(body, secret);
@@ -154,7 +154,7 @@ describe('a signature is refused', () => {
 describe('while one secret replaces another', () => {
   const secrets = ['first-secret', 'ZGVtb19zZWNyZXQ', 'third-secret'].map(createWebhookSecret);
 
-  test.each([0, 1, 2])('number %i of the live ones is found by what it signed', (index) => {
+  test.each([0, 1, 2])('live secret %i is found by what it signed', (index) => {
     const live = secrets[index];
     if (live === undefined) throw new Error('There are three secrets.');
     const signature = signWebhook(firstBody, live);
@@ -163,7 +163,7 @@ describe('while one secret replaces another', () => {
     expect(findSigningSecret(firstBody, signature, secrets.toSpliced(index, 1))).toBe(null);
   });
 
-  test('each has a label of its own that does not give it away', () => {
+  test('each has its own label, which does not reveal it', () => {
     const labels = secrets.map((one) => one.label);
     expect(new Set(labels).size).toBe(3);
     for (const label of labels) expect(label).toMatch(/^whs_[0-9a-f]{8}$/);
@@ -171,7 +171,7 @@ describe('while one secret replaces another', () => {
     expect(JSON.stringify(secrets)).not.toContain('first-secret');
   });
 
-  test('an empty secret is refused, since anybody could sign with it', () => {
+  test('an empty secret is refused, since anyone could sign with it', () => {
     expect(() => createWebhookSecret('')).toThrow(RangeError);
   });
 });

@@ -15,30 +15,27 @@ beforeAll(async () => {
   nock.disableNetConnect();
   nock.enableNetConnect('127.0.0.1');
   shop = await openShop();
-  named = await openShop({
-    settings: { publicUrl: 'https://shop.example' },
-    app: { hasPublicUrl: true },
-  });
+  named = await openShop({ env: { PUBLIC_URL: 'https://shop.example' } });
 });
 afterAll(async () => {
   await shop.close();
   await named.close();
 });
 
-describe('the host', () => {
-  test('that is ours is answered, any other is refused without a word of it', async () => {
+describe('a request to the shop', () => {
+  test('is answered at its own host, and refused at any other without echoing it', async () => {
     await request(named.app).get('/').set('Host', 'shop.example').expect(200);
     const response = await request(named.app).get('/').set('Host', 'evil.example').expect(400);
     expect(response.text + JSON.stringify(response.headers)).not.toContain('evil');
   });
 
-  test('does not matter to webhooks and health checks, which reach the shop by other names', async () => {
+  test('may name any host where it is a webhook or a health check', async () => {
     await request(named.app).post('/webhooks/dojo').set('Host', 'inside').expect(401);
     await request(named.app).get('/healthz').set('Host', '10.0.0.7').expect(200);
     await request(named.app).get('/readyz').set('Host', '10.0.0.7').expect(200);
   });
 
-  test('of a proxy that nobody trusts is ignored', async () => {
+  test('is not believed about its host, scheme or address where no proxy is trusted', async () => {
     const response = await request(shop.app)
       .get('/')
       .set({ 'X-Forwarded-Host': 'evil.example', 'X-Forwarded-Proto': 'https', 'X-Forwarded-For': '1.2.3.4' })
@@ -48,7 +45,7 @@ describe('the host', () => {
   });
 });
 
-describe('a form that another site sends', () => {
+describe('a form from another site', () => {
   const send = (headers: Record<string, string>) =>
     request(shop.app).post('/basket').set(headers).type('form').send({ sku: 'mug', quantity: '1' });
 
@@ -57,13 +54,13 @@ describe('a form that another site sends', () => {
     ['Sec-Fetch-Site: same-site', { 'Sec-Fetch-Site': 'same-site' }],
     ['a foreign Origin', { Origin: 'https://evil.example' }],
     ['the Origin null', { Origin: 'null' }],
-    ['our host on another port as Origin', { Origin: 'http://127.0.0.1:1' }],
-  ])('(%s) is refused', async (_what, headers) => {
+    ['an Origin on another port of our host', { Origin: 'http://127.0.0.1:1' }],
+  ])('with %s is refused', async (_what, headers) => {
     const response = await send(headers).expect(403);
     expect(response.text).not.toContain('evil');
   });
 
-  test('would be taken from our own page, or from a program that is no browser', async () => {
+  test('is accepted once our own page sends it, or a program that is not a browser', async () => {
     await send({ 'Sec-Fetch-Site': 'same-origin' }).expect(303);
     await send({}).expect(303);
     await request(named.app)
@@ -74,7 +71,7 @@ describe('a form that another site sends', () => {
       .expect(303);
   });
 
-  test('places no order either', async () => {
+  test('places no order', async () => {
     await request(shop.app)
       .post('/checkout')
       .set('Sec-Fetch-Site', 'cross-site')
@@ -85,10 +82,10 @@ describe('a form that another site sends', () => {
   });
 });
 
-describe('the cookie', () => {
+describe('the shop’s cookie', () => {
   const cookieOf = (response: request.Response) => response.headers['set-cookie']?.[0] ?? '';
 
-  test('of a first visit over https is bound to the host, and hidden from scripts and plain http', async () => {
+  test('on a first visit over https is bound to the host, and hidden from scripts and plain http', async () => {
     const response = await request(named.app).get('/').set('Host', 'shop.example').expect(200);
     expect(cookieOf(response)).toMatch(/^__Host-shop=/);
     const attributes = cookieOf(response).split('; ').slice(1);
@@ -96,7 +93,7 @@ describe('the cookie', () => {
     expect(attributes.join()).not.toContain('Domain');
   });
 
-  test('that is altered, forged or huge is ignored and set anew', async () => {
+  test('is ignored and replaced where it is altered, forged or huge', async () => {
     const own = cookieOf(await request(shop.app).get('/')).split(';')[0] ?? '';
     for (const cookie of [
       `${own}x`,
@@ -115,7 +112,7 @@ describe('the cookie', () => {
 });
 
 describe('every page', () => {
-  test('may load and send to nothing but the shop and the payment page', async () => {
+  test('may load from the shop alone, and send to the shop and the payment page alone', async () => {
     const { headers } = await request(shop.app).get('/').expect(200);
     const policy = headers['content-security-policy'] ?? '';
     expect(policy.split(';')).toEqual(
@@ -126,14 +123,21 @@ describe('every page', () => {
     expect(headers['x-powered-by']).toBeUndefined();
   });
 
+  const live = {
+    DOJO_API_KEY: 'sk_prod_of_the_tests',
+    DOJO_API_URL: 'https://api.dojo.tech',
+    DOJO_WEBHOOK_SECRETS: 'bGl2ZV93ZWJob29rX3Rlc3Q',
+    PUBLIC_URL: 'https://kettle.shop',
+    SESSION_SECRET: 'f3a91c07d2be4586a0cf1e7d93b2845a',
+  };
   test.each([
-    ['a test shop', 1],
-    ['a real shop', 0],
-  ])('of %s says whether money is taken', async (what, count) => {
-    const own = await openShop({ app: { isTestShop: what === 'a test shop' } });
+    ['a test shop', { PUBLIC_URL: 'https://kettle.shop' }, 1],
+    ['a live shop', live, 0],
+  ])('of %s says whether it takes money', async (_what, env, count) => {
+    const own = await openShop({ env });
     try {
       for (const path of ['/', '/basket', '/nothing-here']) {
-        const { text } = await request(own.app).get(path);
+        const { text } = await request(own.app).get(path).set('Host', 'kettle.shop');
         expect(text.split('This is a test shop. No money will be taken.')).toHaveLength(count + 1);
       }
     } finally {
@@ -141,7 +145,7 @@ describe('every page', () => {
     }
   });
 
-  test('escapes what a catalogue holds', async () => {
+  test('escapes what the catalogue holds', async () => {
     const hostile = '"><img src=x onerror=alert(1)>';
     const [mug] = catalogueFile.products;
     const file = {
@@ -166,19 +170,19 @@ describe('every page', () => {
   });
 
   test.each([
-    ['%2e%2e on a foreign name', '//evil.example/%2e%2e'],
-    ['a page that is not there', '/nothing-here'],
+    ['a path that names another host', '//evil.example/%2e%2e'],
+    ['a page that does not exist', '/nothing-here'],
     ['a file of the project', '/package.json'],
     ['a file of git', '/.git/config'],
-  ])('that is %s is 404 and leads nowhere', async (_what, path) => {
+  ])('at the address of %s is 404 and redirects nowhere', async (_what, path) => {
     const response = await rawGet(path);
     expect(response.status).toBe(404);
     expect(response.location).toBeNull();
   });
 });
 
-describe('files', () => {
-  test('of the shop are served with their type, and may be kept for a while', async () => {
+describe('the shop’s files', () => {
+  test('are served with their type, and may be cached', async () => {
     const response = await request(shop.app)
       .get('/static/shop.css')
       .expect(200)
@@ -200,18 +204,18 @@ describe('files', () => {
     '/static/shop.css.map',
     '/static/main.ts',
     '/static/layout.ejs',
-  ])('are all there is: %s is 404', async (path) => {
+  ])('are the only ones served: %s is 404', async (path) => {
     expect((await rawGet(path)).status).toBe(404);
   });
 });
 
-test('a page whose template breaks is 500 without a word of the code', async () => {
+test('a page whose template fails is 500, and shows nothing of the code', async () => {
   const { statusCode, text } = await brokenPage();
   expect(statusCode).toBe(500);
   expect(text).not.toMatch(/at .*\(|\.ts|\.ejs|node_modules|TypeError/);
 });
 
-/** A catalogue whose price cannot be written breaks the page that shows it. */
+/** A price that cannot be read makes the page that shows it fail. */
 async function brokenPage() {
   const basket = { sku: 'mug', quantity: '1' };
   const shopper = createShopper(shop);
@@ -227,7 +231,7 @@ async function brokenPage() {
   }
 }
 
-/** A path as it stands: clients tidy paths up before they send them. */
+/** Sends a path unchanged: HTTP clients normalise paths first. */
 async function rawGet(path: string): Promise<{ status: number; location: string | null }> {
   const server = shop.app.listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));

@@ -47,7 +47,7 @@ describe('a shopper who clicks Checkout', () => {
     });
   });
 
-  test('has Dojo asked for the prices of the catalogue, whatever the form says', async () => {
+  test('pays the catalogue’s prices, whatever the form says', async () => {
     const { asked } = dojoCreates();
     const shopper = createShopper(shop);
     await shopper.add('mug', '2');
@@ -88,7 +88,7 @@ describe('a shopper who clicks Checkout', () => {
     expect(minutes).toBeLessThanOrEqual(60);
   });
 
-  test('twice at once is sent to one payment page of one order', async () => {
+  test('several times at once is sent to one payment page of one order', async () => {
     const { asked } = dojoCreates();
     const shopper = createShopper(shop);
     await shopper.add('mug');
@@ -101,7 +101,7 @@ describe('a shopper who clicks Checkout', () => {
     expect(rows(shop, 'SELECT count(*) AS n FROM orders')).toEqual([{ n: 1 }]);
   });
 
-  test('again after Back, or a reload of the basket, goes on with the same payment', async () => {
+  test('again after Back, or after reloading the basket, continues the same payment', async () => {
     dojoCreates();
     const shopper = createShopper(shop);
     await shopper.add('mug');
@@ -110,7 +110,7 @@ describe('a shopper who clicks Checkout', () => {
     expect(rows(shop, 'SELECT count(*) AS n FROM orders')).toEqual([{ n: 1 }]);
   });
 
-  test('on an old page after the basket changed is told so, and nothing is ordered', async () => {
+  test('on a page older than the basket reads that the basket has changed, and orders nothing', async () => {
     const shopper = createShopper(shop);
     await shopper.add('mug');
     const checkoutKey = await shopper.checkoutKey();
@@ -120,7 +120,7 @@ describe('a shopper who clicks Checkout', () => {
     expect(contents(shop).orders).toEqual([]);
   });
 
-  test('with the key of another purchase is told so, and that purchase stays as it is', async () => {
+  test('with the key of another purchase gets 409, and that purchase does not change', async () => {
     dojoCreates();
     const shopper = createShopper(shop);
     await shopper.add('mug');
@@ -132,7 +132,7 @@ describe('a shopper who clicks Checkout', () => {
     expect(contents(shop)).toEqual(before);
   });
 
-  test('on the page of an order that is paid is sent to that order, and Dojo is not asked', async () => {
+  test('for an order that is already paid is sent to that order, without a call to Dojo', async () => {
     dojoCreates();
     const shopper = createShopper(shop);
     await shopper.add('mug');
@@ -155,7 +155,7 @@ describe('a shopper who clicks Checkout', () => {
     expect(response.headers.location).toBeUndefined();
   });
 
-  test('with nothing in the basket is shown the empty basket', async () => {
+  test('with an empty basket orders nothing', async () => {
     const shopper = createShopper(shop);
     await shopper.add('mug');
     const key = await shopper.checkoutKey();
@@ -164,7 +164,7 @@ describe('a shopper who clicks Checkout', () => {
     expect(contents(shop).orders).toEqual([]);
   });
 
-  describe('after the time to pay is over', () => {
+  describe('after the payment page has expired', () => {
     let now: Date;
     let patient: OpenShop;
     let shopper: ReturnType<typeof createShopper>;
@@ -188,7 +188,7 @@ describe('a shopper who clicks Checkout', () => {
         .query(true)
         .reply(200, createdReply(asked, 'pi_sandbox_T1', { status }), { date: now.toUTCString() });
 
-    test('gets a new order and a new link, once Dojo has closed the old one', async () => {
+    test('gets a new order and a new link, once Dojo has cancelled the old one', async () => {
       dojoSays('Created');
       nock(dojoUrl).delete('/payment-intents/pi_sandbox_T1').reply(200, createdReply(asked, 'pi_sandbox_T1'));
       dojoSays('Canceled');
@@ -201,21 +201,21 @@ describe('a shopper who clicks Checkout', () => {
       ]);
     });
 
-    test('but after paying, is sent to the paid order and not asked to pay again', async () => {
+    test('but has paid, is sent to the paid order and not asked to pay again', async () => {
       dojoSays('Captured');
       const response = await shopper.checkout();
       expect(response.headers.location).toMatch(/^\/orders\//);
       expect(rows(patient, 'SELECT status, holds FROM orders')).toEqual([{ status: 'paid', holds: '' }]);
     });
 
-    test('is not given another link while Dojo cannot say whether the first was paid', async () => {
+    test('gets no other link while Dojo cannot say whether the first was paid', async () => {
       nock(dojoUrl).get('/payment-intents/pi_sandbox_T1').query(true).times(2).reply(500);
       await shopper.checkout().then((response) => expect(response.status).toBe(503));
       expect(rows(patient, 'SELECT count(*) AS n FROM orders')).toEqual([{ n: 1 }]);
     });
   });
 
-  test('after Back and an update that changes nothing goes on with the same payment', async () => {
+  test('after Back and an update that changes nothing continues the same payment', async () => {
     dojoCreates();
     const shopper = createShopper(shop);
     await shopper.add('mug', '2');
@@ -227,7 +227,7 @@ describe('a shopper who clicks Checkout', () => {
 });
 
 describe('a client that checks out with JSON', () => {
-  test('gets what it needs to send its shopper away', async () => {
+  test('gets the order and the payment link', async () => {
     dojoCreates();
     const response = await orderJson([{ ...mug, price: 1 }]).expect(201);
     const [order] = rows(shop, 'SELECT * FROM orders');
@@ -240,7 +240,7 @@ describe('a client that checks out with JSON', () => {
     expect(order?.total).toBe(1395);
   });
 
-  test('gets the same answer for the same key and items, in whatever order they stand', async () => {
+  test('gets the same answer for the same key and items, in any order', async () => {
     const bowl = { sku: 'bowl', quantity: 2 };
     const { asked } = dojoCreates();
     const first = await orderJson([mug, bowl], 'key-1').expect(201);
@@ -258,7 +258,7 @@ describe('a client that checks out with JSON', () => {
     expect(contents(shop)).toEqual(before);
   });
 
-  test('gets an order of its own for every request without a key', async () => {
+  test('gets a separate order for every request without a key', async () => {
     dojoCreates('pi_sandbox_T1');
     dojoCreates('pi_sandbox_T2');
     const first = await orderJson([mug]).expect(201);
@@ -286,14 +286,14 @@ describe('a client that checks out with JSON', () => {
     ['an unknown product', [{ sku: 'plate', quantity: 1 }]],
     ['a product twice', [mug, mug]],
     ['no items', []],
-    ['items that are no list', { sku: 'mug', quantity: 1 }],
-  ])('gets 400 for %s, and Dojo is not asked', async (_what, items) => {
+    ['items that are not a list', { sku: 'mug', quantity: 1 }],
+  ])('gets 400 for %s, without a call to Dojo', async (_what, items) => {
     const response = await orderJson(items).expect(400);
     expect(response.headers['content-type']).toMatch(/problem\+json/);
     expect(contents(shop).orders).toEqual([]);
   });
 
-  test('gets 400 for a basket above the limit, and Dojo is not asked', async () => {
+  test('gets 400 for a basket above the limit, without a call to Dojo', async () => {
     const products = new Map(
       [...shop.context.catalogue.products].map(([sku, product]) => [sku, { ...product, price: 10_000 }]),
     );
@@ -311,14 +311,14 @@ describe('a client that checks out with JSON', () => {
   });
 
   test.each([
-    ['no JSON', '{"items":', 400],
+    ['broken JSON', '{"items":', 400],
     ['17 kB', JSON.stringify({ items: [mug], pad: 'x'.repeat(17 * 1024) }), 413],
-  ])('gets an answer for a body of %s', async (_what, body, status) => {
+  ])('gets a problem for a body of %s', async (_what, body, status) => {
     const response = await request(shop.app).post('/checkout').type('json').send(body).expect(status);
     expect(response.headers['content-type']).toMatch(/problem\+json/);
   });
 
-  test.each([['with a blank'.padEnd(10)], ['x'.repeat(129)], ['é']])(
+  test.each([['with a space'.padEnd(10)], ['x'.repeat(129)], ['é']])(
     'gets 400 for the key %j',
     async (key) => {
       await request(shop.app)
@@ -330,7 +330,7 @@ describe('a client that checks out with JSON', () => {
   );
 });
 
-describe('a form', () => {
+describe('a basket form', () => {
   const fields = (count: number) => Array.from({ length: count }, (_, index) => `f${index}=1`).join('&');
   test.each([
     ['51 fields', fields(51), 413],
@@ -348,7 +348,7 @@ describe('a form', () => {
         400,
       ],
     ),
-  ])('with %s is refused and the basket stays as it was', async (_what, form, status) => {
+  ])('with %s is refused, and the basket does not change', async (_what, form, status) => {
     const shopper = createShopper(shop);
     await shopper.add('bowl');
     await shopper.agent.post('/basket').type('form').send(form).expect(status).expect('Content-Type', /html/);
@@ -356,12 +356,12 @@ describe('a form', () => {
     expect((await shopper.get('/basket')).text).not.toContain('Mug');
   });
 
-  test('of another type than a form is refused', async () => {
+  test('of any other content type is refused', async () => {
     await request(shop.app).post('/basket').type('text/plain').send('sku=mug').expect(415);
     await request(shop.app).post('/basket').send({ sku: 'mug', quantity: '1' }).expect(415);
   });
 
-  test('with a quantity that is none says so beside the field, and keeps what was typed', async () => {
+  test('with a quantity that is not a number shows the error beside the field, and keeps what was typed', async () => {
     const shopper = createShopper(shop);
     for (const path of ['/basket', '/basket/mug']) {
       await shopper.add('mug');
@@ -373,18 +373,18 @@ describe('a form', () => {
     }
   });
 
-  test('that would fill the basket above 100 of a product is refused with a page that says so', async () => {
+  test('that would put more than 100 of a product in the basket is refused, and the page says why', async () => {
     const shopper = createShopper(shop);
     await shopper.add('mug', '60');
     const response = await shopper.submit('/basket', { sku: 'mug', quantity: '60' }).expect(400);
-    expect(response.text).toContain('You can order up to 100 of one product.');
+    expect(response.text).toContain('You can order up to 100 of each product.');
     expect(keyIn(response)).toBe(await shopper.checkoutKey());
   });
 });
 
 describe('a client that checks out too often', () => {
-  test('is asked to wait, while webhooks are taken as ever', async () => {
-    const busy = await openShop({ app: { checkoutRate: 3 } });
+  test('has to wait, while webhooks are still accepted', async () => {
+    const busy = await openShop({ env: { CHECKOUT_RATE: '3' } });
     try {
       for (let count = 0; count < 3; count += 1) {
         await request(busy.app).post('/checkout').send({ items: [] }).expect(400);
@@ -407,7 +407,7 @@ describe('a client that checks out too often', () => {
   });
 });
 
-describe('when Dojo does not do as asked', () => {
+describe('when Dojo fails', () => {
   test.each<[string, number, unknown, number]>([
     ['401', 401, { title: 'Unauthorized' }, 503],
     ['403', 403, { title: 'Forbidden' }, 503],
@@ -415,11 +415,11 @@ describe('when Dojo does not do as asked', () => {
     ['404', 404, '', 502],
     ['409', 409, '', 502],
     ['HTML', 200, '<html>hello</html>', 502],
-    ['half of a reply', 200, '{"id":"pi_sandbox', 502],
+    ['half a reply', 200, '{"id":"pi_sandbox', 502],
     ['nothing', 200, '', 502],
     ['null', 200, 'null', 502],
     ['a redirect', 302, '', 502],
-  ])('(%s) the shopper is told so, and no link is shown', async (_what, status, body, expected) => {
+  ])('with %s the shopper sees an error page and no link', async (_what, status, body, expected) => {
     dojoAnswers(status, body as string, { Location: 'http://169.254.169.254/' });
     const shopper = createShopper(shop);
     await shopper.add('mug');
@@ -429,7 +429,7 @@ describe('when Dojo does not do as asked', () => {
     expect(response.text).not.toContain('<script>alert');
     expect(rows(shop, 'SELECT status FROM orders')).toEqual([{ status: 'placed' }]);
     expect(JSON.stringify(shop.log)).not.toContain('sk_sandbox_');
-    // The basket is kept, and the same click works as soon as Dojo does.
+    // The basket is kept, and the same click works once Dojo does.
     dojoCreates('pi_sandbox_T2');
     expect((await shopper.checkout()).headers.location).toBe(link('pi_sandbox_T2'));
     expect(rows(shop, 'SELECT count(*) AS n FROM orders')).toEqual([{ n: 1 }]);
@@ -444,14 +444,14 @@ describe('when Dojo does not do as asked', () => {
     ['a link that only begins like ours', { paymentLink: 'https://pay.dojo.test.evil.example/' }],
     ['a link with a password', { paymentLink: 'https://pay.dojo.test:x@evil.example/' }],
     ['a link that is a script', { paymentLink: 'javascript:alert(1)' }],
-  ])('(a reply with %s) no link is shown', async (_what, members) => {
+  ])('with %s in its reply no link is shown', async (_what, members) => {
     dojoCreates('pi_sandbox_T1', members);
     const response = await orderJson([mug]).expect(502);
     expect(response.headers.location).toBeUndefined();
     expect(rows(shop, "SELECT count(*) AS n FROM attempts WHERE state = 'attached'")).toEqual([{ n: 0 }]);
   });
 
-  test('and a mismatched intent is paid after all, the order is held for a person', async () => {
+  test('and an intent that does not match is paid after all, the order is held for a person', async () => {
     dojoCreates('pi_sandbox_T1', { amount: { value: 1, currencyCode: 'GBP' } });
     await orderJson([mug]).expect(502);
     await deliver(shop, statusUpdate({ paymentIntentId: 'pi_sandbox_T1', paymentStatus: 'Captured' }));
@@ -461,12 +461,12 @@ describe('when Dojo does not do as asked', () => {
     expect(contents(shop).fulfilments).toEqual([]);
   });
 
-  test('a missing link is built as documented', async () => {
+  test('to send a link, the shop builds it as documented', async () => {
     dojoCreates('pi_sandbox_T1', { paymentLink: null });
     expect((await orderJson([mug]).expect(201)).body.paymentLink).toBe(link());
   });
 
-  test('500 once is tried again with a new attempt, and both are recorded', async () => {
+  test('once with 500, the shop tries again with a new attempt, and records both', async () => {
     dojoAnswers(500);
     const { asked } = dojoCreates();
     await orderJson([mug]).expect(201);
@@ -477,7 +477,7 @@ describe('when Dojo does not do as asked', () => {
     ]);
   });
 
-  test('500 again and again is tried twice a click, and an order has three attempts at most', async () => {
+  test('again and again with 500, the shop tries twice a click, and three times an order', async () => {
     const scope = dojoAnswers(500).persist();
     await orderJson([mug], 'key-1').expect(503).expect('Retry-After', /^\d+$/);
     expect(rows(shop, 'SELECT count(*) AS n FROM attempts')).toEqual([{ n: 2 }]);
@@ -489,7 +489,7 @@ describe('when Dojo does not do as asked', () => {
     expect(response.body.type).toBe('urn:shop:exhausted');
   });
 
-  test('five failures in a row make the next answers quick, and do not touch webhooks', async () => {
+  test('five times in a row, the shop stops calling it for a while, and still accepts webhooks', async () => {
     const scope = dojoAnswers(500).persist();
     let asked = 0;
     scope.on('request', () => {
@@ -500,7 +500,7 @@ describe('when Dojo does not do as asked', () => {
     await deliver(shop, statusUpdate({ paymentIntentId: 'pi_x', paymentStatus: 'Captured' })).expect(200);
   });
 
-  test('429 is obeyed: nothing is asked inside the window', async () => {
+  test('with 429, the shop makes no call until the window has passed', async () => {
     dojoAnswers(429, '', { 'Retry-After': '3600' });
     await orderJson([mug]).expect(503).expect('Retry-After', '3600');
     const { asked } = dojoCreates();
@@ -508,14 +508,14 @@ describe('when Dojo does not do as asked', () => {
     expect(asked).toEqual([]);
   });
 
-  test('a wrong key is an error in the log, without the key', async () => {
+  test('because of a wrong key, the log holds an error without the key', async () => {
     dojoAnswers(401);
     await orderJson([mug]).expect(503);
-    expect(shop.log.filter((line) => line.level === 50)).toHaveLength(1);
+    expect(shop.log.filter((line) => line.level === 'error')).toHaveLength(1);
     expect(JSON.stringify(shop.log)).not.toContain('of_the_tests');
   });
 
-  test('the webhook of an intent that came with an ambiguous answer is kept for the sweep', async () => {
+  test('with an ambiguous answer, the webhook of its intent is kept for reconciliation', async () => {
     dojoAnswers(500);
     dojoAnswers(500);
     await orderJson([mug]).expect(503);
@@ -529,7 +529,7 @@ describe('when Dojo does not do as asked', () => {
   });
 });
 
-test('nothing acts on GET or HEAD of /checkout', async () => {
+test('GET and HEAD of /checkout do nothing', async () => {
   await request(shop.app).get('/checkout').expect(404);
   await request(shop.app).head('/checkout').expect(404);
   expect(contents(shop).orders).toEqual([]);

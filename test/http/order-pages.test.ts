@@ -1,3 +1,4 @@
+import { DatabaseSync } from 'node:sqlite';
 import nock from 'nock';
 import request from 'supertest';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -47,8 +48,8 @@ function dojoFails(status = 500): void {
   nock(dojoUrl).get(`/payment-intents/${intentId}`).query(true).times(2).reply(status);
 }
 
-describe('the page after the payment', () => {
-  test('thanks once the store says paid, whatever Dojo answers', async () => {
+describe('the page after a payment', () => {
+  test('thanks the shopper once the store says paid, whatever Dojo answers', async () => {
     await hear('Captured');
     dojoFails();
     const page = await success().expect(200);
@@ -62,13 +63,13 @@ describe('the page after the payment', () => {
     const before = contents(shop);
     dojoSays({ status: 'Captured' });
     const page = await success().expect(200);
-    expect(page.text).toContain('We are confirming your payment. You need not pay again.');
+    expect(words(page.text)).toContain("We are confirming your payment. You don't need to pay again.");
     expect(page.text).not.toMatch(/thank you/i);
     expect(page.text).not.toContain('pay.dojo.test/checkout/');
     expect(contents(shop)).toEqual(before);
   });
 
-  test('without JavaScript asks again by itself, ten times at most, and always offers to ask again', async () => {
+  test('reloads without JavaScript, ten times at most, and always offers to check again', async () => {
     dojoSays({ status: 'Captured' });
     const first = await success();
     expect(first.text).toContain(`content="3;url=/checkout/success/${token}?check=1"`);
@@ -78,7 +79,7 @@ describe('the page after the payment', () => {
     expect(last.text).toContain(`href="/checkout/success/${token}"`);
   });
 
-  test('says that nothing was taken when Dojo just said so, and goes on with the same payment', async () => {
+  test('says that nothing was taken when Dojo has just said so, and offers the same payment', async () => {
     dojoSays({ status: 'Created' });
     const page = await success().expect(200);
     expect(page.text).toMatch(/nothing (has been|was) taken/i);
@@ -95,19 +96,22 @@ describe('the page after the payment', () => {
       () => dojoSays({ status: 'Captured', amount: { value: 1, currencyCode: 'GBP' } }),
     ],
     ['answers with another reference', () => dojoSays({ status: 'Captured', reference: 'ORD-other' })],
-    ['answers with a status nobody knows', () => dojoSays({ status: 'Settled' })],
+    ['answers with an unknown status', () => dojoSays({ status: 'Settled' })],
     ['says Refunded to an order that was never paid', () => dojoSays({ status: 'Refunded' })],
-  ])('when Dojo %s says that the outcome is not known yet, never that it failed', async (_what, dojo) => {
-    const before = contents(shop);
-    dojo();
-    const page = await success().expect(200);
-    expect(page.text).toContain('We do not know the outcome yet');
-    expect(page.text).not.toContain('pay.dojo.test/checkout/');
-    expect(page.text).not.toMatch(/fail/i);
-    expect(contents(shop)).toEqual(before);
-  });
+  ])(
+    'says, when Dojo %s, that the outcome is not known yet, and never that it failed',
+    async (_what, dojo) => {
+      const before = contents(shop);
+      dojo();
+      const page = await success().expect(200);
+      expect(page.text).toContain('We do not know the outcome yet');
+      expect(page.text).not.toContain('pay.dojo.test/checkout/');
+      expect(page.text).not.toMatch(/fail/i);
+      expect(contents(shop)).toEqual(before);
+    },
+  );
 
-  test('says that a canceled payment is canceled and puts its goods back into the basket on one click', async () => {
+  test('says that a payment was cancelled, and puts its goods back in the basket on one click', async () => {
     await hear('Canceled');
     dojoSays({ status: 'Canceled' });
     const page = await success().expect(200);
@@ -117,7 +121,7 @@ describe('the page after the payment', () => {
     expect((await shopper.get('/basket')).text).toContain('value="2"');
   });
 
-  test('never thanks for a held order', async () => {
+  test('never thanks the shopper for a held order', async () => {
     await hear('Canceled', 'evt_1');
     await hear('Captured', 'evt_2');
     dojoSays({ status: 'Captured' });
@@ -127,7 +131,7 @@ describe('the page after the payment', () => {
     expect(heading(page.text)).toMatch(/look|check/i);
   });
 
-  test('empties the basket that was bought, and no other', async () => {
+  test('empties the basket that was paid for, and no other', async () => {
     await hear('Captured');
     dojoSays({ status: 'Captured' });
     await success();
@@ -138,7 +142,7 @@ describe('the page after the payment', () => {
     expect((await shopper.get('/basket')).text).toContain('Bowl');
   });
 
-  test('is moved by nothing that the address says', async () => {
+  test('is the same whatever its address says', async () => {
     dojoSays({ status: 'Created' });
     const plain = await success();
     dojoSays({ status: 'Created' });
@@ -149,7 +153,7 @@ describe('the page after the payment', () => {
     expect(odd.text).toBe(plain.text);
   });
 
-  test('shows and logs nothing of a card, and escapes what Dojo sends', async () => {
+  test('neither shows nor logs a card, and escapes what Dojo sends', async () => {
     dojoSays({
       status: 'Captured',
       paymentDetails: { card: { cardNumber: '4111111111111111', cardName: '<b>Eve</b>' } },
@@ -163,14 +167,14 @@ describe('the page after the payment', () => {
 });
 
 describe('the page after leaving the payment page', () => {
-  test('offers the same payment and the basket', async () => {
+  test('offers the same payment, and the basket', async () => {
     dojoSays({ status: 'Created' });
     const page = await cancelled().expect(200);
     expect(page.text).toContain('href="https://pay.dojo.test/checkout/pi_sandbox_T1"');
     expect(page.text).toContain('href="/basket"');
   });
 
-  test('tells the truth when the payment was made in another tab', async () => {
+  test('thanks the shopper who has paid in another tab', async () => {
     await hear('Captured');
     dojoSays({ status: 'Captured' });
     expect(heading((await cancelled()).text)).toMatch(/Thank you/);
@@ -184,14 +188,14 @@ describe("an order's own page", () => {
     [['Reversed'], /./],
     [['Authorized'], /reserved/i],
     [['Canceled'], /cancel/i],
-  ])('after %j says what is true', async (heard, words) => {
+  ])('after %j says what happened', async (heard, words) => {
     for (const [index, status] of heard.entries()) await hear(status, `evt_${index}`);
     const page = await orderPage().expect(200);
     expect(heading(page.text)).toMatch(words);
     expect(page.text).toContain(asked.reference);
   });
 
-  test('is JSON for whoever waits for a change', async () => {
+  test('is JSON for a script that waits for a change', async () => {
     await hear('Captured');
     const response = await orderPage().set('Accept', 'application/json').expect(200);
     expect(response.body).toEqual({
@@ -203,7 +207,7 @@ describe("an order's own page", () => {
     expect(response.headers.vary).toMatch(/Accept/);
   });
 
-  test('shows another browser the status and nothing that was bought', async () => {
+  test('shows another browser the status, and nothing that was bought', async () => {
     await hear('Captured');
     const page = await request(shop.app).get(`/orders/${token}`).expect(200);
     expect(page.text).toContain(asked.reference);
@@ -213,7 +217,7 @@ describe("an order's own page", () => {
   });
 
   test.each(['/orders/', '/checkout/success/', '/checkout/cancelled/'])(
-    'below %s is kept by nobody',
+    'below %s is never cached or indexed',
     async (path) => {
       dojoSays({ status: 'Created' });
       const page = await shopper.get(`${path}${token}`).expect(200);
@@ -229,7 +233,7 @@ describe("an order's own page", () => {
     ['SQL', "' OR 1=1--", 404],
     ['NUL', '%00', 404],
     ['broken', '%ZZ', 400],
-  ])('is not found with a token that is %s', async (_what, wrong, status) => {
+  ])('is not found where the token is %s', async (_what, wrong, status) => {
     for (const path of ['/orders/', '/checkout/success/', '/checkout/cancelled/']) {
       const page = await request(shop.app)
         .get(`${path}${wrong.replaceAll(' ', '%20')}`)
@@ -239,12 +243,24 @@ describe("an order's own page", () => {
     }
   });
 
-  test('is not found with the id of the order and another secret', async () => {
+  test('is not found with the order’s id and another secret', async () => {
     const wrong = `${token.split('-')[0]}-${'A'.repeat(24)}`;
     await request(shop.app).get(`/orders/${wrong}`).expect(404);
   });
 
-  test('leaves its address in no log', async () => {
+  test.each([
+    ['a page', 'text/html'],
+    ['a problem', 'application/json'],
+  ])('is 500 as %s, without a stack, where what the store holds cannot be read', async (_what, accept) => {
+    const database = new DatabaseSync(shop.databasePath);
+    database.exec(`UPDATE baskets SET basket = '{"lines": broken'`);
+    database.close();
+    const response = await orderPage().set('Accept', accept).expect(500);
+    expect(response.text).not.toMatch(/broken|JSON|SyntaxError|\.ts|node_modules|\bat .*\(/);
+    expect(shop.log).toContainEqual(expect.objectContaining({ event: 'requestFailed' }));
+  });
+
+  test('leaves its address out of the log', async () => {
     dojoSays({ status: 'Created' });
     await success();
     await orderPage();
@@ -254,6 +270,11 @@ describe("an order's own page", () => {
     expect(JSON.stringify(shop.log)).not.toContain(token);
   });
 });
+
+/** The text of a page, where EJS writes an apostrophe as an entity. */
+function words(html: string): string {
+  return html.replaceAll('&#39;', "'");
+}
 
 function heading(html: string): string {
   return /<h1[^>]*>([\s\S]*?)<\/h1>/.exec(html)?.[1]?.trim() ?? '';

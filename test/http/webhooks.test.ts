@@ -8,6 +8,7 @@ import { placeMug, statusOf } from '../support/purchase.ts';
 import { type OpenShop, openShop, webhookSecret } from '../support/shop.ts';
 import { deliver, sign, statusUpdate } from '../support/webhook.ts';
 
+/** pino's number for a warning. */
 const captured = { paymentIntentId: 'pi_sandbox_T1', paymentStatus: 'Captured' };
 const body = statusUpdate(captured);
 const signature = sign(body);
@@ -24,7 +25,7 @@ afterEach(async () => {
 });
 
 describe('a delivery signed by Dojo', () => {
-  test('makes its order paid and due for fulfilment, in the bytes that it came in', async () => {
+  test('makes its order paid and due for fulfilment, and is kept byte for byte', async () => {
     const { token } = await placeMug(shop);
     const response = await deliver(shop, body).expect(200);
     expect(response.text).toBe('{"received":true}');
@@ -44,7 +45,7 @@ describe('a delivery signed by Dojo', () => {
     expect(await statusOf(shop, token)).toBe('paid');
   });
 
-  test('is answered with the same bytes however often it comes, and counts once', async () => {
+  test('gets the same answer however often it comes, and counts once', async () => {
     await placeMug(shop);
     const answers = await Promise.all(Array.from({ length: 200 }, () => deliver(shop, body)));
     expect(new Set(answers.map((answer) => `${answer.status} ${answer.text}`))).toEqual(
@@ -69,7 +70,7 @@ describe('a delivery signed by Dojo', () => {
     }
   });
 
-  test('of a hundred ids about one payment fulfils once', async () => {
+  test('of one payment under a hundred ids fulfils the order once', async () => {
     const { token } = await placeMug(shop);
     for (let id = 0; id < 100; id += 1) {
       await deliver(shop, statusUpdate(captured, { id: `evt_${id}` })).expect(200);
@@ -84,7 +85,7 @@ describe('a delivery signed by Dojo', () => {
     ['Refunded', 'refunded', ['refunded_before_fulfilment']],
     ['Reversed', 'reversed', ['refunded_before_fulfilment']],
     ['Canceled', 'paid', ['captured_after_cancel']],
-  ])('of Captured beside %s ends alike in either order', async (other, status, holds) => {
+  ])('of Captured and %s has the same result in either order', async (other, status, holds) => {
     const one = await placeMug(shop, 'pi_sandbox_T1');
     const two = await placeMug(shop, 'pi_sandbox_T2');
     const event = (id: string, paymentIntentId: string, paymentStatus: string) =>
@@ -98,7 +99,7 @@ describe('a delivery signed by Dojo', () => {
     }
   });
 
-  test('of a refund that overtook the payment fulfils nothing', async () => {
+  test('of a refund that overtakes the payment fulfils nothing', async () => {
     await placeMug(shop);
     await deliver(shop, statusUpdate({ ...captured, paymentStatus: 'Refunded' }, { id: 'evt_1' })).expect(
       200,
@@ -107,7 +108,7 @@ describe('a delivery signed by Dojo', () => {
     expect(rows(shop, 'SELECT count(*) AS n FROM fulfilments')).toEqual([{ n: 0 }]);
   });
 
-  test('that comes before the answer to our own call is applied when that answer comes', async () => {
+  test('that overtakes the reply to our own call is applied once that reply comes', async () => {
     await deliver(shop, body).expect(200);
     const { token } = await placeMug(shop);
     expect(await statusOf(shop, token)).toBe('paid');
@@ -119,7 +120,7 @@ describe('a delivery signed by Dojo', () => {
     ['an unknown status', statusUpdate({ ...captured, paymentStatus: 'Settled' })],
     ['an unknown intent', statusUpdate({ ...captured, paymentIntentId: 'pi_sandbox_other' })],
     [
-      'another thing than an intent',
+      'something other than an intent',
       statusUpdate(captured, { event: 'terminal_session.done', data: { x: 1 } }),
     ],
   ])('of %s is kept and changes no order', async (_what, delivery) => {
@@ -135,7 +136,7 @@ describe('a delivery signed by Dojo', () => {
   test.each([
     ['a date in 9999', { createdAt: '9999-12-31T23:59:59Z' }],
     ['a date in 1970', { createdAt: '1970-01-01T00:00:00Z' }],
-    ['a date that is none', { createdAt: 'yesterday' }],
+    ['an invalid date', { createdAt: 'yesterday' }],
     ['no date', { createdAt: undefined }],
   ])('with %s still pays its order', async (_what, envelope) => {
     const { token } = await placeMug(shop);
@@ -150,7 +151,7 @@ describe('a delivery signed by Dojo', () => {
     expect(({} as Record<string, unknown>).polluted).toBeUndefined();
   });
 
-  test('with a member twice means the last one', async () => {
+  test('with a repeated member counts the last one', async () => {
     const { token } = await placeMug(shop);
     await deliver(shop, body.replace('"paymentStatus"', '"paymentStatus":"Created","paymentStatus"')).expect(
       200,
@@ -158,7 +159,7 @@ describe('a delivery signed by Dojo', () => {
     expect(await statusOf(shop, token)).toBe('paid');
   });
 
-  test('of 65,536 bytes is taken, of one more refused', async () => {
+  test('of 65,536 bytes is accepted, and of one more refused', async () => {
     const { token } = await placeMug(shop);
     const padded = (bytes: number) => body.padEnd(bytes, ' ');
     await expectProblem(deliver(shop, padded(65_537)), 413);
@@ -181,7 +182,7 @@ describe('a delivery that is signed but not understood', () => {
     ['an event with an id of 10 kB', statusUpdate(captured, { id: 'e'.repeat(10_240) })],
     ['an event with a NUL in its id', statusUpdate(captured, { id: 'evt_\u0000' })],
     ['a status update without an intent', statusUpdate(captured, { data: {} })],
-  ])('(%s) goes to quarantine once, and is acknowledged', async (_what, delivery) => {
+  ])('(%s) is quarantined once, and acknowledged', async (_what, delivery) => {
     await placeMug(shop);
     const before = contents(shop);
     for (const _again of [1, 2]) {
@@ -193,11 +194,11 @@ describe('a delivery that is signed but not understood', () => {
     expect(quarantine).toHaveLength(1);
     const [kept] = rows(shop, 'SELECT body FROM quarantine');
     expect(Buffer.from(kept?.body as Uint8Array)).toEqual(Buffer.from(delivery));
-    expect(shop.log.filter((line) => line.msg === 'A webhook was put into quarantine')).toHaveLength(2);
+    expect(shop.log.filter((line) => line.event === 'webhookQuarantined')).toHaveLength(2);
   });
 
-  test('because it is of another account goes to quarantine', async () => {
-    const ours = await openShop({ settings: { accountId: 'acc_ours' } });
+  test('(an event of another account) is quarantined', async () => {
+    const ours = await openShop({ env: { DOJO_ACCOUNT_ID: 'acc_ours' } });
     try {
       const { token } = await placeMug(ours);
       await deliver(ours, body).expect(200);
@@ -224,67 +225,77 @@ describe('a delivery that Dojo did not sign', () => {
     ['31 groups', `sha256=${hex.slice(3)}`],
     ['33 groups', `sha256=${hex}-00`],
     ['63 digits', `sha256=${hex.replaceAll('-', '').slice(1)}`],
-    ['a group that is no hex', `sha256=GG${hex.slice(2)}`],
+    ['a group that is not hex', `sha256=GG${hex.slice(2)}`],
     ['8 kB', `sha256=${'A'.repeat(8_000)}`],
     ['two headers', `${signature}, ${signature}`],
-  ])('(%s) is refused and leaves nothing behind', async (_what, header) => {
+  ])('(%s) is refused, and leaves nothing behind', async (_what, header) => {
     await placeMug(shop);
     const before = contents(shop);
     await expectProblem(deliver(shop, body, header), 401);
     expect(contents(shop)).toEqual(before);
   });
 
-  test('because one byte of the body is another is refused', async () => {
+  test('(another byte in the body) is refused', async () => {
     await expectProblem(deliver(shop, body.replace('Captured', 'Capturee'), signature), 401);
   });
 
-  test('in the header but in the query or the body is refused', async () => {
+  test('(a signature in the query or the body) is refused', async () => {
     const query = request(shop.app).post(`/webhooks/dojo?dojo-signature=${encodeURIComponent(signature)}`);
     await expectProblem(query.set('Content-Type', 'application/json').send(body), 401);
     await expectProblem(deliver(shop, statusUpdate(captured, { 'dojo-signature': signature }), null), 401);
   });
 
-  test('is answered alike whatever is wrong with it, but for the id of the request', async () => {
+  test('gets the same answer whatever is wrong, while the log says what is', async () => {
     const answers = [
       await deliver(shop, body, null),
       await deliver(shop, body, 'sha256='),
       await deliver(shop, 'x', 'y'),
+      await deliver(shop, body, sign(body, 'another secret')),
     ];
+    const reasons = shop.log.filter(({ event }) => event === 'webhookSignatureInvalid');
+    expect(reasons).toMatchObject([
+      { level: 'warn', reason: 'no dojo-signature header' },
+      { level: 'warn', reason: 'malformed dojo-signature header' },
+      { level: 'warn', reason: 'malformed dojo-signature header' },
+      { level: 'warn', reason: 'matches none of 1 secret' },
+    ]);
     const texts = answers.map((answer) => answer.text.replace(answer.body.requestId, ''));
     expect(new Set(texts).size).toBe(1);
   });
 });
 
-describe('the endpoint itself', () => {
+describe('the webhook endpoint', () => {
   test('refuses a signed delivery without a body', async () => {
     await expectProblem(deliver(shop, ''), 400);
     expect(contents(shop)).toMatchObject({ events: [], quarantine: [] });
   });
 
   test.each(['get', 'put', 'delete', 'head'] as const)(
-    'answers %s with 405 and what it allows',
+    'answers %s with 405 and the method that it allows',
     async (method) => {
       const response = await request(shop.app)[method]('/webhooks/dojo').expect(405);
       expect(response.headers.allow).toBe('POST');
     },
   );
 
-  test('takes the old secret and the new while both are live, and the old no more when it is retired', async () => {
+  test('accepts the old secret and the new one until the old one is retired', async () => {
     const both = ['old secret 0123456789', 'new secret 0123456789'];
-    const during = await openShop({ settings: { webhookSecrets: both.map(createWebhookSecret) } });
-    const after = await openShop({ settings: { webhookSecrets: both.slice(1).map(createWebhookSecret) } });
+    const during = await openShop({ env: { DOJO_WEBHOOK_SECRETS: both.join() } });
+    const after = await openShop({ env: { DOJO_WEBHOOK_SECRETS: both.slice(1).join() } });
     try {
       await deliver(during, body, sign(body, both[0])).expect(200);
       await deliver(during, body, sign(body, both[1])).expect(200);
       await deliver(after, body, sign(body, both[0])).expect(401);
       await deliver(after, body, sign(body, both[1])).expect(200);
+      await deliver(during, body, sign(body, 'a third secret')).expect(401);
+      expect(during.log).toContainEqual(expect.objectContaining({ reason: 'matches none of 2 secrets' }));
     } finally {
       await during.close();
       await after.close();
     }
   });
 
-  test('answers 503 while the delivery cannot be stored, and takes it when it comes again', async () => {
+  test('answers 503 while a delivery cannot be stored, and accepts it when it comes again', async () => {
     const { token } = await placeMug(shop);
     const other = new DatabaseSync(shop.databasePath);
     other.exec('BEGIN IMMEDIATE');
@@ -295,7 +306,7 @@ describe('the endpoint itself', () => {
     expect(await statusOf(shop, token)).toBe('paid');
   });
 
-  test('answers 503 at once when more wait than can be stored soon, and keeps all that it had taken', async () => {
+  test('answers 503 at once when too many deliveries wait, and keeps all that it accepted', async () => {
     const other = new DatabaseSync(shop.databasePath);
     other.exec('BEGIN IMMEDIATE');
     const secret = 'whs_00000000';
@@ -311,7 +322,7 @@ describe('the endpoint itself', () => {
       });
     };
     const waiting = Array.from({ length: 1_000 }, (_, index) => keep(index));
-    // The first of them are on their way, and wait for the file; the rest of the room is filled behind them.
+    // The first ones wait for the file already; the others fill the queue behind them.
     await new Promise(setImmediate);
     await new Promise(setImmediate);
     waiting.push(...Array.from({ length: 5_000 }, (_, index) => keep(1_000 + index)));
@@ -329,7 +340,7 @@ describe('the endpoint itself', () => {
     await deliver(shop, body).expect(200);
   });
 
-  test('writes one line a delivery, with every name that leads to it and no secret', async () => {
+  test('logs one line a delivery, with every id that leads to it and no secret', async () => {
     const { reference } = await placeMug(shop);
     await deliver(shop, body).expect(200);
     const [line] = shop.log.filter((entry) => entry.path === '/webhooks/dojo');

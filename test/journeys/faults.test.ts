@@ -109,7 +109,7 @@ describe('an order is paid though its webhook has gone astray', () => {
       const page = await open(fault);
       await goToPayment(page);
       await pay(page);
-      await page.getByText('We are confirming your payment. You need not pay again.').waitFor();
+      await page.getByText("We are confirming your payment. You don't need to pay again.").waitFor();
       expect(rows(live.shop, 'SELECT status FROM orders')).toEqual([{ status: 'awaiting_payment' }]);
       await reconcileIn(10 * 60_000);
       await page.reload();

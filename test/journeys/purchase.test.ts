@@ -202,7 +202,7 @@ describe.each([
     const page = await open();
     await goToPayment(page);
     await pay(page, cards.pays);
-    await page.getByText('We are confirming your payment. You need not pay again.').waitFor();
+    await page.getByText("We are confirming your payment. You don't need to pay again.").waitFor();
     await look(page, 'confirming');
     expect(await orders()).toEqual([{ status: 'awaiting_payment', holds: '' }]);
     expect(await fulfilments()).toEqual([]);

@@ -55,7 +55,7 @@ test('a developer has a webhook lost, sees the order wait for it, sends it again
   await page.waitForURL(/\/checkout\/pi_sandbox_/);
   await typeCard();
   await page.getByRole('button', { name: /^Pay £/ }).click();
-  await page.getByText('We are confirming your payment. You need not pay again.').waitFor();
+  await page.getByText("We are confirming your payment. You don't need to pay again.").waitFor();
   expect(orders()).toEqual([{ status: 'awaiting_payment' }]);
 
   await page.goto(live.simulator.url);
@@ -109,7 +109,7 @@ test('a shopper whose card is saved pays with it the next time', async () => {
   await page.getByRole('heading', { name: 'Payment complete' }).waitFor();
 
   await openPayment();
-  await page.getByLabel(/ends in 1005/).check();
+  await page.getByLabel(/ending in 1005/).check();
   await look('simulator-payment-page');
   await page.getByRole('button', { name: /^Pay £/ }).click();
   await page.getByRole('heading', { name: 'Payment complete' }).waitFor();

@@ -51,14 +51,14 @@ function copyProject(mode: string, number: number): string {
   cpSync(join(projectFolder, 'src'), join(copy, 'src'), { recursive: true });
   for (const name of ['node_modules', 'views', 'public', 'package.json'])
     symlinkSync(join(projectFolder, name), join(copy, name));
-  const file = join(copy, 'src/store/sqlite.ts');
+  const file = join(copy, 'src/store/sqlite/database.ts');
   const changes = [
     ['PRAGMA synchronous = FULL', `PRAGMA synchronous = ${mode}`],
     ['synchronous !== 2', `synchronous !== ${number}`],
   ] as const;
   let source = readFileSync(file, 'utf8');
   for (const [before, after] of changes) {
-    expect(source.split(before), `src/store/sqlite.ts says "${before}" once`).toHaveLength(2);
+    expect(source.split(before), `src/store/sqlite/database.ts says "${before}" once`).toHaveLength(2);
     source = source.replace(before, after);
   }
   writeFileSync(file, source);

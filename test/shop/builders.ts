@@ -93,6 +93,7 @@ export function createAttempt(members: Partial<PaymentAttempt> = {}): PaymentAtt
     leaseUntil: new Date('2026-11-22T10:00:10.000Z'),
     createdAt: new Date('2026-11-22T10:00:00.000Z'),
     checks: 0,
+    nextCheckAt: null,
     hasIntent: true,
     facts: noFacts,
     ...members,

@@ -68,7 +68,7 @@ const action = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('lose' as const), which }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('return' as const), which, fault }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('sweep' as const), fault }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('reconcile' as const), fault }) },
   {
     weight: 3,
     arbitrary: fc.record({
@@ -200,7 +200,7 @@ async function act(scenario: Scenario, seen: Seen, each: Action, step: number): 
       if (order !== undefined) await readReturn(context, order);
       return;
     }
-    case 'sweep':
+    case 'reconcile':
       await reconcile(context, `reconciler-${step}`);
       return;
     case 'pass':

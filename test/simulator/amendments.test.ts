@@ -17,7 +17,7 @@ function post(simulator: Simulator, id: string, name: string, body?: unknown) {
   return callApi(simulator, { method: 'POST', path: `/payment-intents/${id}/${name}`, body });
 }
 
-test('an intent that allows it gets another amount, and keeps what was first requested', async () => {
+test('an intent that allows it gets a new amount and keeps the one first requested', async () => {
   const clock = createStoppedClock();
   const simulator = await startSimulator({ clock });
   const line = { name: 'Mug', amountTotal: pounds(1234) };
@@ -71,7 +71,7 @@ test.each([
   ['tips-amount', { tipsAmount: pounds(1) }, { customAmountAllowed: true }],
   ['amount', { amount: pounds(1) }, undefined],
   ['tips-amount', { tipsAmount: pounds(1) }, undefined],
-])('%s is a 405 problem where the intent was made without leave for it', async (name, body, payment) => {
+])('%s is a 405 problem if the intent does not allow it', async (name, body, payment) => {
   const simulator = await startSimulator();
   const { id, amount } = await createIntent(simulator, { config: { payment } });
   const reply = await post(simulator, id, name, body);
@@ -95,7 +95,7 @@ test.each([
   expect(Object.keys(reply.body.errors)).toEqual([field]);
 });
 
-test('a total has one currency', async () => {
+test('amount and tip have one currency', async () => {
   const simulator = await startSimulator();
   const { id } = await createIntent(simulator, changeable);
   const euro = { value: 1, currencyCode: 'EUR' };
@@ -131,7 +131,7 @@ test('a new amount ends a 3-D Secure challenge about the old one', async () => {
   expect(simulator.ledger()).toEqual([]);
 });
 
-test('a client session’s secret is replaced by a new one', async () => {
+test('a new client session secret replaces the old one', async () => {
   const clock = createStoppedClock();
   const simulator = await startSimulator({ clock });
   const { id } = await createIntent(simulator);
@@ -145,7 +145,7 @@ test('a client session’s secret is replaced by a new one', async () => {
   expect(JSON.stringify(await getIntent(simulator, id))).not.toContain(first.body.clientSessionSecret);
 });
 
-test('a receipt is asked for with addresses, and answered with nothing', async () => {
+test('a receipt request with addresses gets an empty answer', async () => {
   const simulator = await startSimulator();
   const { id } = await createIntent(simulator);
   const before = await getIntent(simulator, id);
@@ -170,14 +170,14 @@ test.each([
   expect(Object.keys(reply.body.errors)).toEqual([field]);
 });
 
-test('a receipt for an intent that nobody created is a 404, for a malformed id a 400', async () => {
+test('a receipt for an unknown intent is a 404, for a malformed id a 400', async () => {
   const simulator = await startSimulator();
   const body = { emails: ['a@shop.example'] };
   expect((await post(simulator, 'pi_sandbox_unknown', 'receipt', body)).status).toBe(404);
   expect((await post(simulator, 'nonsense', 'receipt', body)).status).toBe(400);
 });
 
-test('a tip on a capture is taken from the reservation, together with the amount', async () => {
+test('a tip on a capture comes out of the reservation, together with the amount', async () => {
   const simulator = await startSimulator();
   const { id } = await createIntent(simulator, { captureMode: 'Manual' });
   await submitForm(simulator, `/checkout/${id}`, cards.success);

@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest';
 import { defaultSettings, type Settings } from '../../src/simulator/settings.ts';
-import { findAnnouncement } from '../../src/simulator/state/announcement.ts';
 import {
-  type Attempt,
   createPaymentIntent,
+  type PaymentAttempt,
   type PaymentIntent,
 } from '../../src/simulator/state/payment-intent.ts';
 import {
@@ -18,10 +17,11 @@ import {
   reverse,
   type Transition,
 } from '../../src/simulator/state/transitions.ts';
+import { findAnnouncement } from '../../src/simulator/state/webhook-events.ts';
 
 const now = new Date('2026-11-22T10:00:00Z');
 const amount = { value: 1_000, currencyCode: 'GBP' as const };
-const attempt: Attempt = {
+const attempt: PaymentAttempt = {
   transactionId: '442d5df3-5935-4ed9-a821-096b9698da48',
   at: now,
   authCode: '123456',
@@ -54,7 +54,7 @@ type Row = [
   what: string,
   before: PaymentIntent,
   act: (before: PaymentIntent, settings: Settings) => Transition,
-  isTold: boolean,
+  isSent: boolean,
   change?: Partial<Settings>,
 ];
 
@@ -144,12 +144,12 @@ test.each<Row>([
     (before) => ({ kind: 'done', intent: { ...before, total: { ...amount, value: 2_000 } } }),
     false,
   ],
-])('%s is told as an event where it should be', (_what, before, act, isTold, change = {}) => {
+])('%s sends an event if Dojo or a setting says so', (_what, before, act, isSent, change = {}) => {
   const chosen = { ...settings, ...change };
   const event = findAnnouncement(done(act(before, chosen)), before, chosen);
-  expect(event).toBe(isTold ? 'payment_intent.status_updated' : null);
+  expect(event).toBe(isSent ? 'payment_intent.status_updated' : null);
 });
 
-test('a creation has an event of its own', () => {
+test('a new intent has its own event', () => {
   expect(findAnnouncement(create('Auto'), null, settings)).toBe('payment_intent.created');
 });

@@ -30,7 +30,7 @@ function openClient(simulator: Simulator, timeoutMs = 10_000) {
   return client;
 }
 
-/** A call of each operation that is answered with anything but 404 for its path. */
+/** A call of each operation that does not answer 404 for its path. */
 const calls: Record<Operation, Call> = {
   'create-payment-intent': create,
   'search-payment-intents': { method: 'POST', path: '/payment-intents/search', body: {} },
@@ -67,7 +67,7 @@ const calls: Record<Operation, Call> = {
 };
 
 describe.each(operations)('%s', (operation) => {
-  test('can be answered with an error, by a reset, too slowly and in broken JSON, and no other operation is', async () => {
+  test('can fail with an error, a reset, a slow answer and broken JSON, and no other operation does', async () => {
     const simulator = await startSimulator();
     const other = operation === 'list-webhooks' ? 'list-webhook-events' : 'list-webhooks';
     const happen = async (fault: FaultRequest) => {
@@ -97,7 +97,7 @@ describe.each(operations)('%s', (operation) => {
   });
 });
 
-test('a refusal in Dojo’s other spelling has Status and Detail for names', async () => {
+test('an error in Dojo’s other spelling has the members Status and Detail', async () => {
   const simulator = await startSimulator();
   simulator.faults.add({ kind: 'pascal-case-error', status: 400 });
   const reply = await callApi(simulator, { ...create, offSpec: true });
@@ -108,7 +108,7 @@ test('a refusal in Dojo’s other spelling has Status and Detail for names', asy
   });
 });
 
-test('a rate limit says when to come again', async () => {
+test('a rate limit says when to try again', async () => {
   const simulator = await startSimulator();
   simulator.faults.add({ kind: 'rate-limit', retryAfterSeconds: 7 });
   await expect(openClient(simulator).createPaymentIntent(minimalIntent)).rejects.toMatchObject({
@@ -129,7 +129,7 @@ test.each<[fault: FaultRequest, isCreated: boolean]>([
   [{ kind: 'reset', takesEffect: false }, false],
   [{ kind: 'malformed-json' }, true],
   [{ kind: 'wrong-amount', takesEffect: false }, true],
-])('after %o an intent exists: %s', async (fault, isCreated) => {
+])('after %o the intent exists: %s', async (fault, isCreated) => {
   const simulator = await startSimulator();
   simulator.faults.add(fault);
   await readAnswer(simulator, create);
@@ -137,7 +137,7 @@ test.each<[fault: FaultRequest, isCreated: boolean]>([
 });
 
 test.each([
-  ['takes effect unless it is told otherwise', undefined],
+  ['takes effect by default', undefined],
   ['takes effect', true],
   ['takes no effect', false],
 ])('a call that hangs %s, and is never answered', async (_says, wish) => {
@@ -153,7 +153,7 @@ test.each([
   expect(simulator.apiCalls()[0]).toMatchObject({ status: null, problem: null, faults: ['hang'] });
 });
 
-test('our client takes a hung call for a time-out, and a reset for a broken connection', async () => {
+test('our client reports a hung call as a timeout, and a reset as a broken connection', async () => {
   const simulator = await startSimulator();
   simulator.faults.add({ kind: 'hang', operation: 'create-payment-intent' });
   simulator.faults.add({ kind: 'reset', operation: 'cancel-payment-intent' });
@@ -162,7 +162,7 @@ test('our client takes a hung call for a time-out, and a reset for a broken conn
   await expect(client.cancelPaymentIntent('pi_sandbox_1')).rejects.toMatchObject({ kind: 'network' });
 });
 
-test('a late call takes effect at once and is answered when its time has come', async () => {
+test('a delayed call takes effect at once, and its answer comes after the delay', async () => {
   const simulator = await startSimulator();
   simulator.faults.add({ kind: 'latency', delayMs: 400, operation: 'create-payment-intent' });
   const late = openCall(simulator, create);
@@ -173,7 +173,7 @@ test('a late call takes effect at once and is answered when its time has come', 
   expect(simulator.apiCalls()[0]).toMatchObject({ status: 200, faults: ['latency'] });
 });
 
-test('a dripping answer begins before it ends', async () => {
+test('a dripping answer arrives byte by byte', async () => {
   const simulator = await startSimulator();
   simulator.faults.add({ kind: 'drip', delayMs: 250 });
   const dripping = openCall(simulator, { method: 'GET', path: '/webhooks' });
@@ -183,7 +183,7 @@ test('a dripping answer begins before it ends', async () => {
   expect(dripping.received()).toMatch(/\r\n\r\n\[\]$/);
 });
 
-test('an answer that is too long is still JSON, and our client stops reading it', async () => {
+test('an oversized answer is still JSON, and our client stops reading it', async () => {
   const simulator = await startSimulator();
   simulator.faults.add({ kind: 'oversized-json', operation: 'create-payment-intent' });
   const response = await fetch(`${simulator.url}/payment-intents`, {
@@ -199,7 +199,7 @@ test('an answer that is too long is still JSON, and our client stops reading it'
   });
 });
 
-test('an answer without a body is spoiled as a body that should not be there', async () => {
+test('an answer without a body is corrupted with an unexpected body', async () => {
   const simulator = await startSimulator();
   const { id } = await createIntent(simulator);
   await submitForm(simulator, `/checkout/${id}`, cards.success);
@@ -225,23 +225,26 @@ describe('an intent in an answer', () => {
     ['wrong-reference', () => ({ reference: 'ORD-1001-other' })],
     ['evil-link', ({ id }) => ({ paymentLink: `https://pay.dojo.tech.evil.example/checkout/${id}` })],
     ['script-link', () => ({ paymentLink: expect.stringMatching(/^javascript:/) })],
-  ])('can have a %s, alone and in a page of a search, and is kept as it was', async (kind, change) => {
-    const simulator = await startSimulator();
-    const { id } = await createIntent(simulator);
-    const before = await getIntent(simulator, id);
-    simulator.faults.add({ kind });
-    const changed = { ...before, ...change(before) };
-    expect(await getIntent(simulator, id)).toEqual(changed);
-    const search = { method: 'POST', path: '/payment-intents/search', body: {} };
-    expect((await callApi(simulator, search)).body.data).toEqual([changed]);
-    // What has no intent in its answer uses nothing of the fault up.
-    await callApi(simulator, { method: 'GET', path: '/webhooks' });
-    expect(simulator.faults.list()[0]?.happened).toBe(2);
-    simulator.faults.reset(1);
-    expect(await getIntent(simulator, id)).toEqual(before);
-  });
+  ])(
+    'can have a %s, alone and in search results, and the stored intent is unchanged',
+    async (kind, change) => {
+      const simulator = await startSimulator();
+      const { id } = await createIntent(simulator);
+      const before = await getIntent(simulator, id);
+      simulator.faults.add({ kind });
+      const changed = { ...before, ...change(before) };
+      expect(await getIntent(simulator, id)).toEqual(changed);
+      const search = { method: 'POST', path: '/payment-intents/search', body: {} };
+      expect((await callApi(simulator, search)).body.data).toEqual([changed]);
+      // A call without an intent in its answer does not use up the fault.
+      await callApi(simulator, { method: 'GET', path: '/webhooks' });
+      expect(simulator.faults.list()[0]?.happened).toBe(2);
+      simulator.faults.reset(1);
+      expect(await getIntent(simulator, id)).toEqual(before);
+    },
+  );
 
-  test('of a reference of 60 characters has another of 60', async () => {
+  test('with a reference of 60 characters gets another one of 60', async () => {
     const simulator = await startSimulator();
     simulator.faults.add({ kind: 'wrong-reference' });
     const { reference } = await createIntent(simulator, { reference: 'R'.repeat(60) });
@@ -249,7 +252,7 @@ describe('an intent in an answer', () => {
   });
 });
 
-test('several faults meet in one call, each doing its part', async () => {
+test('several faults can meet in one call, and each happens', async () => {
   const simulator = await startSimulator();
   for (const fault of [
     { kind: 'latency', delayMs: 10 },
@@ -268,7 +271,7 @@ test('several faults meet in one call, each doing its part', async () => {
   expect((await readAnswer(simulator, create)).status).toBe(502);
 });
 
-test('a fault of one intent leaves the others alone', async () => {
+test('a fault of one intent does not affect others', async () => {
   const simulator = await startSimulator();
   const mine = await createIntent(simulator);
   const other = await createIntent(simulator);
@@ -289,7 +292,7 @@ test('a fault of one intent leaves the others alone', async () => {
   expect(await statusOf(create)).toBe(200);
 });
 
-test('who may not call, or sends what can not be read, meets no fault', async () => {
+test('a call that is unauthorised or unreadable meets no fault', async () => {
   const simulator = await startSimulator();
   simulator.faults.add({ kind: 'reset' });
   const headers = { authorization: 'Basic sk_prod_live', version: '2026-02-27' };
@@ -298,7 +301,7 @@ test('who may not call, or sends what can not be read, meets no fault', async ()
   expect(simulator.faults.list()[0]?.happened).toBe(0);
 });
 
-test('a simulator that is closed while answers hang, drip, wait and swell ends, and lets every client go', async () => {
+test('closing the simulator while answers hang, drip, wait and swell ends all connections', async () => {
   const simulator = await startSimulator();
   const kinds = [
     { kind: 'hang' },
@@ -319,7 +322,7 @@ test('a simulator that is closed while answers hang, drip, wait and swell ends, 
   opened.at(-1)?.leave();
 });
 
-test('nothing keeps a process alive whose simulator was closed with calls under way', async () => {
+test('a process ends after its simulator is closed with calls under way', async () => {
   const program = `
     import { connect } from 'node:net';
     import { createSimulator } from '${new URL('../../src/simulator/create-simulator.ts', import.meta.url)}';

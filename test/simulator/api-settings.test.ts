@@ -34,7 +34,7 @@ type ApiSetting =
   | 'canceledAgain'
   | 'canceledInSearch';
 
-/** Every choice of every setting that is the API's own, and what it leads to. */
+/** All choices of the settings about the API, and their effect. */
 const proofs: { [Name in ApiSetting]: Record<Settings[Name], (scene: Scene) => Promise<void>> } = {
   missingVersion: {
     refused: async ({ simulator }) => {
@@ -226,7 +226,7 @@ for (const [name, choices] of Object.entries(proofs)) {
 
 const dayMs = 24 * 3600_000;
 
-/** Replies that a setting has go beyond the specification are not held against it. */
+/** Replies that leave the specification because of a setting are not checked against it. */
 function post(simulator: Simulator, id: string, name: string, body?: object) {
   const path = `/payment-intents/${id}/${name}`;
   return callApi(simulator, { method: 'POST', path, body, offSpec: true });
@@ -267,7 +267,7 @@ async function linkStart(paymentLinkPort: Settings['paymentLinkPort'], publicUrl
   return paymentLink.replace(`/${id}`, '');
 }
 
-/** Lets an intent run out with nobody reading it, and gives the statuses that were told. */
+/** Lets an intent expire without a call, and returns the statuses in the webhooks. */
 async function expire({ simulator, clock }: Scene) {
   const receiver = await startReceiver();
   await subscribe(simulator, receiver.url, ['payment_intent.status_updated']);
@@ -277,7 +277,7 @@ async function expire({ simulator, clock }: Scene) {
   return { id, events: events.map(({ data }) => data.paymentStatus) };
 }
 
-/** Authorised after three of five minutes: the statuses then, after the fifth minute and after the eighth. */
+/** Authorised after three of five minutes: the status then, after the fifth and after the eighth minute. */
 async function authorizeLate({ simulator, clock }: Scene): Promise<string[]> {
   const { id } = await createIntent(simulator, {
     captureMode: 'Manual',

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { apiReleases, resolveApiVersion } from '../../src/simulator/api/version.ts';
+import { apiReleases, findRelease } from '../../src/simulator/api/releases.ts';
 import { createSimulator } from '../../src/simulator/create-simulator.ts';
 import { apiHeaders, callApi, createIntent, minimalIntent, startSimulator } from './support.ts';
 
@@ -24,7 +24,7 @@ test.each([
   expect(reply.body.traceId).toMatch(traceIdPattern);
 });
 
-test('a key that the simulator was not given is refused, and no answer repeats a key', async () => {
+test('an unknown key is refused, and no answer repeats a key', async () => {
   const simulator = await startSimulator({ apiKeys: ['sk_sandbox_good_one', 'sk_sandbox_other'] });
   const ask = (authorization: string) =>
     callApi(simulator, { method: 'GET', path: '/webhooks', headers: { ...apiHeaders, authorization } });
@@ -43,7 +43,7 @@ test('a key that the simulator was not given is refused, and no answer repeats a
   }
 });
 
-test('without a good key nobody learns what a call would have answered', async () => {
+test('a wrong key reveals nothing about the answer', async () => {
   const simulator = await startSimulator();
   const { id } = await createIntent(simulator);
   const headers = { ...apiHeaders, authorization: 'Basic sk_prod_live' };
@@ -82,12 +82,12 @@ test.each([
   ['2024-02-05', '2024-02-05'],
   ['2026-02-26', '2025-09-10'],
   ['2026-11-22', '2026-02-27'],
-])('version %s is answered by release %s', (asked, release) => {
-  expect(resolveApiVersion(asked)).toBe(release);
+])('version %s gets release %s', (asked, release) => {
+  expect(findRelease(asked)).toBe(release);
   expect(apiReleases).toContain(release);
 });
 
-test('a version that is no release is accepted, as Dojo’s own samples need', async () => {
+test('a version between releases is accepted, as Dojo’s own samples need', async () => {
   const simulator = await startSimulator();
   const headers = { authorization: apiHeaders.authorization, Version: '2022-07-04' };
   const reply = await callApi(simulator, { method: 'GET', path: '/webhooks/events', headers });
@@ -108,7 +108,7 @@ test('paths work with and without a trailing slash', async () => {
   }
 });
 
-test('property names are read without regard to case, and unknown members are ignored', async () => {
+test('names of members match in any case, and unknown members are ignored', async () => {
   const simulator = await startSimulator();
   const intent = await createIntent(simulator, {
     amount: undefined,
@@ -204,7 +204,7 @@ test.each([
 });
 
 test.each(['tipsAmount', 'cashbackAmount', 'serviceChargeAmount'])(
-  '%s is added to the total, and is never less than nothing',
+  '%s is added to the total, and is never negative',
   async (name) => {
     const simulator = await startSimulator();
     const intent = await createIntent(simulator, { [name]: { value: 66, currencyCode: 'GBP' } });
@@ -226,13 +226,13 @@ test('a path that Dojo does not have is a 404 problem', async () => {
   expect(reply.body).toMatchObject({ status: 404, title: 'Not Found' });
 });
 
-test('a live key is refused before anything listens', async () => {
+test('a live key is refused before the simulator listens', async () => {
   await expect(createSimulator({ apiKeys: ['sk_sandbox_a', ' sk_prod_verysecret'] })).rejects.toThrow(
     /^apiKeys has a live key \(sk_prod_\)/,
   );
 });
 
-test('a field of another type, or out of its limits, is told in plain words what it must be', async () => {
+test('an error about a type or a limit says in plain words what the field must be', async () => {
   const simulator = await startSimulator();
   const { body } = await callApi(simulator, {
     method: 'POST',

@@ -10,7 +10,7 @@ const key = 'sk_sandbox_abcdefghijklmnop';
 const headers = { authorization: `Basic ${key}`, version: '2024-02-05' };
 const create: Call = { method: 'POST', path: '/payment-intents/', headers, body: minimalIntent };
 
-/** A simulator, and every line that it has logged. */
+/** A simulator and its log lines. */
 async function start(options: SimulatorOptions = {}) {
   const lines: string[] = [];
   const stream = new Writable({
@@ -23,13 +23,13 @@ async function start(options: SimulatorOptions = {}) {
   return { simulator, lines };
 }
 
-/** What the log says of the one call that was made. */
+/** The record of the only call. */
 async function only(simulator: Simulator) {
   await vi.waitFor(() => expect(simulator.apiCalls()).toHaveLength(1));
   return simulator.apiCalls()[0];
 }
 
-test('a call is kept with its operation, version and the beginning of its key', async () => {
+test('a call is recorded with its operation, version and key prefix', async () => {
   const { simulator, lines } = await start({ clock: createStoppedClock() });
   await readAnswer(simulator, create);
   expect(await only(simulator)).toEqual({
@@ -95,13 +95,13 @@ test.each<[name: string, call: Call, expected: object]>([
     { ...create, body: { metadata: { sk_prod_verysecret: 1 } } },
     { status: 400, problem: expect.not.stringContaining('verysecret') },
   ],
-])('a call %s is kept', async (_name, call, expected) => {
+])('a call %s is recorded', async (_name, call, expected) => {
   const { simulator } = await start();
   await readAnswer(simulator, { ...call, headers: { ...apiHeaders, ...call.headers } });
   expect(await only(simulator)).toMatchObject(expected);
 });
 
-test('a call whose body can not be read is kept', async () => {
+test('a call with an unreadable body is recorded', async () => {
   const { simulator } = await start();
   const response = await fetch(`${simulator.url}/payment-intents`, {
     method: 'POST',
@@ -116,23 +116,20 @@ test('a call whose body can not be read is kept', async () => {
   });
 });
 
-test.each(['reset', 'hang'] as const)(
-  'a call that met a %s is kept as one without an answer',
-  async (kind) => {
-    const { simulator, lines } = await start();
-    simulator.faults.add({ kind });
-    const call = openCall(simulator, create);
-    if (kind === 'hang') {
-      await vi.waitFor(() => expect(simulator.paymentIntents()).toHaveLength(1));
-      expect(simulator.apiCalls()).toEqual([]);
-      call.leave();
-    }
-    expect(await only(simulator)).toMatchObject({ status: null, problem: null, faults: [kind] });
-    expect(JSON.parse(lines.find((line) => line.includes('"call"')) ?? '')).toMatchObject({ status: null });
-  },
-);
+test.each(['reset', 'hang'] as const)('a call that met a %s is recorded without an answer', async (kind) => {
+  const { simulator, lines } = await start();
+  simulator.faults.add({ kind });
+  const call = openCall(simulator, create);
+  if (kind === 'hang') {
+    await vi.waitFor(() => expect(simulator.paymentIntents()).toHaveLength(1));
+    expect(simulator.apiCalls()).toEqual([]);
+    call.leave();
+  }
+  expect(await only(simulator)).toMatchObject({ status: null, problem: null, faults: [kind] });
+  expect(JSON.parse(lines.find((line) => line.includes('"call"')) ?? '')).toMatchObject({ status: null });
+});
 
-test('a call that a client leaves in the middle of its body is kept', async () => {
+test('a call that the client abandons in the middle of its body is recorded', async () => {
   const { simulator } = await start();
   const call = openCall(simulator, { ...create, length: 10_000 });
   call.finish();
@@ -140,7 +137,7 @@ test('a call that a client leaves in the middle of its body is kept', async () =
   expect(simulator.paymentIntents()).toEqual([]);
 });
 
-test('an error that was asked for says so, in either spelling', async () => {
+test('an injected error says that it is injected, in either spelling', async () => {
   const { simulator } = await start();
   simulator.faults.add({ kind: 'status', status: 503, times: 1 });
   await readAnswer(simulator, create);
@@ -148,12 +145,12 @@ test('an error that was asked for says so, in either spelling', async () => {
   await readAnswer(simulator, create);
   await vi.waitFor(() => expect(simulator.apiCalls()).toHaveLength(2));
   expect(simulator.apiCalls()).toMatchObject([
-    { status: 500, problem: 'This error was asked for.', faults: ['pascal-case-error'] },
-    { status: 503, problem: 'This error was asked for.', faults: ['status'] },
+    { status: 500, problem: 'This error is an injected fault.', faults: ['pascal-case-error'] },
+    { status: 503, problem: 'This error is an injected fault.', faults: ['status'] },
   ]);
 });
 
-test('no key, no secret and nothing of a body is kept or logged, wherever a client puts it', async () => {
+test('no key, secret or body is recorded or logged, wherever a client puts it', async () => {
   const { simulator, lines } = await start();
   const secret = 'a-customer-secret-of-some-length';
   const calls: Call[] = [
@@ -174,14 +171,14 @@ test('no key, no secret and nothing of a body is kept or logged, wherever a clie
   for (const word of [key, 'abcde', secret, 'private', 'sk_sandbox_demo']) expect(kept).not.toContain(word);
 });
 
-test('pages are no calls to the API', async () => {
+test('pages do not count as API calls', async () => {
   const { simulator } = await start();
   await openPage(simulator, '/');
   await openPage(simulator, '/checkout/pi_unknown');
   expect(simulator.apiCalls()).toEqual([]);
 });
 
-test('the newest calls come first, and no more are kept than there is room for', async () => {
+test('the newest calls come first, and only the latest thousand stay', async () => {
   const { simulator } = await start();
   for (let count = 0; count <= callsKept; count += 1)
     await (await fetch(`${simulator.url}/webhooks/${count}`, { headers })).text();

@@ -18,7 +18,7 @@ async function showPage(simulator: Simulator, change: object): Promise<string> {
   return (await openPage(simulator, `/checkout/${id}`)).html;
 }
 
-test('the page shows what was chosen with an item, taxes with their note, and what comes on top', async () => {
+test('the page shows items with modifiers, taxes with notes, and extras', async () => {
   const html = await showPage(await startSimulator(), {
     description: 'For the office',
     itemLines: [
@@ -74,7 +74,7 @@ test.each([
   expect(html).toContain(isShown ? '>Pay £12.34</button>' : '>Pay</button>');
 });
 
-test('an action link leads away from the page without ending it, and a file is downloaded', async () => {
+test('an action link opens in a new tab, and a file is downloaded', async () => {
   const simulator = await startSimulator();
   const link = { url: 'https://shop.example/a?b=1&c=2', label: 'See the <invoice>', action: 'OpenLink' };
   const opened = await showPage(simulator, { actionLink: link });
@@ -90,7 +90,7 @@ test.each([
   ['ActionLink.Url', { actionLink: { url: 'data:text/html,<script>', label: 'Invoice' } }],
   ['Config.CancelUrl', { config: { cancelUrl: 'javascript:alert(1)' } }],
   ['Config.RedirectUrl', { config: { redirectUrl: 'javascript:alert(1)' } }],
-])('an intent with a %s that would run a script is refused', async (field, change) => {
+])('an intent whose %s would run a script is refused', async (field, change) => {
   const { status, body } = await callApi(await startSimulator(), {
     method: 'POST',
     path: '/payment-intents',
@@ -101,7 +101,7 @@ test.each([
   expect(body.errors).toEqual({ [field]: ['The value must be an absolute http or https URL.'] });
 });
 
-test('Cancel leads to cancelUrl and cancels nothing; without one there is no such link', async () => {
+test('Cancel leads to cancelUrl and cancels nothing; without cancelUrl there is no such link', async () => {
   const simulator = await startSimulator();
   const { id } = await createIntent(simulator, { config: { cancelUrl: 'https://shop.example/cancel/1' } });
   const { html } = await openPage(simulator, `/checkout/${id}`);
@@ -110,7 +110,7 @@ test('Cancel leads to cancelUrl and cancels nothing; without one there is no suc
   expect(await showPage(simulator, {})).not.toContain('Cancel</a>');
 });
 
-test('the page tells a tester what was arranged for this intent, by its amount or by its name', async () => {
+test('the page warns testers of the faults of its intent, by amount or by id', async () => {
   const simulator = await startSimulator();
   const { id } = await createIntent(simulator, { amount: gbp(4242_24) });
   simulator.faults.add(
@@ -118,10 +118,17 @@ test('the page tells a tester what was arranged for this intent, by its amount o
   );
   simulator.faults.add(faultSchema.parse({ kind: 'drop', paymentIntentId: 'pi_sandbox_another' }));
   const { html } = await openPage(simulator, `/checkout/${id}`);
-  expect(html).toMatch(/Its amount arranges that the answer is 503[^<]*\(get-payment-intent\)\./);
+  expect(html).toMatch(/Its amount injects a fault: the answer is 503[^<]*\(get-payment-intent\)\./);
   expect(html).toMatch(
-    /A fault that names it arranges that the answer is 429 with Retry-After: 7[^<]*at most 2 times\)\./,
+    /A fault is switched on for it: the answer is 429 with Retry-After: 7[^<]*at most 2 times\)\./,
   );
   expect(html.match(/For testers:/g)).toHaveLength(2);
   expect(await showPage(simulator, {})).not.toContain('For testers');
+});
+
+test('the page tells testers that it has no Apple Pay or Google Pay if the intent asks for Wallet', async () => {
+  const simulator = await startSimulator();
+  const note = 'The intent asks for Wallet, but this page has no Apple Pay or Google Pay.';
+  expect(await showPage(simulator, { paymentMethods: ['Card', 'Wallet'] })).toContain(note);
+  expect(await showPage(simulator, { paymentMethods: ['Card'] })).not.toContain(note);
 });

@@ -84,7 +84,7 @@ async function act(id: string, action: string, body?: object): Promise<void> {
 type State = {
   readonly name: string;
   readonly heading: string;
-  /** Something that is on the page in this state only. */
+  /** A text that only this state shows. */
   readonly shows: string | RegExp;
   reach(page: Page): Promise<void>;
 };
@@ -117,7 +117,7 @@ const states: readonly State[] = [
   {
     name: 'payable with saved cards',
     heading: 'Your payment',
-    shows: /MASTERCARD that ends in 1005/,
+    shows: /MASTERCARD ending in 1005/,
     async reach(page) {
       const customer = await createCustomer();
       const change = { customer, paymentMethods: ['SavedCard', 'Card'] };
@@ -128,7 +128,7 @@ const states: readonly State[] = [
     },
   },
   {
-    name: 'with a fault arranged',
+    name: 'payable with a fault',
     heading: 'Your payment',
     shows: /^For testers:.*the event comes after 5000 ms/,
     reach: async (page) => void (await open(page, { amount: gbp(4242_03) })),
@@ -154,7 +154,7 @@ const states: readonly State[] = [
   {
     name: '3-D Secure',
     heading: 'Confirm it is you',
-    shows: /with the card that ends in 1096/,
+    shows: /with the card ending in 1096/,
     async reach(page) {
       await open(page);
       await pay(page, cards.challenge);
@@ -179,13 +179,13 @@ const states: readonly State[] = [
   {
     name: 'authorised',
     heading: 'Payment authorised',
-    shows: '£12.34 is reserved, and not yet taken.',
+    shows: '£12.34 is reserved, but not taken yet.',
     reach: async (page) => void (await openPaid(page, { captureMode: 'Manual' })),
   },
   {
     name: 'paid before',
     heading: 'Payment complete',
-    shows: 'It was paid before. Nothing more was taken.',
+    shows: 'It was paid already. Nothing more was taken.',
     async reach(page) {
       const id = await open(page);
       const other = await page.context().newPage();
@@ -197,7 +197,7 @@ const states: readonly State[] = [
   {
     name: 'partly refunded',
     heading: 'Payment complete, partly refunded',
-    shows: '£2.34 of it was given back.',
+    shows: '£2.34 was refunded.',
     async reach(page) {
       await act(await openPaid(page), 'refunds', { amount: 234 });
       await page.reload();
@@ -206,7 +206,7 @@ const states: readonly State[] = [
   {
     name: 'refunded',
     heading: 'This payment was refunded',
-    shows: '£12.34 was given back.',
+    shows: '£12.34 was refunded.',
     async reach(page) {
       await act(await openPaid(page), 'refunds', { amount: 1234 });
       await page.reload();
@@ -224,7 +224,7 @@ const states: readonly State[] = [
   {
     name: 'released',
     heading: 'This payment was reversed',
-    shows: 'What was reserved is free again. Nothing was taken.',
+    shows: 'The reservation was released. Nothing was taken.',
     async reach(page) {
       await act(await openPaid(page, { captureMode: 'Manual' }), 'reversal');
       await page.reload();
@@ -232,7 +232,7 @@ const states: readonly State[] = [
   },
   {
     name: 'canceled',
-    heading: 'This payment was canceled',
+    heading: 'This payment was cancelled',
     shows: 'Nothing was taken.',
     async reach(page) {
       await act(await open(page, { config: richOrder.config }), '');
@@ -280,12 +280,12 @@ async function openContext(options: BrowserContextOptions): Promise<Page> {
   return context.newPage();
 }
 
-test.each(states)('the page that is $name has no script and no barrier, and fits 320 px', async (state) => {
+test.each(states)('the page “$name” has no script, is accessible, and fits 320 px', async (state) => {
   const page = await openContext({});
   await state.reach(page);
   await page.getByRole('heading', { level: 1, name: state.heading, exact: true }).waitFor();
   expect(await page.getByText(state.shows).count()).toBeGreaterThan(0);
-  // So it is the same without JavaScript.
+  // Without scripts, the page is the same without JavaScript.
   expect(await page.content()).not.toContain('<script');
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme });
@@ -294,7 +294,7 @@ test.each(states)('the page that is $name has no script and no barrier, and fits
   expect(await findSmallTargets(page)).toEqual([]);
 });
 
-test('a form with faults moves the focus to their summary, whose links lead to the fields', async () => {
+test('errors in a form move the focus to their summary, which links to the fields', async () => {
   const page = await openContext({ javaScriptEnabled: false });
   await open(page);
   await submit(page);
@@ -306,18 +306,18 @@ test('a form with faults moves the focus to their summary, whose links lead to t
   expect(await page.title()).toMatch(/^Error: /);
 });
 
-test('a declined shopper is told at once what has happened', async () => {
+test('a declined shopper sees the reason at once', async () => {
   const page = await openContext({ javaScriptEnabled: false });
   await open(page);
   await pay(page, cards.decline);
   await page.getByRole('alert', { name: 'Your card was declined' }).and(page.locator(':focus')).waitFor();
 });
 
-test('a keyboard without JavaScript is enough to pay', async () => {
+test('a shopper can pay by keyboard and without JavaScript', async () => {
   const page = await openContext({ javaScriptEnabled: false });
   const id = await open(page);
   await page.keyboard.press('Tab');
-  await page.getByRole('link', { name: 'Skip to the main part' }).and(page.locator(':focus')).waitFor();
+  await page.getByRole('link', { name: 'Skip to main content' }).and(page.locator(':focus')).waitFor();
   await page.keyboard.press('Enter');
   for (const value of Object.values(cards.success)) {
     await page.keyboard.press('Tab');
@@ -328,7 +328,7 @@ test('a keyboard without JavaScript is enough to pay', async () => {
   expect(simulator.paymentIntents().find((intent) => intent.id === id)?.status).toBe('Captured');
 });
 
-test('who chooses a saved card is not asked for another, and pays with it', async () => {
+test('a shopper who chooses a saved card sees no card form, and pays with it', async () => {
   const page = await openContext({ javaScriptEnabled: false });
   const customer = await createCustomer();
   const change = { customer, paymentMethods: ['SavedCard', 'Card'] };
@@ -336,21 +336,21 @@ test('who chooses a saved card is not asked for another, and pays with it', asyn
   await page.getByLabel('Save this card').check();
   await payToTheEnd(page);
   await open(page, change);
-  await page.getByLabel('MASTERCARD that ends in 1005').check();
+  await page.getByLabel('MASTERCARD ending in 1005').check();
   await page.getByLabel('Card number').waitFor({ state: 'hidden' });
   await submit(page);
   await page.getByRole('heading', { name: 'Payment complete' }).waitFor();
   expect(simulator.ledger()).toMatchObject([{ charged: 2468 }]);
 });
 
-test('who wants both addresses to be the same types one', async () => {
+test('a shopper who ticks the same address types one address', async () => {
   const page = await openContext({ javaScriptEnabled: false });
   await open(page, richOrder);
-  await page.getByLabel('The same as the delivery address').check();
+  await page.getByLabel('Same as the delivery address').check();
   await page.locator('#billingAddress1').waitFor({ state: 'hidden' });
 });
 
-test('the page loads nothing but itself and its style sheet', async () => {
+test('the page loads only itself and its style sheet', async () => {
   const page = await openContext({});
   const addresses: string[] = [];
   page.on('request', (request) => addresses.push(request.url()));
@@ -358,7 +358,7 @@ test('the page loads nothing but itself and its style sheet', async () => {
   expect(addresses).toEqual([`${simulator.url}/checkout/${id}`, `${simulator.url}/simulator.css`]);
 });
 
-/** WCAG 2.2, 2.5.8, which axe leaves out unless it is asked. */
+/** WCAG 2.2, 2.5.8, which axe does not check by default. */
 async function findSmallTargets(page: Page): Promise<string[]> {
   const { violations } = await page.evaluate<AxeResults>('axe.run({ runOnly: ["target-size"] })');
   return violations.flatMap(({ nodes }) => nodes.map(({ html }) => html));

@@ -25,10 +25,10 @@ async function send(
 }
 
 test.each<[string, number, string, { method?: string; headers?: object; body?: string }]>([
-  ['an id of another shape', 404, '/checkout/x', {}],
+  ['an id of another form', 404, '/checkout/x', {}],
   ['an id with a NUL', 404, '/checkout/pi_sandbox_%00', {}],
-  ['an id that is no percent-encoding', 400, '/checkout/%ZZ', {}],
-  ['an id that is no UTF-8', 400, '/checkout/%C3%28', {}],
+  ['an id with a broken percent-encoding', 400, '/checkout/%ZZ', {}],
+  ['an id that is not UTF-8', 400, '/checkout/%C3%28', {}],
   ['no id', 404, '/checkout', {}],
   ['no id behind the slash', 404, '/checkout/', {}],
   ['a name that every object has', 404, '/checkout/__proto__', {}],
@@ -58,14 +58,14 @@ test.each<[string, number, string, { method?: string; headers?: object; body?: s
     { method: 'POST', headers: { 'content-type': `${form['content-type']}; charset=utf-7` }, body: 'a=1' },
   ],
   [
-    'an encoding that is not what it says',
+    'a body that does not match its encoding',
     400,
     '/checkout/ID',
     { method: 'POST', headers: { ...form, 'content-encoding': 'gzip' }, body: 'a=1' },
   ],
   ['another method', 405, '/checkout/ID', { method: 'PUT', headers: form, body: 'a=1' }],
   ['another method on a challenge', 405, '/checkout/ID/challenge/ch_1', { method: 'DELETE' }],
-])('%s is answered with %i and a page', async (_name, status, path, call) => {
+])('%s gets %i and a page', async (_name, status, path, call) => {
   const simulator = await startSimulator();
   const { id } = await createIntent(simulator);
   const answer = await send(simulator, path.replace('ID', id), call);
@@ -88,7 +88,7 @@ test('HEAD and GET of the page change nothing', async () => {
 });
 
 test.each(['__proto__', 'constructor', 'toString', 'ch_unknown'])(
-  'a challenge named %s is none: the shopper is sent to the form',
+  'a challenge named %s does not exist, so the shopper goes to the form',
   async (challengeId) => {
     const simulator = await startSimulator();
     const { id } = await createIntent(simulator);
@@ -100,7 +100,7 @@ test.each(['__proto__', 'constructor', 'toString', 'ch_unknown'])(
   },
 );
 
-test('a challenge that is answered with neither button asks again', async () => {
+test('a challenge sent with neither button asks again', async () => {
   const simulator = await startSimulator();
   const { id } = await createIntent(simulator);
   const asked = await submitForm(simulator, `/checkout/${id}`, cards.challenge);
@@ -111,7 +111,7 @@ test('a challenge that is answered with neither button asks again', async () => 
   expect((await getIntent(simulator, id)).status).toBe('Created');
 });
 
-test('a field that comes twice counts as not filled in', async () => {
+test('a field that comes twice counts as empty', async () => {
   const simulator = await startSimulator();
   const { id } = await createIntent(simulator);
   const body = `${new URLSearchParams(cards.success)}&cardNumber=4111111111111111`;

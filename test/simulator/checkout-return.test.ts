@@ -26,7 +26,7 @@ describe.each<[Settings['returnQuery'], string, string]>([
   ['none', `${plain}?a=1&id=shop#done`, `${plain}?a=1&id=shop#done`],
   ['none', plain, plain],
 ])('with the query %s', (returnQuery, redirectUrl, expected) => {
-  test(`a shopper who has paid goes back from ${redirectUrl} to ${expected}`, async () => {
+  test(`a shopper who paid goes back from ${redirectUrl} to ${expected}`, async () => {
     const simulator = await startSimulator({ settings: { returnQuery } });
     const { id } = await createIntent(simulator, { config: { redirectUrl } });
     const { location } = await submitForm(simulator, `/checkout/${id}`, cards.success);
@@ -48,40 +48,34 @@ async function startChallenge(simulator: Simulator, id: string): Promise<string>
 test.each<[Settings['secondTab'], number, number]>([
   ['refused', 409, 1234],
   ['charged', 303, 2468],
-])(
-  'where a second tab is %s, its form is answered with %i and %i is taken',
-  async (secondTab, status, sum) => {
-    const simulator = await startSimulator({ settings: { secondTab } });
-    const { id } = await createIntent(simulator);
-    const first = await submitForm(simulator, `/checkout/${id}`, { ...cards.success, formKey: 'form_1' });
-    expect(first.status).toBe(303);
-    const second = await submitForm(simulator, `/checkout/${id}`, { ...cards.success, formKey: 'form_2' });
-    expect(second.status).toBe(status);
-    for (const formKey of ['form_1', ...(secondTab === 'charged' ? ['form_2'] : [])]) {
-      const again = await submitForm(simulator, `/checkout/${id}`, { ...cards.success, formKey });
-      expect(again.status).toBe(303);
-    }
-    expect(taken(simulator)).toEqual([sum]);
-  },
-);
+])('if a second tab is %s, its form gets %i and %i is taken', async (secondTab, status, sum) => {
+  const simulator = await startSimulator({ settings: { secondTab } });
+  const { id } = await createIntent(simulator);
+  const first = await submitForm(simulator, `/checkout/${id}`, { ...cards.success, formKey: 'form_1' });
+  expect(first.status).toBe(303);
+  const second = await submitForm(simulator, `/checkout/${id}`, { ...cards.success, formKey: 'form_2' });
+  expect(second.status).toBe(status);
+  for (const formKey of ['form_1', ...(secondTab === 'charged' ? ['form_2'] : [])]) {
+    const again = await submitForm(simulator, `/checkout/${id}`, { ...cards.success, formKey });
+    expect(again.status).toBe(303);
+  }
+  expect(taken(simulator)).toEqual([sum]);
+});
 
 test.each<[Settings['secondTab'], number, number]>([
   ['refused', 409, 1234],
   ['charged', 303, 2468],
-])(
-  'where a second tab is %s, its 3-D Secure is answered with %i and %i is taken',
-  async (secondTab, status, sum) => {
-    const simulator = await startSimulator({ settings: { secondTab } });
-    const { id } = await createIntent(simulator);
-    const [first, second] = [await startChallenge(simulator, id), await startChallenge(simulator, id)];
-    expect((await submitForm(simulator, first, { decision: 'approve' })).status).toBe(303);
-    expect((await submitForm(simulator, first, { decision: 'approve' })).status).toBe(303);
-    expect((await submitForm(simulator, second, { decision: 'approve' })).status).toBe(status);
-    expect(taken(simulator)).toEqual([sum]);
-  },
-);
+])('if a second tab is %s, its 3-D Secure gets %i and %i is taken', async (secondTab, status, sum) => {
+  const simulator = await startSimulator({ settings: { secondTab } });
+  const { id } = await createIntent(simulator);
+  const [first, second] = [await startChallenge(simulator, id), await startChallenge(simulator, id)];
+  expect((await submitForm(simulator, first, { decision: 'approve' })).status).toBe(303);
+  expect((await submitForm(simulator, first, { decision: 'approve' })).status).toBe(303);
+  expect((await submitForm(simulator, second, { decision: 'approve' })).status).toBe(status);
+  expect(taken(simulator)).toEqual([sum]);
+});
 
-test('a 3-D Secure that the shopper rejects in a second tab leaves the payment as it is', async () => {
+test('rejecting 3-D Secure in a second tab does not change the payment', async () => {
   const simulator = await startSimulator({ settings: { secondTab: 'charged' } });
   const { id } = await createIntent(simulator);
   const challenge = await startChallenge(simulator, id);
@@ -91,14 +85,14 @@ test('a 3-D Secure that the shopper rejects in a second tab leaves the payment a
   expect(taken(simulator)).toEqual([1234]);
 });
 
-test('in Manual mode a second tab is refused whatever the setting says', async () => {
+test('in Manual mode a second tab is always refused', async () => {
   const simulator = await startSimulator({ settings: { secondTab: 'charged' } });
   const { id } = await createIntent(simulator, { captureMode: 'Manual' });
   await submitForm(simulator, `/checkout/${id}`, cards.success);
   expect((await submitForm(simulator, `/checkout/${id}`, cards.success)).status).toBe(409);
 });
 
-test('an expired intent is not paid, even where its status stays Created', async () => {
+test('an expired intent cannot be paid, even if its status stays Created', async () => {
   const clock = createStoppedClock();
   const simulator = await startSimulator({ clock, settings: { expiredIntent: 'stays-created' } });
   const { id } = await createIntent(simulator, { expireAt: '2026-11-22T10:00:01Z' });
@@ -116,7 +110,7 @@ test('an expired intent is not paid, even where its status stays Created', async
   expect(taken(simulator)).toEqual([]);
 });
 
-test('nobody pays another total than the page has shown', async () => {
+test('a shopper never pays another total than the page showed', async () => {
   const simulator = await startSimulator();
   const { id } = await createIntent(simulator, { config: { payment: { customAmountAllowed: true } } });
   const { html } = await openPage(simulator, `/checkout/${id}`);
@@ -129,7 +123,7 @@ test('nobody pays another total than the page has shown', async () => {
   });
   const page = await submitForm(simulator, `/checkout/${id}`, { ...cards.success, shownTotal });
   expect(page.status).toBe(400);
-  expect(page.html).toContain('The total is £20.00 now: check it, then pay');
+  expect(page.html).toContain('The total is now £20.00: check it, then pay');
   expect(taken(simulator)).toEqual([]);
   const paid = await submitForm(simulator, `/checkout/${id}`, { ...cards.success, shownTotal: '£20.00' });
   expect(paid.status).toBe(303);

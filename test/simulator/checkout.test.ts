@@ -16,7 +16,7 @@ const config = {
   cancelUrl: 'https://shop.example/cancel/TOKEN',
 };
 
-test('the page names what is bought, what it costs, and asks for a card', async () => {
+test('the page shows the order and its total, and asks for a card', async () => {
   const simulator = await startSimulator();
   const intent = await createIntent(simulator, {
     config,
@@ -44,7 +44,7 @@ test('an amount in euro is shown in euro', async () => {
   expect((await openPage(simulator, `/checkout/${id}`)).html).toContain('Pay €0.05</button>');
 });
 
-test('a good card is charged, and the shopper goes back to the shop with the intent’s id', async () => {
+test('an approved card is charged, and the shopper returns to the shop with the intent’s id', async () => {
   const simulator = await startSimulator();
   const { id } = await createIntent(simulator, { config });
   const paid = await submitForm(simulator, `/checkout/${id}`, cards.success);
@@ -70,7 +70,7 @@ test('in Manual mode the amount is reserved, not taken', async () => {
   expect(eventTypes(await getIntent(simulator, id))).toEqual(['Authorized']);
 });
 
-test('a shop without a return address gets a success page of the simulator’s own', async () => {
+test('without a return address, the shopper sees the simulator’s success page', async () => {
   const simulator = await startSimulator();
   const { id } = await createIntent(simulator);
   const paid = await submitForm(simulator, `/checkout/${id}`, cards.success);
@@ -80,7 +80,7 @@ test('a shop without a return address gets a success page of the simulator’s o
   expect(page.html).toContain('Payment complete');
 });
 
-test('a shopper approves a 3-D Secure challenge and has paid', async () => {
+test('a shopper who approves 3-D Secure has paid', async () => {
   const simulator = await startSimulator();
   const { id } = await createIntent(simulator, { config });
   const asked = await submitForm(simulator, `/checkout/${id}`, cards.challenge);
@@ -128,12 +128,12 @@ test('a declined shopper tries another card and pays the same intent', async () 
 });
 
 test.each([
-  ['a wrong expiry date', { ...cards.success, expiryDate: '11/29' }, 'is not the one of this test card'],
-  ['a wrong security code', { ...cards.success, securityCode: '021' }, 'is not the one of this test card'],
+  ['a wrong expiry date', { ...cards.success, expiryDate: '11/29' }, 'does not match this test card'],
+  ['a wrong security code', { ...cards.success, securityCode: '021' }, 'does not match this test card'],
   [
-    'a card that is no test card',
+    'a card that is not a test card',
     { ...cards.success, cardNumber: '4111111111111111' },
-    'its test cards only',
+    'accepts test cards only',
   ],
 ])('%s is declined, with a hint', async (_name, card, hint) => {
   const simulator = await startSimulator();
@@ -147,7 +147,7 @@ test.each([
 test.each([
   ['cardNumber', '', 'Enter your card number'],
   ['cardNumber', '5200 0000 0000 1006', 'Check the card number: it has a mistake in it'],
-  ['cardNumber', '5200-abcd', 'Card number must only have digits in it'],
+  ['cardNumber', '5200-abcd', 'Card number must contain only digits'],
   ['cardNumber', '4242', 'Card number must have between 12 and 19 digits'],
   ['expiryDate', '', 'Enter the expiry date'],
   ['expiryDate', '13/29', 'Expiry date must be a month and a year, like 12/29'],
@@ -157,16 +157,16 @@ test.each([
   ['securityCode', '0200', 'Security code must be 3 digits'],
   ['securityCode', '٠٢٠', 'Security code must be 3 digits'],
   ['nameOnCard', '   ', 'Enter the name on the card'],
-  ['nameOnCard', 'A\u0000B', 'Name on card must be letters and signs only'],
+  ['nameOnCard', 'A\u0000B', 'Name on card must not contain control characters'],
   ['nameOnCard', 'x'.repeat(101), 'Name on card must be 100 characters or fewer'],
-])('a form with %s %j is returned with what is wrong', async (field, value, message) => {
+])('a form with %s %j comes back with the error', async (field, value, message) => {
   const clock = createStoppedClock();
   const simulator = await startSimulator({ clock });
   const { id } = await createIntent(simulator);
   const page = await submitForm(simulator, `/checkout/${id}`, { ...cards.success, [field]: value });
   expect(page.status).toBe(400);
   expect(page.html).toContain(`<a href="#${field}">${message}</a>`);
-  expect(page.html).toMatch(new RegExp(`id="${field}-fault"[\\s\\S]*aria-describedby="${field}-fault`));
+  expect(page.html).toMatch(new RegExp(`id="${field}-error"[\\s\\S]*aria-describedby="${field}-error`));
   expect(page.html).toMatch(/<title>Error: /);
   expect(page.html).not.toContain('value="020"');
   if (field !== 'nameOnCard') expect(page.html).toContain('value="A Shopper"');
@@ -213,7 +213,7 @@ test('two challenges in two tabs are paid once', async () => {
   expect(eventTypes(await getIntent(simulator, id)).filter((type) => type === 'Captured')).toHaveLength(1);
 });
 
-test('a second click on the same button leads to the same place', async () => {
+test('a second click on the same button leads to the same page', async () => {
   const simulator = await startSimulator();
   const { id } = await createIntent(simulator, { config });
   const page = await openPage(simulator, `/checkout/${id}`);
@@ -224,7 +224,7 @@ test('a second click on the same button leads to the same place', async () => {
   expect(eventTypes(await getIntent(simulator, id))).toEqual(['Captured']);
 });
 
-test('a paid, canceled, expired, or unknown intent can not be paid', async () => {
+test('a paid, canceled, expired or unknown intent cannot be paid', async () => {
   const clock = createStoppedClock();
   const simulator = await startSimulator({ clock });
   const { id: canceled } = await createIntent(simulator);
@@ -232,7 +232,7 @@ test('a paid, canceled, expired, or unknown intent can not be paid', async () =>
   const { id: expired } = await createIntent(simulator, { expireAt: '2026-11-22T10:00:01Z' });
   clock.advance(1000);
   for (const [id, status, text] of [
-    [canceled, 410, 'This payment was canceled'],
+    [canceled, 410, 'This payment was cancelled'],
     [expired, 410, 'This payment link has expired'],
     ['pi_sandbox_unknown', 404, 'There is no such payment'],
   ] as const) {
@@ -247,7 +247,7 @@ test('a paid, canceled, expired, or unknown intent can not be paid', async () =>
   expect(await getIntent(simulator, expired)).toMatchObject({ status: 'Canceled', paymentEvents: [] });
 });
 
-test('whatever the shop or the shopper writes is escaped on every page', async () => {
+test('texts of the shop and of the shopper are escaped on every page', async () => {
   const evil = '"><img src=x onerror=alert(1)>';
   const simulator = await startSimulator();
   const { id } = await createIntent(simulator, {
@@ -268,7 +268,7 @@ test('whatever the shop or the shopper writes is escaped on every page', async (
   }
 });
 
-test('the query of a page does not reach its template’s options', async () => {
+test('the query of a page does not reach the options of its template', async () => {
   const simulator = await startSimulator();
   const { id } = await createIntent(simulator);
   const plain = await openPage(simulator, `/checkout/${id}`);
@@ -277,7 +277,7 @@ test('the query of a page does not reach its template’s options', async () => 
   expect(withoutKey(tried.html)).toBe(withoutKey(plain.html));
 });
 
-test('the page lists the three cards of today, and the two of 2022 as such', async () => {
+test('the page lists the three current test cards, and the two of 2022 apart', async () => {
   const simulator = await startSimulator();
   const { id } = await createIntent(simulator);
   const [now = '', then = ''] =
@@ -288,13 +288,13 @@ test('the page lists the three cards of today, and the two of 2022 as such', asy
     expect(now).toContain(`${number}</code>`);
   for (const number of ['5200 0000 0000 0056', '4456 5300 0000 1096'])
     expect(then).toContain(`${number}</code>`);
-  expect(then).toContain('here any that is to come is good');
+  expect(then).toContain('Here they take any future expiry');
 });
 
 test.each([
   ['5200 0000 0000 0056', '341', /^\/checkout\/pi_sandbox_[\w-]+$/],
   ['4456 5300 0000 1096', '020', /\/challenge\/ch_/],
-])('the card %s of 2022 is good with any expiry that is to come', async (cardNumber, securityCode, place) => {
+])('the card %s of 2022 takes any future expiry', async (cardNumber, securityCode, place) => {
   const simulator = await startSimulator({ clock: createStoppedClock() });
   const { id } = await createIntent(simulator);
   const card = { ...cards.success, cardNumber, securityCode };
@@ -309,8 +309,8 @@ test.each([
 
 test.each([
   ['123', 400, 'Security code must be 4 digits'],
-  ['1234', 402, 'The simulator knows its test cards only'],
-])('American Express has a code of four digits: %s', async (securityCode, status, text) => {
+  ['1234', 402, 'The simulator accepts test cards only'],
+])('American Express has a security code of four digits: %s', async (securityCode, status, text) => {
   const simulator = await startSimulator();
   const { id } = await createIntent(simulator);
   const card = { ...cards.success, cardNumber: '3782 822463 10005', securityCode };
@@ -319,7 +319,7 @@ test.each([
   expect(page.html).toContain(text);
 });
 
-test('whoever comes back after a decline finds the name on the card, and nothing else of it', async () => {
+test('a shopper who returns after a decline finds the name on the card, and no other card detail', async () => {
   const simulator = await startSimulator();
   const { id } = await createIntent(simulator);
   await submitForm(simulator, `/checkout/${id}`, { ...cards.decline, nameOnCard: 'Ada Lovelace' });

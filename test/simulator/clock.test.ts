@@ -6,14 +6,14 @@ const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 const at = (ms: number) => new Date(start.getTime() + ms);
 
-/** A clock that stands still, with a note of what ran and what time it was for it. */
+/** A stopped clock, and a record of the tasks that ran and the times they saw. */
 function createNoted() {
   const clock = createClock({ startAt: start, isStopped: true });
   const ran: [string, Date][] = [];
   return { clock, ran, note: (name: string) => () => void ran.push([name, clock.now()]) };
 }
 
-/** A machine whose time is set by hand; its timers are the real ones. */
+/** A machine whose time the test sets; its timers are real. */
 function createMachine() {
   let ms = start.getTime();
   return { read: () => ms, pass: (byMs: number) => (ms += byMs) };
@@ -37,7 +37,7 @@ describe('moved forwards', () => {
     expect(clock.now()).toEqual(at(4 * hourMs));
   });
 
-  test('it runs what a task sets for later on the same way, and not what a task calls off', () => {
+  test('it runs tasks that a task adds on the way, and not those that it cancels', () => {
     const { clock, ran, note } = createNoted();
     clock.setTimer(() => clock.setTimer(note('again'), hourMs), hourMs);
     const callOff = clock.setTimer(note('called off'), 3 * hourMs);
@@ -46,7 +46,7 @@ describe('moved forwards', () => {
     expect(ran).toEqual([['again', at(2 * hourMs)]]);
   });
 
-  test('it waits as long as it takes, also for what Node could not wait for', () => {
+  test('it can wait longer than a timer of Node', () => {
     const { clock, ran, note } = createNoted();
     clock.setTimer(note('in a century'), 36_500 * dayMs);
     clock.advance(36_499 * dayMs);
@@ -55,7 +55,7 @@ describe('moved forwards', () => {
     expect(ran).toEqual([['in a century', at(36_500 * dayMs)]]);
   });
 
-  test('every task runs, whatever one of them throws, and the errors are thrown on', () => {
+  test('all tasks run even if some throw, and the errors are thrown at the end', () => {
     const { clock, ran, note } = createNoted();
     const fail = (message: string) => () => {
       throw new Error(message);
@@ -71,7 +71,7 @@ describe('moved forwards', () => {
     expect(clock.now()).toEqual(at(20));
   });
 
-  test('a task that moves it further on makes the way longer, and none runs twice', () => {
+  test('a task can move it further, and no task runs twice', () => {
     const { clock, ran, note } = createNoted();
     clock.setTimer(() => clock.advance(5 * hourMs), hourMs);
     clock.setTimer(note('beyond the first goal'), 4 * hourMs);
@@ -80,14 +80,14 @@ describe('moved forwards', () => {
     expect(clock.now()).toEqual(at(6 * hourMs));
   });
 
-  test('a task that moves it less far than it goes anyway changes nothing', () => {
+  test('a task that moves it less far changes nothing', () => {
     const { clock } = createNoted();
     clock.setTimer(() => clock.advance(1), hourMs);
     clock.advance(2 * hourMs);
     expect(clock.now()).toEqual(at(2 * hourMs));
   });
 
-  test('a task that sets it back ends the way there', () => {
+  test('a task that sets it back ends the move', () => {
     const { clock, ran, note } = createNoted();
     clock.setTimer(() => clock.set(start), hourMs);
     clock.setTimer(note('not reached'), 90 * 60_000);
@@ -98,7 +98,7 @@ describe('moved forwards', () => {
     expect(ran).toEqual([['not reached', at(90 * 60_000)]]);
   });
 
-  test('ten thousand timers are set, called off and run without slowing down the rest', () => {
+  test('ten thousand timers can be set, cancelled and run without delay', () => {
     const { clock } = createNoted();
     let count = 0;
     const callOffs = Array.from({ length: 10_000 }, (_, index) =>
@@ -111,7 +111,7 @@ describe('moved forwards', () => {
 });
 
 describe('moved backwards', () => {
-  test('it runs nothing but what was due, and what lies ahead comes in its time', () => {
+  test('it runs only what was due already, and later tasks at their time', () => {
     const { clock, ran, note } = createNoted();
     clock.setTimer(note('due'), 0);
     clock.setTimer(note('ahead'), hourMs);
@@ -129,14 +129,14 @@ test.each([
   ['no time', new Date('x')],
   ['before 1970', new Date(clockRange.earliest.getTime() - 1)],
   ['after 9000', new Date(clockRange.latest.getTime() + 1)],
-])('it refuses %s, and stays where it is', (_what, time) => {
+])('it refuses %s and does not move', (_what, time) => {
   const { clock } = createNoted();
   expect(() => clock.set(time)).toThrow(RangeError);
   expect(clock.now()).toEqual(start);
 });
 
-describe('left to itself', () => {
-  test('it goes with the machine, at its distance, and runs what is due', async () => {
+describe('running', () => {
+  test('it keeps its offset from the machine, and runs what is due', async () => {
     const machine = createMachine();
     const clock = createClock({ machineMs: machine.read });
     expect(clock.now()).toEqual(start);
@@ -148,7 +148,7 @@ describe('left to itself', () => {
     expect(await ran).toEqual(at(dayMs + 1_000));
   });
 
-  test('it keeps its distance from the machine while tasks run', async () => {
+  test('it keeps its offset from the machine while tasks run', async () => {
     const machine = createMachine();
     const clock = createClock({ machineMs: machine.read, offsetMs: hourMs });
     await new Promise<void>((resolve) => clock.setTimer(resolve, 0));
@@ -164,7 +164,7 @@ describe('left to itself', () => {
     await vi.waitFor(() => expect(clock.now()).toEqual(at(hourMs + 405)));
   });
 
-  test('a machine that slept finds everything that fell due meanwhile', async () => {
+  test('after the machine has slept, it runs everything that fell due', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     try {
       const machine = createMachine();
@@ -172,7 +172,7 @@ describe('left to itself', () => {
       const task = vi.fn();
       clock.setTimer(task, dayMs);
       machine.pass(2 * dayMs);
-      // Its timers stood still, so that none was ever told of the day that passed.
+      // Its timers stopped too, so none noticed the day that passed.
       await vi.advanceTimersByTimeAsync(60_000);
       expect(task).toHaveBeenCalledOnce();
     } finally {
@@ -180,7 +180,7 @@ describe('left to itself', () => {
     }
   });
 
-  test('no wait is so long that Node makes a millisecond of it', async () => {
+  test('no timer is so long that Node turns it into a millisecond', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     try {
       const waits: (number | undefined)[] = [];
@@ -202,7 +202,7 @@ describe('left to itself', () => {
 });
 
 describe('stopped', () => {
-  test('it stands, and still runs what is due already', async () => {
+  test('it does not move, and still runs what is due already', async () => {
     const machine = createMachine();
     const clock = createClock({ machineMs: machine.read });
     clock.stop();
@@ -216,7 +216,7 @@ describe('stopped', () => {
     expect(later).not.toHaveBeenCalled();
   });
 
-  test('it goes on from where it stood when it is started, and what waits comes', async () => {
+  test('it continues from where it stood once started, and waiting tasks run', async () => {
     const machine = createMachine();
     const clock = createClock({ machineMs: machine.read, isStopped: true });
     const ran = new Promise<Date>((resolve) => clock.setTimer(() => resolve(clock.now()), 10));
@@ -228,7 +228,7 @@ describe('stopped', () => {
     expect(clock.state()).toEqual({ offsetMs: -dayMs, stoppedAt: null });
   });
 
-  test('stopping twice, and starting twice, is as once', () => {
+  test('stopping or starting it twice is the same as once', () => {
     const machine = createMachine();
     const clock = createClock({ machineMs: machine.read });
     clock.stop();
@@ -241,7 +241,7 @@ describe('stopped', () => {
     expect(clock.now()).toEqual(at(100));
   });
 
-  test('a task may stop it on the way, and it stands at the goal', () => {
+  test('a task can stop it during a move, and it stops at the goal', () => {
     const machine = createMachine();
     const clock = createClock({ machineMs: machine.read });
     clock.setTimer(() => clock.stop(), hourMs);
@@ -251,7 +251,7 @@ describe('stopped', () => {
   });
 });
 
-test('it tells of every change with the state that it will have, also while tasks run', () => {
+test('it reports each change with its final state, even while tasks run', () => {
   const states: unknown[] = [];
   const clock = createClock({
     startAt: start,

@@ -43,7 +43,7 @@ async function open(simulator: Simulator, change: object = { config: everything 
   return { id, path: `/checkout/${id}`, ...(await openPage(simulator, `/checkout/${id}`)) };
 }
 
-test('what config asks for is asked, kept with the payment, and shown in the intent', async () => {
+test('the page asks for what config wants, stores it with the payment, and the intent shows it', async () => {
   const simulator = await startSimulator();
   const { id, path, html } = await open(simulator);
   for (const autocomplete of [
@@ -78,7 +78,7 @@ test.each([
   [{ customerEmail: required }, ['ada@example.com']],
   [{ shippingDetails: required }, ['12 St James’s Square']],
   [{ billingAddress: required }, ['1 Grafton Street']],
-])('with config %j nothing else is kept, even where it is sent', async (config, kept) => {
+])('with config %j nothing else is stored, even if it is sent', async (config, kept) => {
   const simulator = await startSimulator();
   const { id, path } = await open(simulator, { config });
   const sameAddress = 'billingAddress' in config ? {} : { billingSameAsShipping: 'on' };
@@ -89,7 +89,7 @@ test.each([
   expect(found.filter(Boolean)).toEqual(kept);
 });
 
-test('the fields begin with what the shop has sent', async () => {
+test('the fields start with what the shop sent', async () => {
   const { html } = await open(await startSimulator(), {
     config: everything,
     customer: { emailAddress: 'shop@example.com' },
@@ -137,7 +137,7 @@ test.each([
     'Shorten the second line of the delivery address to 100 characters or fewer',
   ],
   ['shippingCity', '', 'Enter the town or city of the delivery address'],
-  ['shippingCity', 'Lon\u0000don', 'Take out the characters that can not be printed'],
+  ['shippingCity', 'Lon\u0000don', 'Remove the characters that cannot be printed'],
   ['shippingCountryCode', '', 'Choose the country of the delivery address'],
   ['shippingCountryCode', 'XX', 'Choose the country of the delivery address'],
   ['shippingPostcode', '', 'Enter the postcode of the delivery address'],
@@ -151,7 +151,7 @@ test.each([
     'Shorten the postcode of the billing address to 50 characters or fewer',
   ],
 ])(
-  'a form with %s %j is returned with what is wrong, and nothing is tried',
+  'a form with %s %j comes back with the error, and no payment is attempted',
   async (field, value, message) => {
     const simulator = await startSimulator();
     const { id, path } = await open(simulator);
@@ -159,7 +159,7 @@ test.each([
     expect(page.status).toBe(400);
     expect(page.html).toContain(`<li><a href="#${field}">${message}</a></li>`);
     expect(page.html).toMatch(
-      new RegExp(`id="${field}-fault"[\\s\\S]*id="${field}"[^>]*aria-describedby="[^"]*${field}-fault`),
+      new RegExp(`id="${field}-error"[\\s\\S]*id="${field}"[^>]*aria-describedby="[^"]*${field}-error`),
     );
     expect(page.html).toContain('value="A Shopper"');
     const intent = await getIntent(simulator, id);
@@ -168,7 +168,7 @@ test.each([
   },
 );
 
-test('the summary names all faults in the order of the page', async () => {
+test('the summary lists all errors in the order of the page', async () => {
   const simulator = await startSimulator();
   const { path } = await open(simulator);
   const { html } = await submitForm(simulator, path, {});
@@ -191,7 +191,7 @@ test('the summary names all faults in the order of the page', async () => {
   expect(onPage).toEqual(onPage.toSorted((a, b) => a - b));
 });
 
-test('the billing address may be the delivery address, and is then not asked for', async () => {
+test('the billing address can be the delivery address, and need not be typed then', async () => {
   const simulator = await startSimulator();
   const { id, path } = await open(simulator);
   const same = { ...cards.success, ...details, billingAddress1: '', billingSameAsShipping: 'on' };
@@ -203,7 +203,7 @@ test('the billing address may be the delivery address, and is then not asked for
   expect(intent.billingAddress).toEqual(intent.shippingDetails.address);
 });
 
-test('nobody can have a delivery address copied that nobody asks for', async () => {
+test('a delivery address that the page does not ask for is never copied', async () => {
   const simulator = await startSimulator();
   const { path, html } = await open(simulator, { config: { billingAddress: required } });
   expect(html).not.toContain('billingSameAsShipping');
@@ -211,7 +211,7 @@ test('nobody can have a delivery address copied that nobody asks for', async () 
   expect(page.html).toContain('Enter the first line of the billing address');
 });
 
-test('what was typed survives a decline, and whoever comes back later finds it', async () => {
+test('typed details survive a decline, and are there when the shopper returns', async () => {
   const simulator = await startSimulator();
   const { id, path } = await open(simulator);
   const declined = await submitForm(simulator, path, { ...cards.decline, ...details });
@@ -219,7 +219,7 @@ test('what was typed survives a decline, and whoever comes back later finds it',
   for (const { html } of [declined, await openPage(simulator, path)]) expectTyped(html);
 });
 
-test('what was typed survives 3-D Secure, rejected and approved', async () => {
+test('typed details survive 3-D Secure, rejected or approved', async () => {
   const simulator = await startSimulator();
   const { id, path } = await open(simulator);
   const asked = await submitForm(simulator, path, { ...cards.challenge, ...details });
@@ -246,7 +246,7 @@ function expectTyped(html: string): void {
   expect(html).toContain('value="IE" selected');
 }
 
-test('every country can be chosen by its name, the likely ones first', async () => {
+test('every country can be chosen by name, the common ones first', async () => {
   const { html } = await open(await startSimulator(), { config: { billingAddress: required } });
   const options = [...html.matchAll(/<option value="([A-Z]{2})">([^<]+)</g)].map(([, code, name]) => [
     code,
@@ -261,7 +261,7 @@ test('every country can be chosen by its name, the likely ones first', async () 
   for (const [code, name] of options) expect(name).not.toBe(code);
 });
 
-test('what was typed in every field is escaped when it comes back', async () => {
+test('typed texts are escaped in every field', async () => {
   const evil = '"><img src=x onerror=alert(1)></textarea>';
   const simulator = await startSimulator();
   const { path } = await open(simulator);

@@ -27,7 +27,7 @@ beforeEach(async () => {
 });
 afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
 
-/** A payment that was told of, one that was not, a refused call, a fault and a setting: something for every page to show. */
+/** Data for every page: a payment with a webhook and one without, a refused call, a fault and a setting. */
 async function trade(): Promise<string> {
   await subscribe(simulator, receiver.url);
   const { id } = await createIntent(simulator, { reference: 'ORD-PAID' });
@@ -59,7 +59,7 @@ async function follow(page: Page, name: string): Promise<void> {
   await page.getByRole('navigation').getByRole('link', { name, exact: true }).click();
 }
 
-/** In either scheme, wide and at 320 px. */
+/** In both colour schemes, wide and at 320 px. */
 async function expectNoBarrier(page: Page): Promise<void> {
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme });
@@ -67,34 +67,31 @@ async function expectNoBarrier(page: Page): Promise<void> {
   }
 }
 
-test.each(['Overview', 'Ledger'])('with nothing to show, the page %s has no barrier', async (name) => {
+test.each(['Overview', 'Ledger'])('without data, the page %s is accessible', async (name) => {
   const page = await open();
   await page.goto(simulator.url);
   await follow(page, name);
   await expectNoBarrier(page);
 });
 
-test.each(links)(
-  'with much to show, the page %s has no barrier, and is marked as where one is',
-  async (name) => {
-    await trade();
-    const page = await open();
-    await page.goto(simulator.url);
-    await follow(page, name);
-    expect(await page.locator('[aria-current=page]').textContent()).toBe(name);
-    expect(await page.title()).toBe(`${name} – Pretend Pay simulator`);
-    await expectNoBarrier(page);
-  },
-);
+test.each(links)('with data, the page %s is accessible, and is marked as the current page', async (name) => {
+  await trade();
+  const page = await open();
+  await page.goto(simulator.url);
+  await follow(page, name);
+  expect(await page.locator('[aria-current=page]').textContent()).toBe(name);
+  expect(await page.title()).toBe(`${name} – Pretend Pay simulator`);
+  await expectNoBarrier(page);
+});
 
-describe('a form that is wrong says so first, beside the field, and in the title', () => {
-  test('of a fault', async () => {
+describe('a form with an error shows it at the top, at the field and in the title', () => {
+  test('for a fault', async () => {
     const page = await open();
     await page.goto(`${simulator.url}/simulator/faults`);
     await page.getByLabel('Chance').fill('always');
     await page.getByRole('button', { name: 'Switch on', exact: true }).click();
     expect(await page.title()).toContain('Error: ');
-    // The browser moves the focus there a moment after the page is there.
+    // The browser moves the focus a moment after it shows the page.
     await page.locator('[role=alert]:focus').waitFor();
     await expectNoBarrier(page);
     await page.getByRole('link', { name: 'Chance must be a number' }).click();
@@ -102,7 +99,7 @@ describe('a form that is wrong says so first, beside the field, and in the title
     expect(await page.getByLabel('Chance').inputValue()).toBe('always');
   });
 
-  test('of the clock', async () => {
+  test('for the clock', async () => {
     const page = await open();
     await page.goto(`${simulator.url}/simulator/clock`);
     await page.getByLabel('New time').fill('tomorrow');
@@ -114,24 +111,24 @@ describe('a form that is wrong says so first, beside the field, and in the title
 });
 
 describe('without JavaScript', () => {
-  test('a payment is followed from the overview to its page, and a webhook is sent again', async () => {
+  test('the overview leads to a payment’s page, and sends a webhook again', async () => {
     const id = await trade();
     const page = await open({ javaScriptEnabled: false });
     await page.goto(simulator.url);
     expect(await page.locator('main').textContent()).toContain('52000000****1005');
     await page.getByRole('button', { name: /^Send again/ }).click();
-    expect(await page.getByRole('status').textContent()).toBe('The webhook is sent again.');
+    expect(await page.getByRole('status').textContent()).toBe('Webhook sent again.');
     expect(JSON.parse((await receiver.next()).body.toString('utf8')).data.paymentIntentId).toBe(id);
     await page.getByRole('link', { name: 'ORD-PAID' }).click();
     expect(new URL(page.url()).pathname).toBe(`/checkout/${id}`);
   });
 
-  test('faults are switched on and off, and begin anew with a seed', async () => {
+  test('faults are switched on and off, and restarted with a seed', async () => {
     const page = await open({ javaScriptEnabled: false });
     await page.goto(`${simulator.url}/simulator/faults`);
     await page.getByLabel('What goes wrong').selectOption('status');
-    await page.getByLabel('Of which API call').selectOption('create-refund');
-    await page.getByLabel('Status of an error').fill('503');
+    await page.getByLabel('In which API call').selectOption('create-refund');
+    await page.getByLabel('Error status').fill('503');
     await page.getByRole('button', { name: 'Switch on', exact: true }).click();
     expect(simulator.faults.list()).toMatchObject([
       { kind: 'status', operation: 'create-refund', status: 503 },
@@ -140,11 +137,11 @@ describe('without JavaScript', () => {
     await page.getByRole('button', { name: /^Switch off/ }).click();
     expect(simulator.faults.list()).toEqual([]);
     await page.getByLabel('Seed').fill('123');
-    await page.getByRole('button', { name: 'Switch all off and begin anew' }).click();
+    await page.getByRole('button', { name: 'Switch all off and restart' }).click();
     expect(simulator.faults.seed()).toBe(123);
   });
 
-  test('the clock is moved by a button, by a span, to a time, and started', async () => {
+  test('the clock is moved by a button, by a span and to a time, and started', async () => {
     const page = await open({ javaScriptEnabled: false });
     await page.goto(`${simulator.url}/simulator/clock`);
     const press = (name: string) => page.getByRole('button', { name, exact: true }).click();
@@ -162,7 +159,7 @@ describe('without JavaScript', () => {
     expect(simulator.clock.isStopped()).toBe(true);
   });
 
-  test('a setting is chosen, marked as changed, and put back', async () => {
+  test('a setting is changed, marked as changed, and restored', async () => {
     const page = await open({ javaScriptEnabled: false });
     await page.goto(`${simulator.url}/simulator/settings`);
     const group = page.getByRole('group', { name: /redirectUrl/ });
@@ -170,16 +167,16 @@ describe('without JavaScript', () => {
     await page.getByRole('button', { name: 'Save settings' }).click();
     expect(simulator.settings()).toEqual({ ...defaultSettings, returnQuery: 'none' });
     expect(await group.textContent()).toContain('changed');
-    await page.getByRole('button', { name: 'Back to the defaults' }).click();
+    await page.getByRole('button', { name: 'Restore defaults' }).click();
     expect(simulator.settings()).toEqual(defaultSettings);
   });
 
-  test('everything is forgotten at the press of a button', async () => {
+  test('a button deletes everything', async () => {
     await trade();
     const page = await open({ javaScriptEnabled: false });
     await page.goto(simulator.url);
-    await page.getByRole('button', { name: 'Forget everything' }).click();
-    expect(await page.getByRole('status').textContent()).toContain('Everything is forgotten');
+    await page.getByRole('button', { name: 'Delete everything' }).click();
+    expect(await page.getByRole('status').textContent()).toContain('Everything is deleted');
     expect(simulator.paymentIntents()).toEqual([]);
   });
 });

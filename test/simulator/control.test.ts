@@ -15,10 +15,10 @@ import {
   subscribe,
 } from './support.ts';
 
-type Told = { headers?: Record<string, string>; body?: unknown; form?: Record<string, string> };
+type Sent = { headers?: Record<string, string>; body?: unknown; form?: Record<string, string> };
 
 /** One request to the control interface: JSON as a program sends it, or a form as a browser does. */
-async function control(simulator: Simulator, line: string, { headers = {}, body, form }: Told = {}) {
+async function control(simulator: Simulator, line: string, { headers = {}, body, form }: Sent = {}) {
   const [method, path] = line.split(' ');
   const response = await request(simulator.url + path, {
     method: method as 'GET',
@@ -60,7 +60,7 @@ async function pay(simulator: Simulator, change: object = {}, card = cards.succe
 }
 
 describe('settings', () => {
-  test('are read, and changed one by one, and hold from the next call on', async () => {
+  test('can be read and changed one by one, and apply from the next call on', async () => {
     const simulator = await startSimulator();
     expect((await control(simulator, 'GET /simulator/settings')).body).toEqual(defaultSettings);
     const id = await pay(simulator, { config: { redirectUrl: 'http://shop.example/done' } });
@@ -74,7 +74,7 @@ describe('settings', () => {
     expect((await control(simulator, 'DELETE /simulator/settings')).body).toEqual(defaultSettings);
   });
 
-  test('that do not exist are refused by name, with the choices, and nothing is changed', async () => {
+  test('that do not exist are refused by name, with the choices, and nothing changes', async () => {
     const simulator = await startSimulator();
     const refused = await control(simulator, 'PATCH /simulator/settings', {
       body: { returnQuery: 'elsewhere', refundAge: '180-days', colour: 'red' },
@@ -83,11 +83,11 @@ describe('settings', () => {
       status: 400,
       body: { errors: { returnQuery: ['must be one of merged, id, none'] } },
     });
-    expect(refused.body.errors.colour).toEqual([`is none of ${settingNames.join(', ')}`]);
+    expect(refused.body.errors.colour).toEqual([`is not one of ${settingNames.join(', ')}`]);
     expect(simulator.settings()).toEqual(defaultSettings);
   });
 
-  test('that do not exist are refused from code too, by name, at the start and later', async () => {
+  test('that do not exist are refused in code too, at the start and later', async () => {
     const wrong = { returnQuery: 'elsewhere' } as unknown as Partial<Settings>;
     const words = /^returnQuery must be one of merged, id, none$/;
     await expect(createSimulator({ settings: wrong })).rejects.toThrow(words);
@@ -96,7 +96,7 @@ describe('settings', () => {
     expect(simulator.settings()).toEqual(defaultSettings);
   });
 
-  test('are changed by the page’s form, and put back', async () => {
+  test('can be changed and restored with the form of the page', async () => {
     const simulator = await startSimulator();
     const saved = await control(simulator, 'POST /simulator/settings', {
       form: { ...defaultSettings, webhookRetries: 'none' },
@@ -109,7 +109,7 @@ describe('settings', () => {
 });
 
 describe('faults', () => {
-  test('are switched on, happen, are listed with their count, and are switched off', async () => {
+  test('can be switched on, happen, are listed with their count, and can be switched off', async () => {
     const simulator = await startSimulator();
     const added = await control(simulator, 'POST /simulator/faults', {
       body: { kind: 'status', operation: 'list-webhook-events', status: 503 },
@@ -130,7 +130,7 @@ describe('faults', () => {
     expect((await call()).statusCode).toBe(200);
   });
 
-  test('are all replaced at once, and the same seed gives the same run', async () => {
+  test('can be replaced all at once, and the same seed repeats the run', async () => {
     const simulator = await startSimulator();
     const plan = {
       seed: 11,
@@ -162,11 +162,15 @@ describe('faults', () => {
     [{ kind: 'hang', times: 0.5 }, 'times', /whole number/],
     [{ kind: 'hang', times: 0 }, 'times', /^must be more than 0$/],
     [{ kind: 'drop', operation: 'create-refund' }, 'operation', /^must be left out for a webhook, /],
-    [{ kind: 'wrong-amount', operation: 'create-refund' }, 'operation', /^must be one whose answer has an/],
-    [{ kind: 'hang', amount: 1 }, 'amount', /^is none of kind, operation, /],
+    [
+      { kind: 'wrong-amount', operation: 'create-refund' },
+      'operation',
+      /^must be a call whose answer has an/,
+    ],
+    [{ kind: 'hang', amount: 1 }, 'amount', /^is not one of kind, operation, /],
     [[], 'body', /JSON object/],
     [null, 'body', /JSON object/],
-  ])('%j is refused by its field', async (body, field, message) => {
+  ])('like %j are refused by field', async (body, field, message) => {
     const simulator = await startSimulator();
     const refused = await control(simulator, 'POST /simulator/faults', { body });
     expect(refused.status).toBe(400);
@@ -175,7 +179,7 @@ describe('faults', () => {
     expect(simulator.faults.list()).toEqual([]);
   });
 
-  test('one wrong fault in a list changes none of those that are on', async () => {
+  test('with one error in a list leave the active faults alone', async () => {
     const simulator = await startSimulator();
     await control(simulator, 'POST /simulator/faults', { body: { kind: 'hang' } });
     const refused = await control(simulator, 'PUT /simulator/faults', {
@@ -186,7 +190,7 @@ describe('faults', () => {
     expect(simulator.faults.seed()).toBe(1);
   });
 
-  test('the form of the page leaves out what is empty, and reads numbers', async () => {
+  test('come from a form with empty fields left out and numbers parsed', async () => {
     const simulator = await startSimulator();
     const empty = { paymentIntentId: '', chance: '', times: '', delayMs: '', retryAfterSeconds: '' };
     const added = await control(simulator, 'POST /simulator/faults', {
@@ -202,7 +206,7 @@ describe('faults', () => {
     expect(simulator.faults.seed()).toBe(9);
   });
 
-  test('a wrong form comes back with what was typed, and says what is wrong', async () => {
+  test('come back in the form with the errors and what was typed', async () => {
     const simulator = await startSimulator();
     const evil = '"><img src=x>';
     const page = await control(simulator, 'POST /simulator/faults', {
@@ -215,14 +219,14 @@ describe('faults', () => {
     const webhook = await control(simulator, 'POST /simulator/faults', {
       form: { kind: 'drop', operation: 'create-refund' },
     });
-    expect(webhook.text).toContain('API call must be left out for a webhook, which belongs to no call; name');
+    expect(webhook.text).toContain('API call must be left out for a webhook, which belongs to no call; give');
     expect(page.text).toContain('&lt;img src=x&gt;');
     expect(page.text).not.toContain('<img');
   });
 });
 
 describe('the clock', () => {
-  test('is read, set, advanced, stopped and started', async () => {
+  test('can be read, set, advanced, stopped and started', async () => {
     const simulator = await startSimulator({ clock: createStoppedClock() });
     const move = async (body: unknown) => (await control(simulator, 'POST /simulator/clock', { body })).body;
     expect((await control(simulator, 'GET /simulator/clock')).body).toMatchObject({
@@ -242,7 +246,7 @@ describe('the clock', () => {
     expect(Math.abs(simulator.clock.now().getTime() - Date.now())).toBeLessThan(60_000);
   });
 
-  test('what falls due on the way has happened when the answer comes', async () => {
+  test('answers after everything that falls due on the way', async () => {
     const simulator = await startSimulator();
     const { id } = await createIntent(simulator);
     await control(simulator, 'POST /simulator/clock', { form: { advance: '30.00:00:00' } });
@@ -258,8 +262,8 @@ describe('the clock', () => {
     [{ advanceMs: 1, advance: '00:00:01' }, 'advance', /together/],
     [{ advanceMs: Number.MAX_SAFE_INTEGER }, 'advance', /9000/],
     [{ isStopped: 'yes' }, 'isStopped', /true or false/],
-    [{ speed: 2 }, 'speed', /none of now, advance, advanceMs, isStopped/],
-  ])('%j is refused, and it stays where it is', async (body, field, message) => {
+    [{ speed: 2 }, 'speed', /not one of now, advance, advanceMs, isStopped/],
+  ])('refuses %j and does not move', async (body, field, message) => {
     const simulator = await startSimulator({ clock: createStoppedClock() });
     const refused = await control(simulator, 'POST /simulator/clock', { body });
     expect(refused.status).toBe(400);
@@ -268,12 +272,12 @@ describe('the clock', () => {
     const page = await control(simulator, 'POST /simulator/clock', { body, headers: html });
     expect(page).toMatchObject({ status: 400, text: expect.stringContaining('There is a problem') });
     const form = await control(simulator, 'POST /simulator/clock?', { form: { constructor: '1' } });
-    expect(form.text).toContain('<a href="#clock">constructor is none of now, ');
+    expect(form.text).toContain('<a href="#clock">constructor is not one of now, ');
   });
 });
 
 describe('lists', () => {
-  test('the ledger has the balance of every card, and every movement', async () => {
+  test('have the balance and movements of every card in the ledger', async () => {
     const simulator = await startSimulator();
     const id = await pay(simulator);
     await pay(simulator, { captureMode: 'Manual' }, cards.success);
@@ -309,7 +313,7 @@ describe('lists', () => {
     expect(one.body).toMatchObject({ total: 3, movements: [{ paymentIntentId: id, kind: 'refunded' }] });
   });
 
-  test('intents, calls and deliveries are listed newest first, as many as are asked for', async () => {
+  test('show intents, calls and deliveries newest first, up to the limit', async () => {
     const simulator = await startSimulator();
     const receiver = await startReceiver();
     await subscribe(simulator, receiver.url, ['payment_intent.created']);
@@ -337,7 +341,7 @@ describe('lists', () => {
     expect(JSON.parse(deliveries.data[0].body).data.paymentIntentId).toBe(second.id);
   });
 
-  test('deliveries about one intent are told apart by the status that they tell', async () => {
+  test('distinguish deliveries about one intent by their status', async () => {
     const simulator = await startSimulator();
     const receiver = await startReceiver();
     await subscribe(simulator, receiver.url, ['payment_intent.created', 'payment_intent.status_updated']);
@@ -352,7 +356,7 @@ describe('lists', () => {
     expect(shown).toEqual(statuses);
   });
 
-  test.each(['0', '-1', '9e9', 'all', '1.5', '10001'])('a limit of %s is refused', async (limit) => {
+  test.each(['0', '-1', '9e9', 'all', '1.5', '10001'])('refuse a limit of %s', async (limit) => {
     const simulator = await startSimulator();
     for (const list of ['payment-intents', 'deliveries', 'calls', 'ledger']) {
       const refused = await control(simulator, `GET /simulator/${list}?limit=${limit}`);
@@ -360,7 +364,7 @@ describe('lists', () => {
     }
   });
 
-  test('a delivery is sent again by hand, from a program and from the page', async () => {
+  test('can send a delivery again, from a program and from the page', async () => {
     const simulator = await startSimulator();
     const receiver = await startReceiver();
     await subscribe(simulator, receiver.url);
@@ -379,7 +383,7 @@ describe('lists', () => {
     expect(unknown.status).toBe(404);
   });
 
-  test('everything is forgotten but settings, faults and time', async () => {
+  test('can be emptied, and settings, faults and time stay', async () => {
     const simulator = await startSimulator({ clock: createStoppedClock() });
     const receiver = await startReceiver();
     await subscribe(simulator, receiver.url);
@@ -400,7 +404,7 @@ describe('lists', () => {
   });
 });
 
-describe('the door', () => {
+describe('access', () => {
   const unsafe = [
     'POST /simulator/reset',
     'POST /simulator/clock',
@@ -415,7 +419,7 @@ describe('the door', () => {
     ['another origin', { origin: 'http://evil.example' }],
     ['another port', { origin: 'http://localhost:1' }],
     ['no origin that it would name', { origin: 'null' }],
-  ])('forms of another site act for nobody: %s', async (_what, headers) => {
+  ])('is refused for forms of other sites: %s', async (_what, headers) => {
     const simulator = await startSimulator({ clock: createStoppedClock() });
     await createIntent(simulator);
     for (const line of unsafe) {
@@ -425,7 +429,7 @@ describe('the door', () => {
     expect(simulator.paymentIntents()).toMatchObject([{ status: 'Created' }]);
   });
 
-  test('its own pages and programs that say nothing of where they come from may act', async () => {
+  test('is open to its own pages, and to programs that send no origin', async () => {
     const simulator = await startSimulator();
     const own = { origin: simulator.url, 'sec-fetch-site': 'same-origin' };
     for (const headers of [own, { 'sec-fetch-site': 'none' }, {}]) {
@@ -434,7 +438,7 @@ describe('the door', () => {
   });
 
   test.each(['evil.example', 'localhost.evil.example', '127.0.0.1.evil.example', 'evil', 'a@localhost', ''])(
-    'a name that leads to this machine without being its own is refused: %s',
+    'is refused for another name that leads to this machine: %s',
     async (host) => {
       const simulator = await startSimulator();
       for (const path of pages) {
@@ -446,7 +450,7 @@ describe('the door', () => {
     },
   );
 
-  test('the names of this machine and of the public address are answered', async () => {
+  test('is open under the names of this machine and of the public address', async () => {
     const simulator = await startSimulator({ publicUrl: 'https://pay.dev.example/' });
     for (const host of ['localhost:4000', 'dojo.localhost', '127.0.0.2', '[::1]:9', 'pay.dev.example']) {
       expect((await control(simulator, 'GET /simulator/clock', { headers: { host } })).status).toBe(200);
@@ -455,17 +459,20 @@ describe('the door', () => {
     expect((await control(simulator, 'POST /simulator/reset', { headers: proxied })).status).toBe(204);
   });
 
-  test.each(['{"now":', 'hello', '{"now":"2026-11-22"} x'])('%s is no JSON, and is refused', async (text) => {
-    const simulator = await startSimulator();
-    const { statusCode, body } = await request(`${simulator.url}/simulator/clock`, {
-      method: 'POST',
-      body: text,
-    });
-    expect(statusCode).toBe(400);
-    expect(await body.json()).toMatchObject({ detail: 'The body must be JSON.' });
-  });
+  test.each(['{"now":', 'hello', '{"now":"2026-11-22"} x'])(
+    'is refused for %s, which is not JSON',
+    async (text) => {
+      const simulator = await startSimulator();
+      const { statusCode, body } = await request(`${simulator.url}/simulator/clock`, {
+        method: 'POST',
+        body: text,
+      });
+      expect(statusCode).toBe(400);
+      expect(await body.json()).toMatchObject({ detail: 'The body must be JSON.' });
+    },
+  );
 
-  test('JSON is read whatever its Content-Type says, as from curl -d', async () => {
+  test('reads JSON with any Content-Type, as from curl -d', async () => {
     const simulator = await startSimulator();
     const { statusCode } = await request(`${simulator.url}/simulator/clock`, {
       method: 'POST',
@@ -479,7 +486,7 @@ describe('the door', () => {
 
 describe('pages', () => {
   test.each(pages)(
-    '%s is a page for a browser, kept by nobody, and does nothing when it is opened',
+    '%s is a page for browsers that is never cached and changes nothing when opened',
     async (path) => {
       const simulator = await startSimulator();
       const evil = '"><img src=x onerror=alert(1)>';
@@ -498,7 +505,7 @@ describe('pages', () => {
     },
   );
 
-  test.each(pages.slice(1))('%s is JSON for a program', async (path) => {
+  test.each(pages.slice(1))('%s is JSON for programs', async (path) => {
     const simulator = await startSimulator();
     const reply = await control(simulator, `GET ${path}`);
     expect(reply.status).toBe(200);
@@ -506,7 +513,7 @@ describe('pages', () => {
     expect(reply.headers.vary).toContain('Accept');
   });
 
-  test('the style sheets are there', async () => {
+  test('have their style sheets', async () => {
     const simulator = await startSimulator();
     for (const path of ['/simulator.css', '/simulator-control.css']) {
       const reply = await control(simulator, `GET ${path}`);
@@ -514,7 +521,7 @@ describe('pages', () => {
     }
   });
 
-  test('the beginning of the control interface leads to its page', async () => {
+  test('start at /simulator, which redirects to the control page', async () => {
     const simulator = await startSimulator();
     for (const headers of [html, {}])
       expect(await control(simulator, 'GET /simulator', { headers })).toMatchObject({
@@ -523,7 +530,7 @@ describe('pages', () => {
       });
   });
 
-  test('what is no part of the control interface is not found, and is told what there is', async () => {
+  test('that do not exist are a 404 that lists those that do', async () => {
     const simulator = await startSimulator();
     let detail = '';
     for (const line of ['GET /simulator/secrets', 'PUT /simulator/clock', 'GET /simulator/reset']) {
@@ -532,7 +539,7 @@ describe('pages', () => {
       detail = refused.body.detail;
     }
     expect(simulator.apiCalls()).toEqual([]);
-    const lines = (/There are: (.+)\.$/.exec(detail)?.[1] ?? '').split('; ').flatMap((entry) => {
+    const lines = (/It has: (.+)\.$/.exec(detail)?.[1] ?? '').split('; ').flatMap((entry) => {
       const [, methods = '', path] = /^([A-Z, ]+) (\/.+)$/.exec(entry) ?? [];
       return methods.split(', ').map((method) => `${method} ${path}`);
     });

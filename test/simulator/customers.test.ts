@@ -31,7 +31,7 @@ async function createSecret(simulator: Simulator, id: string) {
   return reply.body;
 }
 
-test('a customer is kept as it was given, with nothing of what was not', async () => {
+test('a customer is stored as given, and missing members stay missing', async () => {
   const simulator = await startSimulator({ clock: createStoppedClock() });
   const times = { createdAt: '2026-11-22T10:00:00.0000000Z', updatedAt: '2026-11-22T10:00:00.0000000Z' };
   const id = expect.stringMatching(/^cust_sandbox_[A-Za-z0-9_-]{22}$/);
@@ -58,7 +58,7 @@ test.each([
   expect(Object.keys(reply.body.errors)).toEqual([name.charAt(0).toUpperCase() + name.slice(1)]);
 });
 
-test('customers are read as a list, and one that does not exist is not in it', async () => {
+test('customers are read as a list, without unknown ones', async () => {
   const simulator = await startSimulator();
   const [first, second] = [await createCustomer(simulator, {}), await createCustomer(simulator)];
   const get = async (ids: string) =>
@@ -70,7 +70,7 @@ test('customers are read as a list, and one that does not exist is not in it', a
   expect(await get('__proto__,constructor')).toEqual([]);
 });
 
-test('a change leaves what it does not name, and counts the version up', async () => {
+test('a change leaves other members alone, and increments the version', async () => {
   const clock = createStoppedClock();
   const simulator = await startSimulator({ clock });
   const customer = await createCustomer(simulator);
@@ -112,7 +112,7 @@ test.each([
   expect(reply.contentType).toContain('application/problem+json');
 });
 
-test('a search pages through customers, the newest first, also past one that was deleted', async () => {
+test('a search pages through customers, newest first, and past a deleted one', async () => {
   const simulator = await startSimulator();
   const ids: string[] = [];
   for (let count = 0; count < 5; count += 1) ids.unshift((await createCustomer(simulator, {})).id);
@@ -165,7 +165,7 @@ async function saveCard(simulator: Simulator) {
   };
 }
 
-test('with its secret a customer sees the cards that were saved, and deletes one', async () => {
+test('a customer with its secret sees its saved cards, and deletes one', async () => {
   const simulator = await startSimulator();
   const { id, path, headers } = await saveCard(simulator);
   const listed = await callApi(simulator, { method: 'GET', path: `${path}/`, headers });
@@ -189,7 +189,7 @@ test('with its secret a customer sees the cards that were saved, and deletes one
   expect(left.body.savedPaymentMethods).toEqual([]);
 });
 
-test('saved cards are shown to nothing but a good secret of that very customer', async () => {
+test('saved cards need a valid secret of that very customer', async () => {
   const clock = createStoppedClock();
   const simulator = await startSimulator({ clock });
   const { secret, path, headers } = await saveCard(simulator);
@@ -215,7 +215,7 @@ test('saved cards are shown to nothing but a good secret of that very customer',
   expect(await get(`Basic ${secret}`)).toBe(401);
 });
 
-test('a customer’s secret opens nothing that needs the API key', async () => {
+test('a customer’s secret does not replace the API key', async () => {
   const simulator = await startSimulator();
   const { id } = await createCustomer(simulator);
   const { secret, createdAt, expireAt } = await createSecret(simulator, id);

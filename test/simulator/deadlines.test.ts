@@ -17,18 +17,18 @@ import {
 const minuteMs = 60_000;
 const dayMs = 24 * 60 * minuteMs;
 
-/** A stopped clock, a simulator, and the statuses that its webhooks tell. */
+/** A stopped clock, a simulator, and the statuses in its webhooks. */
 async function openScene(startAt?: string) {
   const clock = createStoppedClock(startAt);
   const simulator = await startSimulator({ clock });
   const receiver = await startReceiver();
   await subscribe(simulator, receiver.url);
-  const told = async () => {
+  const nextEvent = async () => {
     const { body } = await receiver.next();
     const { createdAt, data } = JSON.parse(body.toString());
     return { at: createdAt, ...data };
   };
-  return { clock, simulator, told };
+  return { clock, simulator, nextEvent };
 }
 
 async function authorize(simulator: Simulator, change: object = {}): Promise<string> {
@@ -41,11 +41,11 @@ function post(simulator: Simulator, id: string, name: string, body?: object) {
   return callApi(simulator, { method: 'POST', path: `/payment-intents/${id}/${name}`, body });
 }
 
-test('an unpaid intent is void at its expireAt, and the shop is told with nobody asking', async () => {
-  const { clock, simulator, told } = await openScene();
+test('an unpaid intent is void at its expireAt, and a webhook says so without a call', async () => {
+  const { clock, simulator, nextEvent } = await openScene();
   const { id } = await createIntent(simulator, { expireAt: '2026-11-22T12:30:00+02:00' });
   clock.advance(2 * 3600_000);
-  expect(await told()).toEqual({
+  expect(await nextEvent()).toEqual({
     at: '2026-11-22T10:30:00.0000000Z',
     paymentIntentId: id,
     paymentStatus: 'Canceled',
@@ -56,7 +56,7 @@ test('an unpaid intent is void at its expireAt, and the shop is told with nobody
   expect(simulator.ledger()).toEqual([]);
 });
 
-test('an intent without expireAt is void thirty days after its creation', async () => {
+test('an intent without expireAt is void after thirty days', async () => {
   const { clock, simulator } = await openScene();
   const { id } = await createIntent(simulator);
   clock.advance(30 * dayMs - 1);
@@ -81,13 +81,13 @@ test.each([
   ['Release', 'Reversed', { charged: 0, reserved: 0 }],
   ['Capture', 'Captured', { charged: 1234, reserved: 0 }],
 ])('autoExpireIn with %s leaves the intent %s', async (autoExpireAction, status, balance) => {
-  const { clock, simulator, told } = await openScene();
+  const { clock, simulator, nextEvent } = await openScene();
   const id = await authorize(simulator, { autoExpireIn: '00:05:00', autoExpireAction });
-  expect(await told()).toMatchObject({ paymentIntentId: id, paymentStatus: 'Authorized' });
+  expect(await nextEvent()).toMatchObject({ paymentIntentId: id, paymentStatus: 'Authorized' });
   clock.advance(5 * minuteMs - 1);
   expect((await getIntent(simulator, id)).status).toBe('Authorized');
   clock.advance(10 * minuteMs);
-  expect(await told()).toMatchObject({
+  expect(await nextEvent()).toMatchObject({
     at: '2026-11-22T10:05:00.0000000Z',
     paymentIntentId: id,
     paymentStatus: status,
@@ -100,7 +100,7 @@ test.each([
   ['00:00:31', 31_000],
   ['1.00:00:00', dayMs],
   ['6.23:59:59', 7 * dayMs - 1000],
-])('an autoExpireIn of %s is that long', async (autoExpireIn, lengthMs) => {
+])('an autoExpireIn of %s lasts that long', async (autoExpireIn, lengthMs) => {
   const { clock, simulator } = await openScene();
   const id = await authorize(simulator, { autoExpireIn, autoExpireAction: 'Release' });
   clock.advance(lengthMs - 1);
@@ -109,7 +109,7 @@ test.each([
   expect((await getIntent(simulator, id)).status).toBe('Reversed');
 });
 
-test('what autoExpireIn captures is the rest of what was captured before', async () => {
+test('autoExpireIn captures the rest of a partial capture', async () => {
   const { clock, simulator } = await openScene();
   const id = await authorize(simulator, { autoExpireIn: '00:05:00', autoExpireAction: 'Capture' });
   await post(simulator, id, 'captures', { amount: 1000, tipsAmount: 100 });
@@ -120,14 +120,14 @@ test('what autoExpireIn captures is the rest of what was captured before', async
 });
 
 test('a reservation is released after seven days, and can be captured until then', async () => {
-  const { clock, simulator, told } = await openScene();
+  const { clock, simulator, nextEvent } = await openScene();
   const kept = await authorize(simulator);
-  expect(await told()).toMatchObject({ paymentStatus: 'Authorized' });
+  expect(await nextEvent()).toMatchObject({ paymentStatus: 'Authorized' });
   clock.advance(7 * dayMs - 1);
   const taken = await authorize(simulator);
-  expect(await told()).toMatchObject({ paymentIntentId: taken });
+  expect(await nextEvent()).toMatchObject({ paymentIntentId: taken });
   clock.advance(1);
-  expect(await told()).toMatchObject({
+  expect(await nextEvent()).toMatchObject({
     at: '2026-11-29T10:00:00.0000000Z',
     paymentIntentId: kept,
     paymentStatus: 'Reversed',
@@ -136,7 +136,7 @@ test('a reservation is released after seven days, and can be captured until then
   expect((await post(simulator, taken, 'captures', { amount: 1234 })).status).toBe(200);
 });
 
-test('the rest of a partly captured reservation is let go after seven days, and the intent stays Captured', async () => {
+test('the rest of a partly captured reservation is released after seven days, and the intent stays Captured', async () => {
   const { clock, simulator } = await openScene();
   const id = await authorize(simulator);
   await post(simulator, id, 'captures', { amount: 1000 });
@@ -153,7 +153,7 @@ test.each([
   ['in the last moment of a winter’s day', '2026-12-01T00:00:00.000Z', '2026-12-01T23:59:59.999Z', 200],
   ['after a winter’s midnight', '2026-12-01T23:59:59.999Z', '2026-12-02T00:00:00.000Z', 409],
   ['in the 25th hour of an autumn’s day', '2026-10-24T23:00:00.000Z', '2026-10-25T23:59:59.999Z', 200],
-])('a reversal %s is judged by London’s time', async (_when, paidAt, reversedAt, status) => {
+])('a reversal %s follows London time', async (_when, paidAt, reversedAt, status) => {
   const { clock, simulator } = await openScene(paidAt);
   const { id } = await createIntent(simulator);
   await submitForm(simulator, `/checkout/${id}`, cards.success);
@@ -162,7 +162,7 @@ test.each([
   expect((await getIntent(simulator, id)).status).toBe(status === 200 ? 'Reversed' : 'Captured');
 });
 
-test('a setting that is changed moves the deadlines of intents that are there already', async () => {
+test('changing a setting moves the deadlines of existing intents', async () => {
   const { clock, simulator } = await openScene();
   const { id } = await createIntent(simulator, {
     captureMode: 'Manual',
@@ -177,7 +177,7 @@ test('a setting that is changed moves the deadlines of intents that are there al
 });
 
 test.each(['Capture', 'Release'])(
-  'a reservation is let go in time (%s), though all that was captured of it is given back',
+  'a reservation ends in time (%s), even if everything captured was refunded',
   async (autoExpireAction) => {
     const { clock, simulator } = await openScene();
     const id = await authorize(simulator, { autoExpireIn: '01:00:00', autoExpireAction });
@@ -192,7 +192,7 @@ test.each(['Capture', 'Release'])(
   },
 );
 
-test('whoever comes while a timer is late finds what is due done', async () => {
+test('a call while a timer is late finds everything due done', async () => {
   let sleptMs = 0;
   const simulator = await startSimulator({ clock: createClock({ machineMs: () => Date.now() + sleptMs }) });
   const { id } = await createIntent(simulator);

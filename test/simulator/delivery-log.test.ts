@@ -8,8 +8,8 @@ import { pino } from 'pino';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createSimulator, type Simulator } from '../../src/simulator/create-simulator.ts';
 import { faultSchema } from '../../src/simulator/faults.ts';
-import { openWorld } from '../../src/simulator/open-world.ts';
 import { createPaymentIntent } from '../../src/simulator/state/payment-intent.ts';
+import { openState } from '../../src/simulator/state/simulator-state.ts';
 import {
   callApi,
   createIntent,
@@ -35,12 +35,12 @@ describe('by hand', () => {
     const { id } = await subscribe(simulator, receiver.url, ['payment_intent.created']);
     await createIntent(simulator);
     const first = await receiver.next();
-    await vi.waitFor(() => expect(simulator.deliveries()[0]?.attempts).toHaveLength(1));
+    await vi.waitFor(() => expect(simulator.deliveries()[0]?.tries).toHaveLength(1));
     const eventId = simulator.deliveries()[0]?.id ?? '';
     return { clock, simulator, receiver, subscriptionId: id, first, eventId };
   }
 
-  test('an event is sent again with the same bytes, signed with the secret of the day', async () => {
+  test('an event is sent again with the same bytes, signed with the current secret', async () => {
     const { simulator, receiver, subscriptionId, first, eventId } = await openWith([200]);
     const path = `/webhooks/${subscriptionId}/secrets`;
     const [fresh] = (await callApi(simulator, { method: 'POST', path })).body.secrets;
@@ -52,15 +52,15 @@ describe('by hand', () => {
     expect(again.headers['dojo-signature']).not.toBe(first.headers['dojo-signature']);
   });
 
-  test('an event that was acknowledged stays so, whatever is answered', async () => {
+  test('an acknowledged event stays so, whatever the answer', async () => {
     const { clock, simulator, eventId } = await openWith([200, 500]);
     expect(await simulator.redeliver(eventId)).toMatchObject({ status: 500 });
     clock.advance(3_600_000);
     expect(simulator.deliveries()[0]).toMatchObject({ state: 'delivered', dueAt: null });
-    expect(simulator.deliveries()[0]?.attempts).toHaveLength(2);
+    expect(simulator.deliveries()[0]?.tries).toHaveLength(2);
   });
 
-  test('an event that waits for its next try is delivered, and not tried again', async () => {
+  test('an event between two tries is delivered, and not tried again', async () => {
     const { clock, simulator, receiver, eventId } = await openWith([500, 200]);
     await simulator.redeliver(eventId);
     await receiver.next();
@@ -68,10 +68,10 @@ describe('by hand', () => {
     clock.advance(3_600_000);
     await createIntent(simulator);
     expect((await receiver.next()).body).toEqual(simulator.deliveries()[0]?.body);
-    expect(simulator.deliveries()[1]?.attempts).toHaveLength(2);
+    expect(simulator.deliveries()[1]?.tries).toHaveLength(2);
   });
 
-  test('a try that fails takes none from those that are due', async () => {
+  test('a failed try does not use up a scheduled one', async () => {
     const { clock, simulator, receiver, eventId } = await openWith([500, 500, 500, 200], [1_000, 1_000]);
     await simulator.redeliver(eventId);
     expect(simulator.deliveries()[0]).toMatchObject({
@@ -81,10 +81,10 @@ describe('by hand', () => {
     await receiver.next();
     for (const tries of [3, 4]) {
       clock.advance(1_000);
-      await vi.waitFor(() => expect(simulator.deliveries()[0]?.attempts).toHaveLength(tries));
+      await vi.waitFor(() => expect(simulator.deliveries()[0]?.tries).toHaveLength(tries));
     }
     expect(simulator.deliveries()[0]?.state).toBe('delivered');
-    expect(simulator.deliveries()[0]?.attempts.map(({ reason }) => reason)).toEqual([
+    expect(simulator.deliveries()[0]?.tries.map(({ reason }) => reason)).toEqual([
       'schedule',
       'by-hand',
       'schedule',
@@ -92,7 +92,7 @@ describe('by hand', () => {
     ]);
   });
 
-  test('an event that was given up is delivered after all', async () => {
+  test('an event that was given up can still be delivered', async () => {
     const { clock, simulator, receiver, eventId } = await openWith([500, 500, 500]);
     clock.advance(1_000);
     await receiver.next();
@@ -103,12 +103,12 @@ describe('by hand', () => {
     expect(simulator.deliveries()[0]?.state).toBe('delivered');
   });
 
-  test('an event that nobody knows is not sent', async () => {
+  test('an unknown event is not sent', async () => {
     const { simulator } = await openWith([200]);
     expect(await simulator.redeliver('evt_unknown')).toBeNull();
   });
 
-  test('an event that is held back is delivered at once, and once', async () => {
+  test('an event that is held back is delivered at once, and once only', async () => {
     const { clock, simulator, receiver } = await openWith([200]);
     simulator.faults.add({ kind: 'reorder', delayMs: 5_000, times: 1 });
     await createIntent(simulator);
@@ -121,11 +121,11 @@ describe('by hand', () => {
     expect(receiver.left()).toBe(0);
     expect(simulator.deliveries()[1]).toMatchObject({
       state: 'delivered',
-      attempts: [{ reason: 'by-hand' }],
+      tries: [{ reason: 'by-hand' }],
     });
   });
 
-  test('an event nobody subscribes to any more is an attempt with an error', async () => {
+  test('an event of a deleted subscription is a try with an error', async () => {
     const { simulator, subscriptionId, eventId } = await openWith([200]);
     await callApi(simulator, { method: 'DELETE', path: `/webhooks/${subscriptionId}` });
     expect(await simulator.redeliver(eventId)).toMatchObject({
@@ -136,7 +136,7 @@ describe('by hand', () => {
   });
 });
 
-describe('a simulator that is started again with its state file', () => {
+describe('a simulator restarted with its state file', () => {
   async function openTwice(
     between: (first: Simulator, shopUrl: string) => Promise<void>,
     statuses: number[],
@@ -158,11 +158,11 @@ describe('a simulator that is started again with its state file', () => {
     return { before, clock, second, receiver };
   }
 
-  test('knows every delivery as it was, and repeats what is due when it is due', async () => {
+  test('knows all deliveries, and repeats each when due', async () => {
     const { before, clock, second, receiver } = await openTwice(
       async (first) => {
         await createIntent(first);
-        await vi.waitFor(() => expect(first.deliveries()[0]?.attempts).toHaveLength(1));
+        await vi.waitFor(() => expect(first.deliveries()[0]?.tries).toHaveLength(1));
       },
       [500],
     );
@@ -176,7 +176,7 @@ describe('a simulator that is started again with its state file', () => {
     await vi.waitFor(() => expect(second.deliveries()[0]?.state).toBe('delivered'));
   });
 
-  test('sends what was cut off on its way, in order', async () => {
+  test('sends interrupted deliveries, in order', async () => {
     const hung = await startHoldingReceiver();
     let id = '';
     const { second, receiver } = await openTwice(async (first, shopUrl) => {
@@ -190,8 +190,8 @@ describe('a simulator that is started again with its state file', () => {
       await vi.waitFor(() => expect(hung.waiting()).toBe(1));
       await callApi(first, { method: 'PATCH', path, body: { url: shopUrl }, offSpec: true });
     }, []);
-    const told = [parse(await receiver.next()), parse(await receiver.next())];
-    expect(told.map(({ data }) => data)).toMatchObject([
+    const events = [parse(await receiver.next()), parse(await receiver.next())];
+    expect(events.map(({ data }) => data)).toMatchObject([
       { paymentIntentId: id, paymentStatus: 'Created' },
       { paymentIntentId: id, paymentStatus: 'Canceled' },
     ]);
@@ -200,21 +200,24 @@ describe('a simulator that is started again with its state file', () => {
     );
   });
 
-  test.each(['delay', 'reorder'] as const)('keeps to a %s', async (kind) => {
+  test.each(['delay', 'reorder'] as const)('keeps a %s', async (kind) => {
     const { clock, second, receiver } = await openTwice(async (first) => {
       first.faults.add({ kind, delayMs: 60_000 });
       await createIntent(first);
     }, []);
     clock.advance(29_999);
-    expect(second.deliveries()[0]).toMatchObject({ state: 'pending', attempts: [], faults: [kind] });
+    expect(second.deliveries()[0]).toMatchObject({ state: 'pending', tries: [], faults: [kind] });
     clock.advance(1);
     expect(parse(await receiver.next()).data.paymentStatus).toBe('Created');
   });
 });
 
-test('5,000 events come once each, over no more than 16 connections, and the list stays at hand', async () => {
-  const world = openWorld({ clock: createStoppedClock() }, pino({ level: 'silent' }));
-  onTestFinished(() => world.close());
+test('5,000 events come once each over at most 16 connections, and the list stays fast', async () => {
+  const state = openState(
+    { clock: createStoppedClock() },
+    { log: pino({ level: 'silent' }), publicUrl: () => '' },
+  );
+  onTestFinished(() => state.close());
   const open = new Set<unknown>();
   const seen = new Map<string, number>();
   const server = createServer(async (incoming, outgoing) => {
@@ -232,47 +235,47 @@ test('5,000 events come once each, over no more than 16 connections, and the lis
     server.close();
   });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-  world.subscriptions.create({ events: bothEvents, url });
+  state.subscriptions.create({ events: bothEvents, url });
   for (let count = 0; count < 5_000; count += 1)
-    world.intents.add(createPaymentIntent(request, `pi_sandbox_${count}`, world.clock.now()));
+    state.intents.add(createPaymentIntent(request, `pi_sandbox_${count}`, state.clock.now()));
   await vi.waitFor(() => expect(seen.size).toBe(5_000), { interval: 200 });
   await vi.waitFor(() =>
-    expect(world.deliveries.list().every(({ state }) => state === 'delivered')).toBe(true),
+    expect(state.deliveries.list().every(({ state }) => state === 'delivered')).toBe(true),
   );
   expect([...seen.values()].every((times) => times === 1)).toBe(true);
   expect(open.size).toBeLessThanOrEqual(16);
-  const [newest] = world.deliveries.list({ limit: 20 });
+  const [newest] = state.deliveries.list({ limit: 20 });
   expect(newest?.paymentIntentId).toBe('pi_sandbox_4999');
-  expect(world.deliveries.list({ limit: 20 })).toHaveLength(20);
+  expect(state.deliveries.list({ limit: 20 })).toHaveLength(20);
 });
 
-test('the last 10,000 finished deliveries are kept, and every one that is pending', async () => {
+test('the last 10,000 finished deliveries are kept, and all pending ones', async () => {
   const clock = createStoppedClock();
-  const world = openWorld({ clock }, pino({ level: 'silent' }));
-  onTestFinished(() => world.close());
-  world.subscriptions.create({ events: bothEvents, url: 'http://127.0.0.1:1/' });
-  const add = (id: string) => world.intents.add(createPaymentIntent(request, id, clock.now()));
-  world.faults.add(faultSchema.parse({ kind: 'delay', times: 1 }));
+  const state = openState({ clock }, { log: pino({ level: 'silent' }), publicUrl: () => '' });
+  onTestFinished(() => state.close());
+  state.subscriptions.create({ events: bothEvents, url: 'http://127.0.0.1:1/' });
+  const add = (id: string) => state.intents.add(createPaymentIntent(request, id, clock.now()));
+  state.faults.add(faultSchema.parse({ kind: 'delay', times: 1 }));
   add('pi_pending');
-  world.faults.add(faultSchema.parse({ kind: 'drop' }));
+  state.faults.add(faultSchema.parse({ kind: 'drop' }));
   for (let count = 0; count <= 10_000; count += 1) add(`pi_${count}`);
-  const kept = world.deliveries.list().map(({ paymentIntentId }) => paymentIntentId);
+  const kept = state.deliveries.list().map(({ paymentIntentId }) => paymentIntentId);
   expect(kept).toHaveLength(10_001);
   expect([kept.at(0), kept.at(-2), kept.at(-1)]).toEqual(['pi_10000', 'pi_1', 'pi_pending']);
 });
 
-test('what is forgotten is not delivered any more, though it is on its way', async () => {
-  const world = openWorld({ retryDelaysMs: [1] }, pino({ level: 'silent' }));
-  onTestFinished(() => world.close());
+test('a deleted event is no longer delivered, even if it was on its way', async () => {
+  const state = openState({ retryDelaysMs: [1] }, { log: pino({ level: 'silent' }), publicUrl: () => '' });
+  onTestFinished(() => state.close());
   const receiver = await startHoldingReceiver();
-  world.subscriptions.create({ events: bothEvents, url: receiver.url });
-  for (const id of ['pi_1', 'pi_2']) world.intents.add(createPaymentIntent(request, id, world.clock.now()));
+  state.subscriptions.create({ events: bothEvents, url: receiver.url });
+  for (const id of ['pi_1', 'pi_2']) state.intents.add(createPaymentIntent(request, id, state.clock.now()));
   await vi.waitFor(() => expect(receiver.waiting()).toBe(2));
-  world.clear();
+  state.clear();
   receiver.answer();
-  expect(world.deliveries.list()).toEqual([]);
-  world.subscriptions.create({ events: bothEvents, url: receiver.url });
-  world.intents.add(createPaymentIntent(request, 'pi_3', world.clock.now()));
+  expect(state.deliveries.list()).toEqual([]);
+  state.subscriptions.create({ events: bothEvents, url: receiver.url });
+  state.intents.add(createPaymentIntent(request, 'pi_3', state.clock.now()));
   await vi.waitFor(() => expect(receiver.arrived()).toBe(3));
-  expect(world.deliveries.list().map(({ paymentIntentId }) => paymentIntentId)).toEqual(['pi_3']);
+  expect(state.deliveries.list().map(({ paymentIntentId }) => paymentIntentId)).toEqual(['pi_3']);
 });

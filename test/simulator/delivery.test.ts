@@ -41,12 +41,12 @@ test.each([
     demoBody,
     '52-06-F8-B0-7F-6B-B9-A7-35-21-C2-95-88-50-83-30-20-32-ED-B1-47-0C-A5-BE-DF-0E-17-CD-D7-47-03-3D',
   ],
-])('the worked example with secret %s gives its signature', (secret, body, pairs) => {
+])('the published example with secret %s gives its signature', (secret, body, pairs) => {
   expect(signWebhook(Buffer.from(body), createWebhookSecret(secret))).toBe(`sha256=${pairs}`);
   expect(expectedSignature(Buffer.from(body), secret)).toBe(`sha256=${pairs}`);
 });
 
-test('a payment is told to the shop, signed over the bytes that were sent', async () => {
+test('a payment sends a webhook that is signed over its exact bytes', async () => {
   const simulator = await startSimulator();
   const receiver = await startReceiver();
   const { secrets } = await subscribe(simulator, receiver.url);
@@ -64,7 +64,7 @@ test('a payment is told to the shop, signed over the bytes that were sent', asyn
   });
 });
 
-test('a reservation and a cancellation are told, a decline is not', async () => {
+test('a reservation and a cancellation send webhooks, a decline does not', async () => {
   const simulator = await startSimulator();
   const receiver = await startReceiver();
   await subscribe(simulator, receiver.url);
@@ -84,7 +84,7 @@ test('a reservation and a cancellation are told, a decline is not', async () => 
   expect(receiver.left()).toBe(0);
 });
 
-test('a creation is told to whom subscribed to it', async () => {
+test('a new intent sends a webhook to its subscriber', async () => {
   const simulator = await startSimulator();
   const receiver = await startReceiver();
   await subscribe(simulator, receiver.url, ['payment_intent.created']);
@@ -106,12 +106,12 @@ test('a delivery is repeated, byte for byte, until a 2xx comes', async () => {
   expect(new Set(bodies).size).toBe(1);
   await vi.waitFor(() => expect(simulator.deliveries()[0]?.state).toBe('delivered'));
   const [delivery] = simulator.deliveries();
-  expect(delivery?.attempts.map(({ status }) => status)).toEqual([500, 401, 302, null, 204]);
+  expect(delivery?.tries.map(({ status }) => status)).toEqual([500, 401, 302, null, 204]);
   expect(delivery?.paymentIntentId).toBe(id);
 });
 
 describe('a shop that does not acknowledge', () => {
-  /** Lets an event fail as often as it is tried, and gives the waits between the tries in seconds. */
+  /** Fails every try of an event, and returns the waits between the tries in seconds. */
   async function waitsOf(webhookRetries: Settings['webhookRetries']) {
     const clock = createStoppedClock();
     const simulator = await startSimulator({ clock, settings: { webhookRetries } });
@@ -119,7 +119,7 @@ describe('a shop that does not acknowledge', () => {
     await subscribe(simulator, receiver.url, ['payment_intent.created']);
     await createIntent(simulator);
     for (let tries = 1; ; tries += 1) {
-      await vi.waitFor(() => expect(simulator.deliveries()[0]?.attempts).toHaveLength(tries));
+      await vi.waitFor(() => expect(simulator.deliveries()[0]?.tries).toHaveLength(tries));
       const dueAt = simulator.deliveries()[0]?.dueAt;
       if (!dueAt) break;
       clock.set(new Date(dueAt.getTime() - 1));
@@ -127,7 +127,7 @@ describe('a shop that does not acknowledge', () => {
       clock.advance(1);
     }
     expect(simulator.deliveries()[0]?.state).toBe('given-up');
-    const times = simulator.deliveries()[0]?.attempts.map(({ at }) => at.getTime() / 1000) ?? [];
+    const times = simulator.deliveries()[0]?.tries.map(({ at }) => at.getTime() / 1000) ?? [];
     return times.slice(1).map((time, index) => time - (times[index] ?? 0));
   }
 
@@ -135,7 +135,7 @@ describe('a shop that does not acknowledge', () => {
     ['eleven-in-an-hour', [1, 2, 5, 10, 20, 40, 80, 160, 300, 600, 1800]],
     ['three-in-a-minute', [5, 15, 40]],
     ['none', []],
-  ])('is told again with growing waits on the simulator’s clock: %s', async (choice, waits) => {
+  ])('gets the webhook again with growing waits on the simulator’s clock: %s', async (choice, waits) => {
     expect(await waitsOf(choice)).toEqual(waits);
   });
 
@@ -156,7 +156,7 @@ describe('a shop that does not acknowledge', () => {
     const receiver = await startReceiver([status]);
     await subscribe(simulator, receiver.url, ['payment_intent.created']);
     await createIntent(simulator);
-    await vi.waitFor(() => expect(simulator.deliveries()[0]?.attempts).toMatchObject([{ status }]));
+    await vi.waitFor(() => expect(simulator.deliveries()[0]?.tries).toMatchObject([{ status }]));
     expect(simulator.deliveries()[0]?.state).toBe(state);
   });
 
@@ -166,7 +166,7 @@ describe('a shop that does not acknowledge', () => {
     ['30-seconds', 30_000],
   ])('has %s to answer', async (webhookTimeout, timeoutMs) => {
     const { timeout } = AbortSignal;
-    // A hundredth of the wait, and of what was asked for no less is known.
+    // Timers may be a little early.
     const asked = vi
       .spyOn(AbortSignal, 'timeout')
       .mockImplementation((ms) => timeout.call(AbortSignal, ms / 100));
@@ -176,11 +176,11 @@ describe('a shop that does not acknowledge', () => {
     await subscribe(simulator, receiver.url, ['payment_intent.created']);
     await createIntent(simulator);
     await vi.waitFor(() => expect(simulator.deliveries()[0]?.state).toBe('given-up'));
-    expect(simulator.deliveries()[0]?.attempts).toMatchObject([{ status: null, error: 'TimeoutError' }]);
+    expect(simulator.deliveries()[0]?.tries).toMatchObject([{ status: null, error: 'TimeoutError' }]);
     expect(asked.mock.calls).toEqual([[timeoutMs]]);
   });
 
-  test('because it begins an answer and never ends it, has not answered', async () => {
+  test('because its answer never ends has not answered', async () => {
     const simulator = await startSimulator({ deliveryTimeoutMs: 100, retryDelaysMs: [] });
     const server = createServer((_incoming, outgoing) => outgoing.writeHead(200).write('so far'));
     server.listen(0, '127.0.0.1');
@@ -193,24 +193,24 @@ describe('a shop that does not acknowledge', () => {
     await subscribe(simulator, `http://127.0.0.1:${port}/`, ['payment_intent.created']);
     await createIntent(simulator);
     await vi.waitFor(() => expect(simulator.deliveries()[0]?.state).toBe('given-up'));
-    expect(simulator.deliveries()[0]?.attempts).toMatchObject([{ status: null, error: 'TimeoutError' }]);
+    expect(simulator.deliveries()[0]?.tries).toMatchObject([{ status: null, error: 'TimeoutError' }]);
   });
 
   test.each([
     ['resolves nowhere', 'https://nowhere.invalid/', /^(ENOTFOUND|EAI_AGAIN)$/],
     ['has nobody who listens', 'http://127.0.0.1:1/', /^(ECONNREFUSED|UND_ERR_\w+)$/],
     ['is not one that can be called', 'http://127.0.0.1:0/', /./],
-  ])('because its address %s is an attempt with an error', async (_name, url, error) => {
+  ])('because its address %s makes the try an error', async (_name, url, error) => {
     const simulator = await startSimulator({ retryDelaysMs: [] });
     await subscribe(simulator, url, ['payment_intent.created']);
     await createIntent(simulator);
     await vi.waitFor(() => expect(simulator.deliveries()[0]?.state).toBe('given-up'));
-    expect(simulator.deliveries()[0]?.attempts).toMatchObject([
+    expect(simulator.deliveries()[0]?.tries).toMatchObject([
       { status: null, error: expect.stringMatching(error) },
     ]);
   });
 
-  test('because it has unsubscribed meanwhile is not told any more', async () => {
+  test('because it has unsubscribed gets no more webhooks', async () => {
     const simulator = await startSimulator({ retryDelaysMs: [10, 60_000] });
     const receiver = await startReceiver([500]);
     const { id } = await subscribe(simulator, receiver.url, ['payment_intent.created']);
@@ -222,7 +222,7 @@ describe('a shop that does not acknowledge', () => {
   });
 });
 
-test('events of one intent wait for each other’s first attempt, and for nobody else’s', async () => {
+test('events of one intent wait for each other’s first try, and not for other intents', async () => {
   const simulator = await startSimulator();
   const receiver = await startHoldingReceiver();
   await subscribe(simulator, receiver.url, bothEvents);
@@ -240,7 +240,7 @@ test('events of one intent wait for each other’s first attempt, and for nobody
   );
 });
 
-test('a failed first attempt lets the next event of the intent go, and is repeated behind it', async () => {
+test('after a failed first try the next event leaves, and the failed one is repeated behind it', async () => {
   const simulator = await startSimulator({ clock: createStoppedClock() });
   const receiver = await startReceiver([500]);
   await subscribe(simulator, receiver.url, bothEvents);
@@ -253,14 +253,14 @@ test('a failed first attempt lets the next event of the intent go, and is repeat
   expect(statuses).toEqual(['Created', 'Canceled', 'Created']);
 });
 
-test('a shop that never answers does not hold up the shopper', async () => {
+test('a shop that never answers does not delay the shopper', async () => {
   const simulator = await startSimulator({ deliveryTimeoutMs: 20, retryDelaysMs: [60_000] });
   const receiver = await startReceiver(['no answer']);
   await subscribe(simulator, receiver.url);
   const { id } = await createIntent(simulator, { config: { redirectUrl: 'https://shop.example/r' } });
   const paid = await submitForm(simulator, `/checkout/${id}`, cards.success);
   expect(paid.status).toBe(303);
-  expect(simulator.deliveries()[0]?.attempts).toEqual([]);
+  expect(simulator.deliveries()[0]?.tries).toEqual([]);
   await receiver.next();
 });
 
@@ -281,20 +281,20 @@ test('the secret that was activated last signs', async () => {
   expect(await pay()).toBe(true);
 });
 
-test('closing drops what was still to be delivered', async () => {
+test('closing without a state file drops pending deliveries', async () => {
   const simulator = await startSimulator({ retryDelaysMs: [60_000] });
   const receiver = await startReceiver([500]);
   await subscribe(simulator, receiver.url);
   const { id } = await createIntent(simulator);
   await submitForm(simulator, `/checkout/${id}`, cards.success);
   await receiver.next();
-  await vi.waitFor(() => expect(simulator.deliveries()[0]?.attempts).toHaveLength(1));
+  await vi.waitFor(() => expect(simulator.deliveries()[0]?.tries).toHaveLength(1));
   const startedMs = performance.now();
   await simulator.close();
   expect(performance.now() - startedMs).toBeLessThan(30_000);
 });
 
-test('an event that is sent by hand while its turn comes does not keep back those behind it', async () => {
+test('an event sent by hand at its turn does not block those behind it', async () => {
   const inner = createStoppedClock();
   const turns = new Set<() => void>();
   let isHolding = false;

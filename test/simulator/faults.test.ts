@@ -1,8 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { parseWebhookEvent } from '../../src/dojo/webhook.ts';
 import { createSimulator, type Simulator } from '../../src/simulator/create-simulator.ts';
-import { listFaultDetails } from '../../src/simulator/describe-fault.ts';
-import { type FaultKind, faultSchema, sentinels } from '../../src/simulator/faults.ts';
+import { type FaultKind, faultSchema, listFaultDetails, sentinels } from '../../src/simulator/faults.ts';
 import {
   apiHeaders,
   callApi,
@@ -32,10 +31,10 @@ const money = {
   reversal: {},
 };
 
-/** What a sentinel amount does to a simulator of its own. Whoever lists a fault shows it here. */
+/** What each sentinel amount does, in a new simulator. Every fault of the list is shown here. */
 type Proof = (simulator: Simulator, amount: number) => Promise<void>;
 
-/** A create with the amount is answered so, and with another amount as always. */
+/** Creating an intent of the amount gets this answer, and any other amount the usual one. */
 const onCreate =
   (expected: object, isCreated: boolean): Proof =>
   async (simulator, amount) => {
@@ -56,7 +55,7 @@ const onUnpaid =
     expect(answer.status).toBe(200);
   };
 
-/** A call about a paid intent of that amount, and what has been captured and given back by then. */
+/** A call about a paid intent of that amount, and what is captured and refunded after it. */
 const onPaid =
   (
     call: keyof typeof money,
@@ -81,7 +80,7 @@ const onPaid =
     expect((await callAbout(ids[1])).status).toBe(200);
   };
 
-/** No answer comes while another call is answered. */
+/** No answer comes, while another call gets one. */
 async function expectSilence(simulator: Simulator, call: Call): Promise<void> {
   const hung = openCall(simulator, call);
   await callApi(simulator, { method: 'GET', path: '/webhooks' });
@@ -94,7 +93,7 @@ async function expectSilence(simulator: Simulator, call: Call): Promise<void> {
   );
 }
 
-/** Events of an intent of the amount and of another, as a shop hears them that refuses nothing. */
+/** Events of an intent of the amount and of another intent, as a shop gets them that accepts everything. */
 async function hear(simulator: Simulator, amount: number) {
   const receiver = await startReceiver();
   const subscription = await subscribe(simulator, receiver.url, [
@@ -122,14 +121,14 @@ async function hear(simulator: Simulator, amount: number) {
   return { receiver, subscription, ordinary, statuses };
 }
 
-/** Every attempt to tell of such an intent has the fault. */
+/** Every delivery try of such an intent has the fault. */
 const onAttempts =
   (kind: FaultKind): Proof =>
   async (simulator, amount) => {
     const { statuses } = await hear(simulator, amount);
     await statuses(2);
     await vi.waitFor(() =>
-      expect(simulator.deliveries().map(({ attempts }) => attempts.map(({ faults }) => faults))).toEqual([
+      expect(simulator.deliveries().map(({ tries }) => tries.map(({ faults }) => faults))).toEqual([
         [[kind]],
         [[kind]],
         [[]],
@@ -268,8 +267,8 @@ const proofs: Record<number, Proof> = {
   424249: onPaid('refunds', { status: 200, body: expect.not.stringMatching(/\}$/) }, { refunded: 1 }),
 };
 
-describe('an amount that stands for a fault', () => {
-  test('is £4,242 and some pence, and of each it is shown here what it does', () => {
+describe('a sentinel amount', () => {
+  test('is £4,242 and some pence, and each has a proof here', () => {
     expect(sentinels.map(({ amount }) => amount)).toEqual(Object.keys(proofs).map(Number));
     for (const { amount } of sentinels) expect(Math.floor(amount / 100)).toBe(4242);
   });
@@ -285,7 +284,7 @@ describe('an amount that stands for a fault', () => {
     expect(simulator.faults.list()).toEqual([]);
   });
 
-  test('is found however its name is spelled', async () => {
+  test('is read in any spelling of its member', async () => {
     const simulator = await startSimulator();
     const body = { Amount: { Value: 4242_22, CurrencyCode: 'GBP' }, Reference: 'R' };
     expect((await readAnswer(simulator, { ...createOf(0), body })).status).toBe(500);
@@ -300,14 +299,14 @@ describe('a fault that is switched on', () => {
     return seen;
   };
 
-  test('happens as often as it is to, and is counted', async () => {
+  test('happens as often as it should, and is counted', async () => {
     const simulator = await startSimulator();
     simulator.faults.add({ kind: 'status', status: 500, times: 2 });
     expect(await statuses(simulator, 4)).toEqual([500, 500, 200, 200]);
     expect(simulator.faults.list()).toMatchObject([{ id: 'fault_1', happened: 2 }]);
   });
 
-  test('with a chance happens the same again from the same seed, whatever other faults do', async () => {
+  test('with a chance repeats from the same seed, whatever other faults do', async () => {
     const run = async (simulator: Simulator, seed: number, others: number) => {
       simulator.faults.reset(seed);
       simulator.faults.add({ kind: 'status', status: 500, chance: 0.5, operation: 'list-webhooks' });
@@ -327,7 +326,7 @@ describe('a fault that is switched on', () => {
     expect(await run(simulator, 7, 1)).toEqual(first);
   });
 
-  test('has chances of its own, not those of its neighbour', async () => {
+  test('draws its own chances, not those of another fault', async () => {
     const simulator = await startSimulator();
     for (const kind of ['latency', 'drip'] as const) simulator.faults.add({ kind, chance: 0.5, delayMs: 0 });
     await statuses(simulator, 32);
@@ -336,7 +335,7 @@ describe('a fault that is switched on', () => {
     expect(met).toEqual(new Set(['', 'latency', 'drip', 'latency+drip']));
   });
 
-  test('begins with the seed that the simulator was started with', async () => {
+  test('starts from the seed of the simulator', async () => {
     const seeds = [3, 3, 4];
     const runs = [];
     for (const seed of seeds) {
@@ -349,7 +348,7 @@ describe('a fault that is switched on', () => {
     expect(runs[2]).not.toBe(runs[0]);
   });
 
-  test('with a chance goes on in its run after a restart, and begins it again with a seed', async () => {
+  test('with a chance continues after a restart, and starts again with a seed', async () => {
     const stateFile = tempFile('dojo.state');
     const run = async (count: number, options: { seed?: number } = {}) => {
       const simulator = await createSimulator({ stateFile, ...options });
@@ -367,7 +366,7 @@ describe('a fault that is switched on', () => {
     expect(await run(6, { seed: 1 })).toEqual(inParts.slice(0, 6));
   });
 
-  test('is over when it is removed, or all are', async () => {
+  test('ends when it is removed, or all are', async () => {
     const simulator = await startSimulator();
     simulator.faults.add({ kind: 'status', status: 500 });
     simulator.faults.add({ kind: 'status', status: 502 });
@@ -392,12 +391,12 @@ describe('a fault that is switched on', () => {
     [{ kind: 'hang', operation: 'search-payment-intents', paymentIntentId: 'pi_1' }, 'paymentIntentId'],
     [{ kind: 'hang', operation: 'create-webhook', paymentIntentId: 'pi_1' }, 'paymentIntentId'],
     [{ kind: 'status', colour: 'red' }, ''],
-  ])('can not be %o', (fault, field) => {
+  ])('cannot be %o', (fault, field) => {
     const parsed = faultSchema.safeParse(fault);
     expect(parsed.error?.issues.map(({ path }) => path.join('.'))).toEqual([field]);
   });
 
-  test('may be about one intent, or about a call whose answer has one', () => {
+  test('can name an intent, or a call whose answer has one', () => {
     const faults = [
       { kind: 'hang', operation: 'get-refund', paymentIntentId: 'pi_1' },
       { kind: 'wrong-amount', operation: 'search-payment-intents' },

@@ -29,11 +29,11 @@ test.each([
   ['reserved', { charged: 0, refunded: 0, reserved: 100 }],
   ['released', { charged: 0, refunded: 0, reserved: -100 }],
   ['captured', { charged: 100, refunded: 0, reserved: -100 }],
-] as const)('a card of which money is %s', (kind, balance) => {
+] as const)('a card after money is %s', (kind, balance) => {
   expect(balanceCards([entry({ kind })])).toEqual([expect.objectContaining(balance)]);
 });
 
-test('every card has a balance of its own in every currency, in the order of first use', () => {
+test('every card has one balance a currency, in order of first use', () => {
   const balances = balanceCards([
     entry({ amount: 1 }),
     entry({ amount: 2, currencyCode: 'EUR' }),
@@ -55,7 +55,7 @@ test('every card has a balance of its own in every currency, in the order of fir
   ]);
 });
 
-test('a reservation that is captured in part and then released leaves what was taken, and nothing held', async () => {
+test('a reservation that is captured in part and then released leaves the capture, and nothing reserved', async () => {
   const simulator = await startSimulator({ clock: createStoppedClock() });
   const { id } = await createIntent(simulator, { captureMode: 'Manual' });
   await submitForm(simulator, `/checkout/${id}`, cards.success);
@@ -76,7 +76,7 @@ test('a reservation that is captured in part and then released leaves what was t
   expect(simulator.ledger()).toMatchObject([{ charged: 1000, refunded: 400, reserved: 0 }]);
 });
 
-test('a payment that is reversed is charged and given back; one that is declined never was in the ledger', async () => {
+test('a reversed payment is charged and given back; a declined one is not in the ledger', async () => {
   const simulator = await startSimulator();
   const { id } = await createIntent(simulator);
   await submitForm(simulator, `/checkout/${id}`, cards.decline);
@@ -86,7 +86,7 @@ test('a payment that is reversed is charged and given back; one that is declined
   expect(simulator.ledger()).toMatchObject([{ charged: 1234, refunded: 1234, reserved: 0 }]);
 });
 
-test('what two cards have paid goes back to each of them, the latest first', async () => {
+test('a payment by two cards is given back to both, the latest first', async () => {
   const simulator = await startSimulator({ settings: { secondTab: 'charged' } });
   const { id } = await createIntent(simulator);
   const pay = (card: object, formKey: string) =>

@@ -17,7 +17,7 @@ async function listen(args: string[] = [], env: Record<string, string> = {}) {
 }
 
 describe('it refuses to start', () => {
-  test('and says everything that is wrong at once, a line each, without repeating a key', async () => {
+  test('and reports every error at once, one line each, without repeating a key', async () => {
     const args = ['--port', 'x', '--set', 'secondTab=c', '--key', 'sk_prod_verysecret', '--what'];
     const program = run(args, { NODE_ENV: 'production', DOJO_API_KEY: 'sk_prod_verysecret' });
     expect(await program.exited).toBe(78);
@@ -25,23 +25,23 @@ describe('it refuses to start', () => {
     expect(program.output()).not.toContain('verysecret');
   });
 
-  test('on a file that is no state file, and leaves it as it is', async () => {
+  test('on a file that is not a state file, and leaves it as it is', async () => {
     const file = tempFile('orders.txt');
     writeFileSync(file, 'orders of the last ten years');
     const program = run(['--state', file]);
     expect(await program.exited).toBe(78);
     expect(program.output()).toBe(
-      `--state: ${file} is no state file of the simulator: name another, or a new one.\n`,
+      `--state: ${file} is not a state file of the simulator: name another file, or a new one.\n`,
     );
     expect(readFileSync(file, 'utf8')).toBe('orders of the last ten years');
   });
 
-  test('on the state file of a simulator that runs', async () => {
+  test('on the state file of a running simulator', async () => {
     const file = tempFile('dojo.state');
     await startSimulator({ stateFile: file });
     const program = run(['--state', file]);
     expect(await program.exited).toBe(1);
-    expect(program.output()).toMatch(/^--state: .*another simulator that runs\.\n$/);
+    expect(program.output()).toMatch(/^--state: .*in use by another simulator\.\n$/);
   });
 
   test('on a port in use', async () => {
@@ -56,17 +56,17 @@ describe('it refuses to start', () => {
   test('on an address of another machine', async () => {
     const program = run(['--host', '192.0.2.1']);
     expect(await program.exited).toBe(1);
-    expect(program.output()).toBe('--host 192.0.2.1 is no address of this machine.\n');
+    expect(program.output()).toBe('--host 192.0.2.1 is not an address of this machine.\n');
   });
 });
 
-test('--help says how it is used, and starts nothing', async () => {
+test('--help shows the usage and starts nothing', async () => {
   const program = run(['--help']);
   expect(await program.exited).toBe(0);
   expect(program.output()).toContain('npm run simulator -- [options]');
 });
 
-test('options decide clock, settings, seed and keys', async () => {
+test('options set clock, settings, seed and keys', async () => {
   const { get, simulator, output } = await listen([
     ...['--clock', '2030-01-02', '--stopped', '--seed', '42'],
     ...['--set', 'returnQuery=none', '--set=secondTab=charged', '--set', 'missingVersion=newest'],
@@ -88,16 +88,16 @@ test('options decide clock, settings, seed and keys', async () => {
     return (await fetch(`${simulator.url}/webhooks/events`, { headers })).status;
   });
   expect(await Promise.all(statuses)).toEqual([200, 200, 401]);
-  expect(output()).toContain('the given keys alone are good');
+  expect(output()).toContain('accepts only the given keys');
 });
 
-test('a host that others can reach is warned of', async () => {
+test('a host that others can reach gets a warning', async () => {
   const program = run(['--host', '0.0.0.0', '--port', '0']);
-  await program.said(/--host 0\.0\.0\.0 is no loopback address/);
+  await program.said(/--host 0\.0\.0\.0 is not a loopback address/);
 });
 
 test.each(['SIGINT', 'SIGTERM'] as const)(
-  'it logs one line a call and ends cleanly on %s, with its state kept',
+  'it logs one line a call, and on %s ends cleanly and keeps its state',
   async (signal) => {
     const file = tempFile('dojo.state');
     const { child, exited, output, simulator } = await listen(['--state', file]);

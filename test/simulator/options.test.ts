@@ -7,11 +7,11 @@ const optionsOf = (...args: string[]) => {
   return parsed.kind === 'run' ? parsed.options : parsed;
 };
 
-test('without options it is the simulator on port 4000 of this machine, and nothing else is decided', () => {
+test('without options it runs on port 4000 of this machine with all defaults', () => {
   expect(parseOptions([], {})).toEqual({ kind: 'run', options: { port: 4000, host: '127.0.0.1' } });
 });
 
-test('every option is read, with a space or an equals sign, and those that repeat as often as they come', () => {
+test('every option takes a space or an equals sign, and some can be repeated', () => {
   expect(
     optionsOf(
       ...[
@@ -46,14 +46,14 @@ test('every option is read, with a space or an equals sign, and those that repea
   });
 });
 
-test('--port is stronger than SIMULATOR_PORT, and an empty SIMULATOR_PORT is none', () => {
+test('--port overrides SIMULATOR_PORT, and an empty SIMULATOR_PORT counts as unset', () => {
   const port = (args: string[], value: string) => parseOptions(args, { SIMULATOR_PORT: value });
   expect(port(['--port', '1'], '2')).toMatchObject({ options: { port: 1 } });
   expect(port([], '2')).toMatchObject({ options: { port: 2 } });
   expect(port([], '')).toMatchObject({ options: { port: 4000 } });
 });
 
-describe('a fault names what is wrong and how it is right', () => {
+describe('an error says what is wrong and how to fix it', () => {
   test.each([
     [[], { NODE_ENV: 'production' }, /^NODE_ENV=production/],
     [[], { DOJO_API_KEY: 'sk_prod_verysecret' }, /^DOJO_API_KEY is a live key .*sk_sandbox_/],
@@ -68,8 +68,8 @@ describe('a fault names what is wrong and how it is right', () => {
     [['--state', ''], {}, /^--state must be the name of a file/],
     [['--set', 'returnQuery=elsewhere'], {}, /^--set returnQuery=.*merged, id, none\.$/],
     [['--set', 'returnQuery'], {}, /^--set returnQuery=.*merged, id, none\.$/],
-    [['--set', 'colour=red'], {}, /^--set colour: there is no such setting; there are missingVersion, /],
-    [['--set', '__proto__=x'], {}, /^--set __proto__: there is no such setting/],
+    [['--set', 'colour=red'], {}, /^--set colour: no such setting\. Settings: missingVersion, /],
+    [['--set', '__proto__=x'], {}, /^--set __proto__: no such setting/],
     [['--clock', 'tomorrow'], {}, /^--clock must be a time like 2026-11-22T10:00:00Z/],
     [['--clock', '2026-11-22T10:00:00'], {}, /^--clock must be a time like/],
     [['--clock', '9999-12-31'], {}, /^--clock must be a time .*from 1970 to 8999/],
@@ -77,31 +77,31 @@ describe('a fault names what is wrong and how it is right', () => {
     [['--seed', '4294967296'], {}, /^--seed must be a whole number/],
     [['--public-url', 'javascript:alert(1)'], {}, /^--public-url must be an address like/],
     [['--public-url', 'http://user:verysecret@localhost'], {}, /^--public-url must be/],
-    [['--prot=4000'], {}, /^--prot is no option: there are --port, --host, .*--help\.$/],
-    [['-p=1'], {}, /^-p is no option/],
+    [['--prot=4000'], {}, /^--prot is not an option\. Options: --port, --host, .*--help\.$/],
+    [['-p=1'], {}, /^-p is not an option/],
     [
       ['start'],
       {},
-      /^start is no option: all begin with --\. Behind npm .* npm run simulator -- --port 4000\.$/,
+      /^start is not an option: options begin with --\. With npm, .* npm run simulator -- --port 4000\.$/,
     ],
-    [['sk_prod_verysecret'], {}, /^A key is no option/],
+    [['sk_prod_verysecret'], {}, /^A key is not an option/],
   ] as [string[], Record<string, string>, RegExp][])('%j with %j', (args, env, words) => {
     const parsed = parseOptions(args, env);
-    const faults = parsed.kind === 'faults' ? parsed.faults : [];
-    expect(faults[0]).toMatch(words);
-    expect(faults.join('\n')).not.toContain('verysecret');
+    const errors = parsed.kind === 'errors' ? parsed.errors : [];
+    expect(errors[0]).toMatch(words);
+    expect(errors.join('\n')).not.toContain('verysecret');
   });
 });
 
-test('everything that is wrong is told at once', () => {
+test('all errors are reported at once', () => {
   const parsed = parseOptions(
     ['--port', 'x', '--set', 'a=b', '--set', 'secondTab=c', '--seed', 'y', '--what'],
     { NODE_ENV: 'production', DOJO_API_KEY: 'sk_prod_x' },
   );
-  expect(parsed).toMatchObject({ kind: 'faults', faults: { length: 7 } });
+  expect(parsed).toMatchObject({ kind: 'errors', errors: { length: 7 } });
 });
 
-test('help comes before any fault, and is one screen', () => {
+test('help comes before any error, and fits one screen', () => {
   expect(parse('--port', 'x', '--help')).toEqual({ kind: 'help' });
   const lines = help.split('\n');
   expect(lines.length).toBeLessThan(25);

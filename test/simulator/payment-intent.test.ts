@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import type { CaptureMode, PaymentIntentStatus } from '../../src/dojo/schemas.ts';
 import { defaultSettings } from '../../src/simulator/settings.ts';
 import {
-  type Attempt,
   createPaymentIntent,
+  type PaymentAttempt,
   type PaymentIntent,
 } from '../../src/simulator/state/payment-intent.ts';
 import {
@@ -17,7 +17,7 @@ import {
 } from '../../src/simulator/state/transitions.ts';
 
 const now = new Date('2026-11-22T10:00:00Z');
-const attempt: Attempt = {
+const attempt: PaymentAttempt = {
   transactionId: '442d5df3-5935-4ed9-a821-096b9698da48',
   at: now,
   authCode: '123456',
@@ -42,7 +42,7 @@ const transitions: Record<string, (intent: PaymentIntent) => Transition> = {
   reverse: (intent) => reverse(intent, now, defaultSettings),
 };
 
-/** What each transition leads to, in Dojo's table of states; what is not listed is refused. */
+/** The result of each transition in Dojo's table of states; all others are refused. */
 const table: Record<CaptureMode, Record<PaymentIntentStatus, Record<string, PaymentIntentStatus>>> = {
   Auto: {
     Created: { pay: 'Captured', decline: 'Created', cancel: 'Canceled' },
@@ -62,7 +62,7 @@ const table: Record<CaptureMode, Record<PaymentIntentStatus, Record<string, Paym
   },
 };
 
-/** The steps that lead from a new intent to the status; null where the mode has no such status. */
+/** The steps from a new intent to the status; null if the mode has no such status. */
 const steps: Record<PaymentIntentStatus, (mode: CaptureMode) => string[] | null> = {
   Created: () => [],
   Authorized: (mode) => (mode === 'Manual' ? ['pay'] : null),
@@ -91,7 +91,7 @@ for (const captureMode of ['Auto', 'Manual'] as const) {
       }
       expect(intent.status).toBe(status);
       for (const name of Object.keys(transitions)) {
-        // A refund repeated with its key is answered again; it is tried in a test of its own.
+        // Another test covers a refund repeated with its key.
         if (name === 'refund' && status === 'Refunded') continue;
         const outcome = apply(name, intent);
         const became = outcome.kind === 'done' ? outcome.intent.status : undefined;

@@ -11,7 +11,7 @@ import {
   submitForm,
 } from './support.ts';
 
-test('a new intent repeats the request and carries what Dojo adds', async () => {
+test('a new intent repeats the request, and has what Dojo adds', async () => {
   const clock = createStoppedClock();
   const simulator = await startSimulator({ clock, publicUrl: 'http://pay.localhost:4000/' });
   const request = {
@@ -49,7 +49,7 @@ test('a new intent repeats the request and carries what Dojo adds', async () => 
   expect(JSON.stringify(intent)).not.toContain('never repeated');
 });
 
-test('an intent that nobody created is a 404, an id of another form a 400', async () => {
+test('an unknown intent is a 404, an id of another form a 400', async () => {
   const simulator = await startSimulator();
   for (const method of ['GET', 'DELETE']) {
     const unknown = await callApi(simulator, { method, path: '/payment-intents/pi_sandbox_unknown' });
@@ -59,7 +59,7 @@ test('an intent that nobody created is a 404, an id of another form a 400', asyn
   }
 });
 
-test('a canceled intent is hidden unless it is asked for', async () => {
+test('a canceled intent is hidden unless the call asks for it', async () => {
   const simulator = await startSimulator();
   const { id } = await createIntent(simulator);
   const canceled = await callApi(simulator, { method: 'DELETE', path: `/payment-intents/${id}/` });
@@ -82,7 +82,7 @@ test('only an unpaid intent can be canceled', async () => {
   expect(again.status).toBe(400);
 });
 
-test('an unpaid intent is void once its time has passed', async () => {
+test('an unpaid intent is void once it has expired', async () => {
   const clock = createStoppedClock();
   const simulator = await startSimulator({ clock });
   const { id } = await createIntent(simulator, { expireAt: '2026-11-22T10:30:00Z' });
@@ -143,7 +143,7 @@ test('a refund repeated with its key moves money once, and a full refund ends th
   expect(found.body).toEqual(first.body);
 });
 
-test('a refund without a key of its own is refused', async () => {
+test('a refund without an idempotencyKey is refused', async () => {
   const simulator = await startSimulator();
   const id = await payAtOnce(simulator);
   const reply = await callApi(simulator, {
@@ -155,7 +155,7 @@ test('a refund without a key of its own is refused', async () => {
   expect(Object.keys(reply.body.errors)).toEqual(['IdempotencyKey']);
 });
 
-test('a reversal gives back a reservation, and what was taken today but not yesterday', async () => {
+test('a reversal gives back a reservation or today’s payment, but not yesterday’s', async () => {
   const clock = createStoppedClock('2026-07-01T22:30:00Z');
   const simulator = await startSimulator({ clock });
   const reverse = (id: string) =>
@@ -169,13 +169,13 @@ test('a reversal gives back a reservation, and what was taken today but not yest
   const taken = await payAtOnce(simulator);
   const left = await payAtOnce(simulator);
   expect((await reverse(taken)).status).toBe(200);
-  // Half past midnight in London, where July is an hour ahead of UTC.
+  // Half past midnight in London, which is an hour ahead of UTC in July.
   clock.advance(3600_000);
   expect((await reverse(left)).status).toBe(409);
   expect((await getIntent(simulator, left)).status).toBe('Captured');
 });
 
-test.each(['captures', 'refunds', 'reversal'])('%s of an unknown or malformed id are a 400', async (name) => {
+test.each(['captures', 'refunds', 'reversal'])('%s of an unknown or malformed id is a 400', async (name) => {
   const simulator = await startSimulator();
   for (const id of ['pi_sandbox_unknown', 'nonsense']) {
     const reply = await callApi(simulator, {
@@ -188,7 +188,7 @@ test.each(['captures', 'refunds', 'reversal'])('%s of an unknown or malformed id
   }
 });
 
-test('a search pages through the newest first and filters by status', async () => {
+test('a search pages from the newest on, and filters by status', async () => {
   const clock = createStoppedClock();
   const simulator = await startSimulator({ clock });
   const ids: string[] = [];
@@ -246,7 +246,7 @@ test.each([
   expect(Object.keys(reply.body.errors)).toEqual([field]);
 });
 
-test('a cursor goes one way', async () => {
+test('a cursor goes only one way', async () => {
   const simulator = await startSimulator();
   const [{ id: after }, { id: before }] = [await createIntent(simulator), await createIntent(simulator)];
   const search = (cursor: object) =>
@@ -257,7 +257,7 @@ test('a cursor goes one way', async () => {
   expect(Object.keys((await search({ before, after })).body.errors)).toEqual(['Cursor']);
 });
 
-test('a paid intent has empty addresses where nobody gave any, and those of the request where it did', async () => {
+test('a paid intent has the addresses of the request, or empty ones', async () => {
   const simulator = await startSimulator();
   const bare = await payAtOnce(simulator);
   expect(await getIntent(simulator, bare)).toMatchObject({
@@ -271,7 +271,7 @@ test('a paid intent has empty addresses where nobody gave any, and those of the 
   expect((await getIntent(simulator, id)).billingAddress).toEqual(billingAddress);
 });
 
-test('a refund’s previousTransactionId is read, to 100 characters', async () => {
+test('a refund takes a previousTransactionId of up to 100 characters', async () => {
   const simulator = await startSimulator();
   const id = await payAtOnce(simulator);
   const refund = (previousTransactionId: string) =>

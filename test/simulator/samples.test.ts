@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import type { Simulator } from '../../src/simulator/create-simulator.ts';
 import { cards, startSimulator, submitForm } from './support.ts';
 
-/** Plain HTTP as a sample of Dojo's sends it: these headers in this spelling, and nothing of our client. */
+/** Plain HTTP as Dojo's samples send it: these headers in this spelling, without our client. */
 type Sent = { method: string; path: string; headers?: string[]; body?: string };
 
 const sampleHeaders = [
@@ -41,7 +41,7 @@ async function readReply(answer: IncomingMessage) {
   return {
     status: answer.statusCode,
     headers: answer.headers,
-    // biome-ignore lint/suspicious/noExplicitAny: what a sample reads of a reply is what its test checks.
+    // biome-ignore lint/suspicious/noExplicitAny: each test checks what its sample reads of the reply.
     json: (text === '' ? null : JSON.parse(text)) as any,
   };
 }
@@ -122,7 +122,7 @@ test.each([
   expect(reply).toMatchObject({ status: 200, json: { reversalId: expect.stringMatching(/^rvs_/) } });
 });
 
-test('a sample of the first release, with captions, reads what it always read', async () => {
+test('a sample of the first release, with captions, still reads its reply', async () => {
   const simulator = await startSimulator();
   const reply = await send(simulator, {
     method: 'POST',
@@ -147,7 +147,7 @@ test('a sample of the first release, with captions, reads what it always read', 
   });
 });
 
-test('a sample that keeps customers, and gives a browser their secret', async () => {
+test('a sample that creates customers and gives a browser their secret', async () => {
   const simulator = await startSimulator();
   const created = await send(simulator, {
     method: 'POST',
@@ -196,7 +196,7 @@ test.each([
   ['of another kind', ['Content-Type', 'text/plain']],
   ['of a form, as curl names it', ['Content-Type', 'application/x-www-form-urlencoded']],
   ['of none', []],
-])('a body that has a Content-Type %s is read as JSON', async (_name, contentType) => {
+])('a body with a Content-Type %s is read as JSON', async (_name, contentType) => {
   const simulator = await startSimulator();
   const reply = await send(simulator, {
     method: 'POST',
@@ -207,7 +207,7 @@ test.each([
   expect(reply).toMatchObject({ status: 200, json: { reference: 'Order 234' } });
 });
 
-test('a client that waits to be told to go on is told so', async () => {
+test('a client that waits for 100 Continue gets it', async () => {
   const simulator = await startSimulator();
   const { hostname, port } = new URL(simulator.url);
   const headers = ['Host', hostname, ...sampleHeaders, 'Expect', '100-continue'];
@@ -219,7 +219,7 @@ test('a client that waits to be told to go on is told so', async () => {
   expect(await readReply(answer)).toMatchObject({ status: 200, json: { reference: 'Order 234' } });
 });
 
-test('a body that comes in chunks is put together', async () => {
+test('a chunked body is read', async () => {
   const simulator = await startSimulator();
   const { hostname, port } = new URL(simulator.url);
   const headers = ['Host', hostname, ...sampleHeaders, 'Transfer-Encoding', 'chunked'];
@@ -233,7 +233,7 @@ test('a body that comes in chunks is put together', async () => {
   expect((await readReply(answer)).json.reference).toBe('Order £234');
 });
 
-test('a compressed body is read, and a client that would take a compressed answer can read the one it gets', async () => {
+test('a compressed body is read, and a client that accepts compression can read the answer', async () => {
   const simulator = await startSimulator();
   const { hostname, port } = new URL(simulator.url);
   const body = gzipSync(order);
@@ -261,7 +261,7 @@ test('a compressed body is read, and a client that would take a compressed answe
   expect(reply.headers['content-type']).toBe('application/json; charset=utf-8');
 });
 
-/** What comes back for these very bytes, once the connection is closed. */
+/** The answer to exactly these bytes, once the connection is closed. */
 async function sendBytes(simulator: Simulator, bytes: string): Promise<string> {
   const { hostname, port } = new URL(simulator.url);
   const socket = connect(Number(port), hostname);
@@ -272,7 +272,7 @@ async function sendBytes(simulator: Simulator, bytes: string): Promise<string> {
   return Buffer.concat(received).toString();
 }
 
-test('a client of HTTP/1.0 is answered with a length, and the connection is closed', async () => {
+test('an HTTP/1.0 client gets a length, and the connection closes', async () => {
   const simulator = await startSimulator();
   const answer = await sendBytes(
     simulator,
@@ -284,7 +284,7 @@ test('a client of HTTP/1.0 is answered with a length, and the connection is clos
   expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))).reference).toBe('Order 234');
 });
 
-test('a call without a body, and without a word about its length, asks for nothing in particular', async () => {
+test('a call without a body or a length counts as an empty request', async () => {
   const simulator = await startSimulator();
   const ask = (path: string) =>
     sendBytes(

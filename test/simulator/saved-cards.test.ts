@@ -35,7 +35,7 @@ async function listSavedCards(simulator: Simulator, { id }: Customer) {
   return body.savedPaymentMethods as { id: string; cardDetails: { pan: string } }[];
 }
 
-/** A customer who has paid with the card before and let it be saved. */
+/** A customer who has paid with the card and saved it. */
 async function saveCard(simulator: Simulator, card: Record<string, string>, customer?: Customer) {
   const owner = customer ?? (await createCustomer(simulator));
   const { id } = await createIntent(simulator, { customer: owner, paymentMethods: either });
@@ -49,12 +49,12 @@ async function saveCard(simulator: Simulator, card: Record<string, string>, cust
 const payWith = (simulator: Simulator, id: string, paymentMethod: string) =>
   submitForm(simulator, `/checkout/${id}`, { paymentMethod });
 
-test('a card is saved when the shopper ticks the box and it has paid', async () => {
+test('a card is saved if the shopper ticks the box and it pays', async () => {
   const simulator = await startSimulator();
   const customer = await createCustomer(simulator);
   const { id } = await createIntent(simulator, { customer, paymentMethods: either });
   const { html } = await openPage(simulator, `/checkout/${id}`);
-  expect(html).toContain('Save this card for the next time</label>');
+  expect(html).toContain('Save this card for next time</label>');
   expect(html).not.toContain('type="radio"');
   await submitForm(simulator, `/checkout/${id}`, { ...cards.success, saveCard: 'on' });
   expect(await listSavedCards(simulator, customer)).toMatchObject([
@@ -85,7 +85,7 @@ test('a card that asks for 3-D Secure is saved once it is approved, and not befo
   ]);
 });
 
-test('a declined card is not saved, and the tick stays for the next try', async () => {
+test('a declined card is not saved, and the box stays ticked', async () => {
   const simulator = await startSimulator();
   const customer = await createCustomer(simulator);
   const { id } = await createIntent(simulator, { customer, paymentMethods: either });
@@ -94,14 +94,14 @@ test('a declined card is not saved, and the tick stays for the next try', async 
   expect(await listSavedCards(simulator, customer)).toEqual([]);
 });
 
-test('the same card paid with twice is saved once', async () => {
+test('a card that pays twice is saved once', async () => {
   const simulator = await startSimulator();
   const customer = await saveCard(simulator, cards.success);
   await saveCard(simulator, cards.success, customer);
   expect(await listSavedCards(simulator, customer)).toHaveLength(1);
 });
 
-test('a saved card is offered beside another card, and pays without its number or code', async () => {
+test('the page offers a saved card or another one, and the saved card pays without number or code', async () => {
   const simulator = await startSimulator();
   const customer = await saveCard(simulator, cards.success);
   const { id } = await createIntent(simulator, {
@@ -109,7 +109,7 @@ test('a saved card is offered beside another card, and pays without its number o
     paymentMethods: either,
   });
   const { html } = await openPage(simulator, `/checkout/${id}`);
-  expect(html).toContain('MASTERCARD that ends in 1005');
+  expect(html).toContain('MASTERCARD ending in 1005');
   expect(html).toMatch(/value="other" checked/);
   expect((await payWith(simulator, id, customer.cardId)).status).toBe(303);
   const intent = await getIntent(simulator, id);
@@ -123,7 +123,7 @@ test('a saved card is offered beside another card, and pays without its number o
   expect(simulator.ledger()).toMatchObject([{ maskedNumber: '52000000****1005', charged: 2468 }]);
 });
 
-test('a saved card asks for 3-D Secure as the card behind it does', async () => {
+test('a saved card asks for 3-D Secure if its card does', async () => {
   const simulator = await startSimulator();
   const customer = await saveCard(simulator, cards.challenge);
   const { id } = await createIntent(simulator, { customer, paymentMethods: either });
@@ -134,7 +134,7 @@ test('a saved card asks for 3-D Secure as the card behind it does', async () => 
   expect(intent.paymentDetails.paymentMethodId).toBe(customer.cardId);
 });
 
-test('a saved card whose month is over is declined, and another one pays', async () => {
+test('an expired saved card is declined, and another one pays', async () => {
   const clock = createStoppedClock();
   const simulator = await startSimulator({ clock });
   const then = { ...cards.success, cardNumber: '5200000000000056', securityCode: '341', expiryDate: '12/26' };
@@ -156,8 +156,8 @@ test('a saved card whose month is over is declined, and another one pays', async
 
 test.each([
   ['the one that savedCardId names', (cardId: string) => cardId, true],
-  ['another card where it names none that is there', () => 'pm_unknown', false],
-])('chosen beforehand is %s', async (_name, savedCardId, isSavedChosen) => {
+  ['another card if savedCardId names none', () => 'pm_unknown', false],
+])('the page preselects %s', async (_name, savedCardId, isSavedChosen) => {
   const simulator = await startSimulator();
   const { cardId, ...customer } = await saveCard(simulator, cards.success);
   const { id } = await createIntent(simulator, {
@@ -169,54 +169,54 @@ test.each([
   expect(html.includes('value="other" checked')).toBe(!isSavedChosen);
 });
 
-describe('a customer is nobody on the page, and any card can be typed,', () => {
-  async function expectNobody(simulator: Simulator, cardId: string, change: object, isToldWhy = true) {
+describe('the page offers no saved cards, but takes any card,', () => {
+  async function expectUnknown(simulator: Simulator, cardId: string, change: object, saysWhy = true) {
     const { id } = await createIntent(simulator, change);
     const { html } = await openPage(simulator, `/checkout/${id}`);
-    expect(html).not.toContain('that ends in 1005');
+    expect(html).not.toContain('ending in 1005');
     expect(html).not.toContain('Save this card');
-    expect(html.includes('The intent asks for SavedCard, but none is offered')).toBe(isToldWhy);
+    expect(html.includes('The intent asks for SavedCard, but there is none to offer')).toBe(saysWhy);
     const refused = await payWith(simulator, id, cardId);
     expect(refused.status).toBe(400);
-    expect(refused.html).toContain('That saved card can not be used any more: enter a card');
+    expect(refused.html).toContain('That saved card can no longer be used: enter a card');
     expect((await submitForm(simulator, `/checkout/${id}`, cards.success)).status).toBe(303);
   }
 
-  test('with a secret that is wrong', async () => {
+  test('with a wrong secret', async () => {
     const simulator = await startSimulator();
     const { id, cardId } = await saveCard(simulator, cards.success);
-    await expectNobody(simulator, cardId, { customer: { id, secret: 'wrong' }, paymentMethods: either });
+    await expectUnknown(simulator, cardId, { customer: { id, secret: 'wrong' }, paymentMethods: either });
   });
 
   test('without a secret', async () => {
     const simulator = await startSimulator();
     const { id, cardId } = await saveCard(simulator, cards.success);
-    await expectNobody(simulator, cardId, { customer: { id }, paymentMethods: either });
+    await expectUnknown(simulator, cardId, { customer: { id }, paymentMethods: either });
   });
 
   test('with the secret of another customer', async () => {
     const simulator = await startSimulator();
     const { id, cardId } = await saveCard(simulator, cards.success);
     const { secret } = await createCustomer(simulator);
-    await expectNobody(simulator, cardId, { customer: { id, secret }, paymentMethods: either });
+    await expectUnknown(simulator, cardId, { customer: { id, secret }, paymentMethods: either });
   });
 
-  test('with a secret whose quarter of an hour is over', async () => {
+  test('with an expired secret', async () => {
     const clock = createStoppedClock();
     const simulator = await startSimulator({ clock });
     const { id, secret, cardId } = await saveCard(simulator, cards.success);
     clock.advance(15 * 60_000);
-    await expectNobody(simulator, cardId, { customer: { id, secret }, paymentMethods: either });
+    await expectUnknown(simulator, cardId, { customer: { id, secret }, paymentMethods: either });
   });
 
-  test('where the intent does not ask for SavedCard', async () => {
+  test('if the intent does not ask for SavedCard', async () => {
     const simulator = await startSimulator();
     const { cardId, ...customer } = await saveCard(simulator, cards.success);
-    await expectNobody(simulator, cardId, { customer, paymentMethods: ['Card'] }, false);
+    await expectUnknown(simulator, cardId, { customer, paymentMethods: ['Card'] }, false);
   });
 });
 
-test('nobody pays with the card of another customer', async () => {
+test('a customer cannot pay with the card of another customer', async () => {
   const simulator = await startSimulator();
   const { cardId } = await saveCard(simulator, cards.success);
   const customer = await createCustomer(simulator);

@@ -11,7 +11,7 @@ function fill(count: number, isWanted: (number: number) => boolean) {
   return sequence;
 }
 
-test('a page looks at no more entries than it needs', () => {
+test('a page reads only the entries that it needs', () => {
   const sequence = fill(10_000, () => true);
   let looks = 0;
   const matches = () => {
@@ -24,7 +24,7 @@ test('a page looks at no more entries than it needs', () => {
   expect(looks).toBeLessThanOrEqual(3 * 22);
 });
 
-test('pages in either direction give every match once, whatever is wanted and removed', () => {
+test('pages in both directions give every match once, whatever matches and is removed', () => {
   const random = createRandom(4);
   for (let round = 0; round < 200; round += 1) {
     const sequence = fill(random.below(30), () => random.below(3) > 0);
@@ -55,7 +55,7 @@ test('pages in either direction give every match once, whatever is wanted and re
   }
 });
 
-test('an entry that is put again keeps its place, and an unknown cursor has none', () => {
+test('an updated entry keeps its place, and an unknown cursor has none', () => {
   const sequence = fill(3, () => true);
   sequence.put({ id: 'e0', isWanted: false });
   expect(sequence.list()).toEqual([

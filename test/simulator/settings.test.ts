@@ -7,26 +7,28 @@ import {
   settingTable,
 } from '../../src/simulator/settings.ts';
 
-const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+const readme = readFileSync(new URL('../../src/simulator/README.md', import.meta.url), 'utf8');
 
-/** A row a setting: what nobody knows, the choices with the default first, and why it is the default. */
+/** One row a setting: the question, the choices with the default first, and the reason. */
 function renderTable(): string {
   const rows = settingNames.map((name) => {
     const { question, choices, reason } = settingTable[name];
     const [first, ...others] = choices.map((choice) => `\`${choice}\``);
     return `| \`${name}\` | ${question} | **${first}**, ${others.join(', ')} | ${reason} |`;
   });
-  return ['| Setting | What nobody knows | Choices | Why the first |', '|---|---|---|---|', ...rows].join(
-    '\n',
-  );
+  return [
+    '| Setting | Open question | Choices | Why the first is the default |',
+    '|---|---|---|---|',
+    ...rows,
+  ].join('\n');
 }
 
-test('the README lists every setting as it is', () => {
+test('the README repeats the table of settings', () => {
   const found = /<!-- settings: [^>]* -->\n\n([\s\S]*?)\n\n<!-- end of settings -->/.exec(readme)?.[1];
   expect(found).toBe(renderTable());
 });
 
-test.each(settingNames)('%s has a question, a reason, and its first choice for a default', (name) => {
+test.each(settingNames)('%s has a question and a reason, and its first choice is the default', (name) => {
   const { question, choices, reason } = settingTable[name];
   expect(defaultSettings[name]).toBe(choices[0]);
   expect(choices.length).toBeGreaterThan(1);
@@ -48,7 +50,7 @@ test('every choice of every setting is accepted, and no other', () => {
   expect(settingsChangeSchema.parse({})).toEqual({});
 });
 
-test('nobody can change the defaults for everybody', () => {
+test('the defaults cannot be changed', () => {
   expect(Object.isFrozen(defaultSettings)).toBe(true);
   expect(Object.isFrozen(settingTable)).toBe(true);
 });

@@ -35,7 +35,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-/** One life of a simulator on the file, from its start to its end. */
+/** Runs one simulator on the file, from start to close. */
 async function live<Result>(
   act: (simulator: Simulator) => Promise<Result> | Result,
   options: SimulatorOptions = {},
@@ -51,7 +51,7 @@ async function live<Result>(
 const dayMs = 24 * 3_600_000;
 
 describe('after a restart', () => {
-  test('a paid intent is as it was, and its refund is still found by its id', async () => {
+  test('a paid intent is unchanged, and its refund is found by id', async () => {
     const before = await live(async (simulator) => {
       const { id } = await createIntent(simulator);
       await submitForm(simulator, `/checkout/${id}`, cards.success);
@@ -64,7 +64,7 @@ describe('after a restart', () => {
       return { intent: await getIntent(simulator, id), refund: refund.body, ledger: simulator.ledger() };
     });
     await live(async (simulator) => {
-      // The link is on another port now.
+      // The restarted simulator has another port.
       expect({ ...(await getIntent(simulator, before.intent.id)), paymentLink: null }).toEqual({
         ...before.intent,
         paymentLink: null,
@@ -78,7 +78,7 @@ describe('after a restart', () => {
     });
   });
 
-  test('a shopper in the middle of 3-D Secure goes on', async () => {
+  test('a shopper can finish 3-D Secure', async () => {
     const { id, location } = await live(async (simulator) => {
       const intent = await createIntent(simulator);
       const page = await submitForm(simulator, `/checkout/${intent.id}`, cards.challenge);
@@ -113,7 +113,7 @@ describe('after a restart', () => {
     });
   });
 
-  test('settings, faults with their counts, and the seed are as they were', async () => {
+  test('settings, faults with their counts, and the seed are unchanged', async () => {
     await live(async (simulator) => {
       simulator.changeSettings({ returnQuery: 'none' });
       simulator.faults.reset(77);
@@ -134,7 +134,7 @@ describe('after a restart', () => {
     );
   });
 
-  test('a running clock keeps its distance from the machine, and one that nobody set has none', async () => {
+  test('a running clock keeps its offset from the machine, and one that was never set has none', async () => {
     await live((simulator) => expect(simulator.clock.state()).toEqual({ offsetMs: 0, stoppedAt: null }));
     await live((simulator) => {
       expect(simulator.clock.state().offsetMs).toBe(0);
@@ -147,7 +147,7 @@ describe('after a restart', () => {
     });
   });
 
-  test('a stopped clock stands where it stood, until it is told otherwise', async () => {
+  test('a stopped clock stands where it stood, unless an option moves it', async () => {
     const startAt = new Date('2030-01-02T03:04:05.678Z');
     await live((simulator) => simulator.clock.advance(dayMs), { startAt, isClockStopped: true });
     const stoodAt = new Date(startAt.getTime() + dayMs);
@@ -156,7 +156,7 @@ describe('after a restart', () => {
     await live((simulator) => expect(simulator.clock.isStopped()).toBe(false));
   });
 
-  test('the clock is kept where it was moved to, whatever was changed on the way there', async () => {
+  test('the clock stands where it was moved to, whatever changed on the way', async () => {
     await live(
       async (simulator) => {
         const receiver = await startReceiver();
@@ -171,7 +171,7 @@ describe('after a restart', () => {
     await live((simulator) => expect(simulator.clock.now()).toEqual(new Date('2026-12-23T10:00:00Z')));
   });
 
-  test('what fell due meanwhile is done', async () => {
+  test('what fell due in between is done', async () => {
     const startAt = new Date('2026-11-22T10:00:00Z');
     const { id } = await live((simulator) => createIntent(simulator), { startAt, isClockStopped: true });
     await live(
@@ -181,7 +181,7 @@ describe('after a restart', () => {
     );
   });
 
-  test('what was forgotten stays forgotten, and settings, faults and time stay', async () => {
+  test('deleted data stays deleted, and settings, faults and time stay', async () => {
     await live(async (simulator) => {
       await createIntent(simulator);
       simulator.changeSettings({ returnQuery: 'none' });
@@ -198,7 +198,7 @@ describe('after a restart', () => {
   });
 });
 
-test('a simulator that is killed has forgotten nothing that it answered', async () => {
+test('a killed simulator loses nothing that it has answered', async () => {
   const run = () => start('src/simulator/main.ts', { args: ['--port', '0', '--state', stateFile] });
   const first = run();
   const [url = ''] = await first.said(/http:\/\/127\.0\.0\.1:\d+/);
@@ -220,19 +220,19 @@ test('a simulator that is killed has forgotten nothing that it answered', async 
     for (const id of ids.slice(1)) expect(await getIntent(revived, id)).toMatchObject({ status: 'Created' });
     const listed = await callApi(revived, { method: 'GET', path: '/webhooks', offSpec: true });
     expect(listed.body[0].secrets[0].value).toBe(secrets[0].value);
-    const told = new Set<string>();
-    while (told.size < ids.length) {
+    const announced = new Set<string>();
+    while (announced.size < ids.length) {
       const { body } = await receiver.next();
-      told.add(JSON.parse(body.toString('utf8')).data.paymentIntentId);
+      announced.add(JSON.parse(body.toString('utf8')).data.paymentIntentId);
     }
-    expect([...told].toSorted()).toEqual(ids.toSorted());
+    expect([...announced].toSorted()).toEqual(ids.toSorted());
   } finally {
     second.child.kill('SIGTERM');
     await second.exited;
   }
 });
 
-test('of what belongs together a crash leaves all or nothing', async () => {
+test('a crash keeps related changes together or drops them all', async () => {
   const module = fileURLToPath(new URL('../../src/simulator/state/state-file.ts', import.meta.url));
   const script = `
     const { openStateFile } = await import(${JSON.stringify(module)});
@@ -247,7 +247,7 @@ test('of what belongs together a crash leaves all or nothing', async () => {
   file.close();
 });
 
-test('records come back in the order in which they were first kept', () => {
+test('records come back in order of creation', () => {
   const file = openStateFile(stateFile);
   for (const id of ['b', 'a', 'c', 'b']) file.keep('intent', id, () => id);
   file.drop('intent', 'a');
@@ -256,7 +256,7 @@ test('records come back in the order in which they were first kept', () => {
   file.close();
 });
 
-test('what was changed before an error is kept, as memory has it', () => {
+test('changes before an error are stored, as in memory', () => {
   const file = openStateFile(stateFile);
   const fail = () =>
     file.together(() => {
@@ -270,7 +270,7 @@ test('what was changed before an error is kept, as memory has it', () => {
   again.close();
 });
 
-test('an intent that the file can not keep is not there', () => {
+test('an intent that the file cannot store does not exist', () => {
   const file = {
     ...noStateFile,
     keep() {
@@ -300,7 +300,7 @@ describe('a file is refused and left as it is', () => {
     expect(readFileSync(stateFile)).toEqual(before);
   }
 
-  test('that is no database', () => {
+  test('that is not a database', () => {
     writeFileSync(stateFile, 'orders of the last ten years');
     refuses('other-kind');
   });
@@ -321,7 +321,7 @@ describe('a file is refused and left as it is', () => {
   });
 });
 
-test('a file with a record of another shape is refused in one line', async () => {
+test('a file with an unreadable record is refused in one line', async () => {
   const file = openStateFile(stateFile);
   file.keep('intent', 'x', () => ({ id: 'x', status: 'Settled' }));
   file.close();
@@ -337,19 +337,19 @@ test('two simulators never share a file', async () => {
   await expect(createSimulator({ stateFile })).rejects.toMatchObject({ kind: 'in-use' });
 });
 
-test('an empty file, as mktemp makes one, is taken', async () => {
+test('an empty file, as mktemp makes one, is accepted', async () => {
   writeFileSync(stateFile, '');
   const { id } = await live((simulator) => createIntent(simulator));
   await live((simulator) => expect(simulator.paymentIntents().map((intent) => intent.id)).toEqual([id]));
 });
 
-test('without a file a simulator leaves nothing behind', async () => {
+test('a simulator without a file leaves nothing behind', async () => {
   const simulator = await startSimulator();
   await createIntent(simulator);
   expect(() => readFileSync(stateFile)).toThrow('ENOENT');
 });
 
-describe('what the API has taken is there after a restart', () => {
+describe('a request that the API has accepted is there after a restart', () => {
   const first = { ...apiHeaders, version: '2022-04-07' };
   const most = Math.floor(Number.MAX_SAFE_INTEGER / 4);
   const gbp = (value: number) => ({ value, currencyCode: 'GBP' });
@@ -389,7 +389,7 @@ describe('what the API has taken is there after a restart', () => {
     ['TipsAmount.Value', { tipsAmount: gbp(most + 1) }],
     ['ExpireAt', { expireAt: '9999-12-31T23:59:59-12:00' }],
     ['ExpireAt', { expireAt: '0000-01-01T00:00:00+12:00' }],
-  ])('and what it could not keep is refused: %s', async (field, change) => {
+  ])('and one that it cannot store is refused: %s', async (field, change) => {
     await live(async (simulator) => {
       const body = { amount: gbp(1), reference: 'ORD-1', ...change };
       const refused = await callApi(simulator, { method: 'POST', path: '/payment-intents', body });
@@ -398,21 +398,21 @@ describe('what the API has taken is there after a restart', () => {
   });
 });
 
-test('a simulator that is closed twice is closed', async () => {
+test('a simulator can be closed twice', async () => {
   const simulator = await createSimulator({ stateFile });
   await Promise.all([simulator.close(), simulator.close()]);
   await simulator.close();
   openStateFile(stateFile).close();
 });
 
-test('a part of a millisecond moves no clock, and is not kept', async () => {
+test('a fraction of a millisecond does not move the clock, and is not stored', async () => {
   const startAt = new Date('2026-11-22T10:00:00Z');
   const options = { startAt, isClockStopped: true };
   await live((simulator) => simulator.clock.advance(1.5), options);
   await live((simulator) => expect(simulator.clock.now()).toEqual(new Date('2026-11-22T10:00:00.001Z')));
 });
 
-test('deliveries and faults of a file from before are read', async () => {
+test('deliveries and faults of an older file are read', async () => {
   const receiver = await startReceiver();
   await live(async (simulator) => {
     await subscribe(simulator, receiver.url, ['payment_intent.created']);
@@ -422,11 +422,14 @@ test('deliveries and faults of a file from before are read', async () => {
     simulator.faults.add({ kind: 'drop' });
   });
   const older = new DatabaseSync(stateFile);
-  older.exec(`UPDATE records SET record = json_remove(record, '$.number', '$.paymentStatus') WHERE kind = 'delivery';
+  older.exec(`UPDATE records SET record = json_set(json_remove(record, '$.number', '$.paymentStatus', '$.tries'),
+      '$.attempts', json_extract(record, '$.tries')) WHERE kind = 'delivery';
     UPDATE records SET record = json_remove(record, '$.events', '$.faults[0].drawn') WHERE kind = 'control'`);
   older.close();
   await live((simulator) => {
-    expect(simulator.deliveries()).toMatchObject([{ number: 0, paymentStatus: null }]);
+    expect(simulator.deliveries()).toMatchObject([
+      { number: 0, paymentStatus: null, tries: [{ status: 200 }] },
+    ]);
     expect(simulator.faults.list()).toMatchObject([{ kind: 'drop', drawn: 0 }]);
   });
 });

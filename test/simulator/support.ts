@@ -24,12 +24,12 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   return simulator;
 }
 
-/** A clock that stands still until the test moves it. */
+/** Stands still until the test moves it. */
 export function createStoppedClock(startAt = '2026-11-22T10:00:00.000Z'): Clock {
   return createClock({ startAt: new Date(startAt), isStopped: true });
 }
 
-/** A file in a folder of its own, which is gone after the test. */
+/** A file in a new folder, which is removed after the test. */
 export function tempFile(name: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'simulator-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
@@ -39,11 +39,11 @@ export function tempFile(name: string): string {
 export type ApiReply = {
   status: number;
   contentType: string;
-  // biome-ignore lint/suspicious/noExplicitAny: replies are checked by their tests, and as a whole by the specification.
+  // biome-ignore lint/suspicious/noExplicitAny: tests check the replies, and the specification their shape.
   body: any;
 };
 
-/** One call to the API. Every answer has to fit Dojo's contract. */
+/** One call to the API. Checks every answer against Dojo's contract. */
 export async function callApi(
   simulator: Simulator,
   call: { method: string; path: string; body?: unknown; headers?: Record<string, string>; offSpec?: boolean },
@@ -141,7 +141,7 @@ export const cards = {
 
 export type Delivered = { body: Buffer; headers: IncomingHttpHeaders };
 
-/** A real endpoint that keeps what it is sent, and answers with the given statuses in turn, then 200. */
+/** A real endpoint that stores what it gets, and answers with the given statuses in turn, then 200. */
 export async function startReceiver(statuses: (number | 'no answer')[] = []) {
   const waiting: ((delivered: Delivered) => void)[] = [];
   const arrived: Delivered[] = [];
@@ -168,7 +168,7 @@ export async function startReceiver(statuses: (number | 'no answer')[] = []) {
       const first = arrived.shift();
       return first ? Promise.resolve(first) : new Promise<Delivered>((done) => waiting.push(done));
     },
-    /** Deliveries that nobody asked for yet. */
+    /** Deliveries that `next` has not returned yet. */
     left: () => arrived.length,
   };
 }
@@ -178,7 +178,7 @@ export async function subscribe(
   url: string,
   events: string[] = ['payment_intent.status_updated'],
 ) {
-  // Plain http to this machine is the simulator's own allowance; the specification wants https.
+  // The specification wants https; the simulator also accepts plain http to this machine.
   const reply = await callApi(simulator, {
     method: 'POST',
     path: '/webhooks',

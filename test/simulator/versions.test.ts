@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Simulator } from '../../src/simulator/create-simulator.ts';
 import { apiHeaders, callApi, cards, minimalIntent, startSimulator, submitForm } from './support.ts';
 
-/** Only the newest release is held against the specification, which is that release's. */
+/** Only the newest release is checked against the specification, which describes that release. */
 async function call(
   simulator: Simulator,
   version: string,
@@ -69,7 +69,7 @@ const laterMembers = [
   'paymentSource',
 ];
 
-test('the first release has flat card fields, captions, and none of what came later', async () => {
+test('the first release has flat card fields, captions, and no later members', async () => {
   const simulator = await startSimulator();
   const { id, created } = await createPaid(simulator, '2022-07-04');
   const { body } = await call(simulator, '2022-07-04', { path: `/payment-intents/${id}` });
@@ -91,13 +91,13 @@ test('the first release has flat card fields, captions, and none of what came la
   expect(Object.keys(body).filter((name) => laterMembers.includes(name))).toEqual([]);
   expect(body.config).not.toHaveProperty('branding');
   expect(created).toMatchObject({ status: 'Created', captureMode: 'Manual', refundedAmount: 0 });
-  // What one release has written another reads: a caption is a name.
+  // One release reads what another wrote: a caption is a name.
   const newest = await call(simulator, '2026-02-27', { path: `/payment-intents/${id}` });
   expect(newest.body.itemLines[0]).toMatchObject({ name: 'Becher' });
   expect(newest.body.itemLines[0]).not.toHaveProperty('caption');
 });
 
-test('the first release shows a canceled intent without being asked twice', async () => {
+test('the first release always shows a canceled intent', async () => {
   const simulator = await startSimulator();
   const { body } = await call(simulator, '2022-04-07', {
     method: 'POST',
@@ -117,7 +117,7 @@ test.each([
   ['2025-09-10', 'ADDRESS_MATCH_POSTCODE_MATCH'],
   ['2026-02-27', 'ADDRESS_MATCH_POSTCODE_MATCH'],
   ['2030-01-01', 'ADDRESS_MATCH_POSTCODE_MATCH'],
-])('version %s has the card by itself, and the address check is %j', async (version, avsResult) => {
+])('version %s nests the card, and its address check is %j', async (version, avsResult) => {
   const simulator = await startSimulator();
   const { id, created } = await createPaid(simulator, version);
   const { body } = await call(simulator, version, { path: `/payment-intents/${id}` });

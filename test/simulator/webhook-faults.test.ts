@@ -22,7 +22,7 @@ function read({ body }: Delivered) {
   return { event, intent: data.paymentIntentId, status: data.paymentStatus };
 }
 
-/** A simulator whose clock stands still, a shop that hears every event, and two reserved intents: the fault is about `mine`. */
+/** A simulator with a stopped clock, a shop that gets every event, and two reserved intents: the fault is for `mine`. */
 async function open(fault: FaultRequest, statuses: number[] = []) {
   const clock = createStoppedClock();
   const simulator = await startSimulator({ clock });
@@ -45,7 +45,7 @@ const reverse = (simulator: Simulator, id: string) =>
   callApi(simulator, { method: 'POST', path: `/payment-intents/${id}/reversal` });
 
 describe('an event', () => {
-  test('comes twice at the same moment, the same bytes under one id', async () => {
+  test('can come twice at once, with the same bytes and id', async () => {
     const { simulator, receiver, mine, other, secret } = await open({ kind: 'duplicate' });
     await reverse(simulator, mine);
     const [first, second] = [await receiver.next(), await receiver.next()];
@@ -58,10 +58,10 @@ describe('an event', () => {
     expect(receiver.left()).toBe(0);
     const [, doubled] = simulator.deliveries();
     expect(doubled?.faults).toEqual(['duplicate']);
-    expect(doubled?.attempts.map(({ reason }) => reason).toSorted()).toEqual(['duplicate', 'schedule']);
+    expect(doubled?.tries.map(({ reason }) => reason).toSorted()).toEqual(['duplicate', 'schedule']);
   });
 
-  test('comes after the next one about its intent, and nothing else brings it', async () => {
+  test('can come after the next event of its intent, and only then', async () => {
     const { simulator, receiver, mine, other } = await open({ kind: 'reorder', delayMs: 60_000 });
     await capture(simulator, mine, 100);
     await reverse(simulator, other);
@@ -74,7 +74,7 @@ describe('an event', () => {
     expect(later?.faults).toEqual([]);
   });
 
-  test('that is held for the next one comes in its time where there is none', async () => {
+  test('that is held back for the next one comes after its delay if there is none', async () => {
     const { clock, simulator, receiver, mine } = await open({ kind: 'reorder', delayMs: 5_000 });
     await reverse(simulator, mine);
     expect(simulator.deliveries()[0]).toMatchObject({
@@ -88,32 +88,32 @@ describe('an event', () => {
     expect(read(await receiver.next())).toMatchObject({ intent: mine, status: 'Reversed' });
   });
 
-  test('comes late on the simulator’s clock, and later ones overtake it', async () => {
+  test('can come late on the simulator’s clock, and later ones overtake it', async () => {
     const { clock, simulator, receiver, mine } = await open({ kind: 'delay', delayMs: 5_000, times: 1 });
     await capture(simulator, mine, 100);
     await capture(simulator, mine, 200);
     const [later, late] = simulator.deliveries();
     expect((await receiver.next()).body).toEqual(later?.body);
     clock.advance(4_999);
-    expect(simulator.deliveries()[1]).toMatchObject({ attempts: [], state: 'pending' });
+    expect(simulator.deliveries()[1]).toMatchObject({ tries: [], state: 'pending' });
     clock.advance(1);
     expect((await receiver.next()).body).toEqual(late?.body);
   });
 
-  test('never comes and stays in the log, until it is delivered by hand', async () => {
+  test('can be dropped, and stays in the log until it is sent by hand', async () => {
     const { clock, simulator, receiver, mine, other } = await open({ kind: 'drop' });
     await reverse(simulator, mine);
     await reverse(simulator, other);
     expect(read(await receiver.next()).intent).toBe(other);
     clock.advance(7 * 24 * 3_600_000);
     const [, dropped] = simulator.deliveries();
-    expect(dropped).toMatchObject({ state: 'dropped', attempts: [], faults: ['drop'], dueAt: null });
+    expect(dropped).toMatchObject({ state: 'dropped', tries: [], faults: ['drop'], dueAt: null });
     await simulator.redeliver(dropped?.id ?? '');
     expect(read(await receiver.next())).toMatchObject({ intent: mine, status: 'Reversed' });
     expect(simulator.deliveries()[1]?.state).toBe('delivered');
   });
 
-  test('is accompanied by one of an unknown type', async () => {
+  test('can come with another of an unknown type', async () => {
     const { simulator, receiver, mine, other, secret } = await open({ kind: 'unknown-event' });
     await reverse(simulator, mine);
     expect(read(await receiver.next())).toMatchObject({ event: 'payment_intent.status_updated' });
@@ -128,7 +128,7 @@ describe('an event', () => {
     expect(receiver.left()).toBe(0);
   });
 
-  test('has members that no document mentions', async () => {
+  test('can have undocumented members', async () => {
     const { simulator, receiver, mine, other, secret } = await open({ kind: 'extra-fields' });
     await reverse(simulator, mine);
     const rich = await receiver.next();
@@ -145,7 +145,7 @@ describe('an event', () => {
   });
 
   test.each(['wrong-secret', 'old-secret', 'corrupt-byte'] as const)(
-    'that is refused for %s comes again as it should be',
+    'that is refused for %s comes again intact',
     async (kind) => {
       const opened = await open({ kind, times: 1 }, [401]);
       const { clock, simulator, receiver, subscription, mine, secret } = opened;
@@ -155,7 +155,7 @@ describe('an event', () => {
       await callApi(simulator, { method: 'PUT', path: `${path}/${fresh.id}/activate` });
       await reverse(simulator, mine);
       const bad = await receiver.next();
-      await vi.waitFor(() => expect(simulator.deliveries()[0]?.attempts).toHaveLength(1));
+      await vi.waitFor(() => expect(simulator.deliveries()[0]?.tries).toHaveLength(1));
       clock.advance(1_000);
       const good = await receiver.next();
       const signature = expectedSignature(good.body, fresh.value);
@@ -174,7 +174,7 @@ describe('an event', () => {
         );
       }
       await vi.waitFor(() => expect(simulator.deliveries()[0]?.state).toBe('delivered'));
-      expect(simulator.deliveries()[0]?.attempts.map(({ faults, status }) => ({ faults, status }))).toEqual([
+      expect(simulator.deliveries()[0]?.tries.map(({ faults, status }) => ({ faults, status }))).toEqual([
         { faults: [kind], status: 401 },
         { faults: [], status: 200 },
       ]);
@@ -182,7 +182,7 @@ describe('an event', () => {
   );
 });
 
-describe('before the answer to the call that caused it comes the event of', () => {
+describe('the event comes before the answer for', () => {
   async function openHeld() {
     const simulator = await startSimulator();
     const receiver = await startHoldingReceiver();
@@ -230,21 +230,21 @@ describe('before the answer to the call that caused it comes the event of', () =
       },
     );
     await vi.waitFor(() => expect(receiver.waiting()).toBe(1));
-    // The shop may ask before it acknowledges; only the call that caused the event waits.
+    // Only the call that caused the event waits, so the shop can make calls before it acknowledges.
     await callApi(simulator, { method: 'POST', path: '/payment-intents/search', body: {} });
     expect(isAnswered).toBe(false);
     receiver.answer();
     expect((await call).status).toBe(200);
   });
 
-  test('a reversal, though the shop refuses it and is told again later', async () => {
+  test('a reversal, even if the shop refuses it and gets it again later', async () => {
     const { simulator, receiver, mine } = await open({ kind: 'before-reply' }, [500]);
     expect((await reverse(simulator, mine)).status).toBe(200);
     expect(receiver.left()).toBe(1);
-    expect(simulator.deliveries()[0]).toMatchObject({ state: 'pending', attempts: [{ status: 500 }] });
+    expect(simulator.deliveries()[0]).toMatchObject({ state: 'pending', tries: [{ status: 500 }] });
   });
 
-  test('no call that has none, or whose event is held back or dropped', async () => {
+  test('no call without an event, or whose event is held back or dropped', async () => {
     const { simulator, mine } = await open({ kind: 'delay', delayMs: 600_000 });
     simulator.faults.add({ kind: 'before-reply' });
     simulator.faults.add({ kind: 'drop', chance: 1 });
@@ -252,7 +252,7 @@ describe('before the answer to the call that caused it comes the event of', () =
     expect((await callApi(simulator, { method: 'GET', path: `/payment-intents/${mine}` })).status).toBe(200);
   });
 
-  test('a call that is under way when the simulator closes, which ends', async () => {
+  test('a call that is under way when the simulator closes, which still ends', async () => {
     const { simulator, receiver } = await openHeld();
     simulator.faults.add({ kind: 'before-reply' });
     const call = createIntent(simulator).catch(() => 'cut off');
@@ -262,7 +262,7 @@ describe('before the answer to the call that caused it comes the event of', () =
   });
 });
 
-/** What one shop sees of twelve purchases with chance at work, byte for byte. */
+/** Every byte that one shop gets of twelve purchases with faults by chance. */
 async function story(seeds: { bytes: number; faults: number }): Promise<string[]> {
   const simulator = await startSimulator({
     clock: createStoppedClock(),
@@ -295,14 +295,14 @@ async function story(seeds: { bytes: number; faults: number }): Promise<string[]
   return seen;
 }
 
-test('two runs with the same seeds are the same to the byte, and another seed is another run', async () => {
+test('two runs with the same seeds are equal to the byte, and another seed gives another run', async () => {
   const first = await story({ bytes: 5, faults: 7 });
   expect(await story({ bytes: 5, faults: 7 })).toEqual(first);
   expect(await story({ bytes: 5, faults: 8 })).not.toEqual(first);
   expect(await story({ bytes: 6, faults: 7 })).not.toEqual(first);
 });
 
-test('the same seed and the same calls give every attempt the same, in whatever order the shop answers', async () => {
+test('the same seed and calls give every delivery try the same faults, in whatever order the shop answers', async () => {
   const kinds = ['wrong-secret', 'old-secret', 'corrupt-byte'] as const;
   async function run(order: 'first come' | 'last come', seed: number) {
     const simulator = await startSimulator({ clock: createStoppedClock(), seed });
@@ -322,7 +322,7 @@ test('the same seed and the same calls give every attempt the same, in whatever 
     await vi.waitFor(() =>
       expect(simulator.deliveries().every(({ state }) => state === 'delivered')).toBe(true),
     );
-    return simulator.deliveries().map(({ attempts }) => attempts.map(({ faults }) => faults.join('+')));
+    return simulator.deliveries().map(({ tries }) => tries.map(({ faults }) => faults.join('+')));
   }
   const first = await run('first come', 7);
   expect(new Set(first.flat()).size).toBeGreaterThan(3);
@@ -330,30 +330,30 @@ test('the same seed and the same calls give every attempt the same, in whatever 
   expect(await run('first come', 8)).not.toEqual(first);
 });
 
-test('what attempts meet goes on over a restart, and begins again with the seed', async () => {
+test('the faults of delivery tries continue after a restart, and start again with a seed', async () => {
   const stateFile = tempFile('dojo.state');
   const receiver = await startReceiver();
-  /** What the next events meet, each sent before the next one is made. */
-  async function tell(simulator: Simulator, count: number): Promise<string[]> {
-    const told: string[] = [];
-    while (told.length < count) {
+  /** The faults of the next events, each sent before the next is made. */
+  async function listFaults(simulator: Simulator, count: number): Promise<string[]> {
+    const met: string[] = [];
+    while (met.length < count) {
       await createIntent(simulator);
       await receiver.next();
       await vi.waitFor(() => expect(simulator.deliveries()[0]?.state).toBe('delivered'));
-      told.push(simulator.deliveries()[0]?.attempts[0]?.faults.join() ?? '');
+      met.push(simulator.deliveries()[0]?.tries[0]?.faults.join() ?? '');
     }
-    return told;
+    return met;
   }
   const fault = { kind: 'wrong-secret', chance: 0.5 } as const;
   const before = await createSimulator({ stateFile });
   before.faults.add(fault);
   await subscribe(before, receiver.url, ['payment_intent.created']);
-  const inParts = await tell(before, 6);
+  const inParts = await listFaults(before, 6);
   await before.close();
   const after = await startSimulator({ stateFile });
-  inParts.push(...(await tell(after, 6)));
+  inParts.push(...(await listFaults(after, 6)));
   after.faults.reset(after.faults.seed());
   after.faults.add(fault);
-  expect(await tell(after, 12)).toEqual(inParts);
+  expect(await listFaults(after, 12)).toEqual(inParts);
   expect(inParts.slice(6)).not.toEqual(inParts.slice(0, 6));
 });

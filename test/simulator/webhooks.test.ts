@@ -10,7 +10,7 @@ import {
 
 const shopUrl = 'https://shop.example/webhooks/dojo';
 
-test('the events that are offered can be subscribed to, with a first secret that is active', async () => {
+test('every offered event can be subscribed to, with an active first secret', async () => {
   const simulator = await startSimulator();
   const offered = await callApi(simulator, { method: 'GET', path: '/webhooks/events' });
   expect(offered.body).toEqual([
@@ -67,7 +67,7 @@ test.each([
 });
 
 test.each(['http://localhost:3000/w', 'http://127.0.0.1:3000/w', 'http://[::1]:3000/w'])(
-  'a shop on this machine may be told at %s',
+  'a shop on this machine can subscribe %s',
   async (url) => {
     const simulator = await startSimulator();
     expect((await subscribe(simulator, url)).url).toBe(url);
@@ -97,7 +97,7 @@ test('a subscription is changed and deleted', async () => {
   expect((await callApi(simulator, { method: 'GET', path: '/webhooks' })).body).toEqual([]);
 });
 
-test('a secret is made, activated, and the old one deleted', async () => {
+test('a new secret is created and activated, and the old one deleted', async () => {
   const simulator = await startSimulator();
   const { id, secrets } = await subscribe(simulator, shopUrl);
   const path = `/webhooks/${id}/secrets`;
@@ -137,14 +137,14 @@ test.each([
   'https:shop.example',
   'https://shop.example/a b',
   'https://shop.ex\nample/',
-])('an address that a program would have to mend is refused: %j', async (url) => {
+])('an address that a parser would repair is refused: %j', async (url) => {
   const simulator = await startSimulator();
   const body = { events: ['payment_intent.created'], url };
   const refused = await callApi(simulator, { method: 'POST', path: '/webhooks', body, offSpec: true });
   expect(refused).toMatchObject({ status: 400, body: { errors: { Url: [expect.any(String)] } } });
 });
 
-test('a description is taken away again, and a delivery notes that a secret was used without changing the subscription', async () => {
+test('a description can be removed, and a delivery records the use of its secret without an update', async () => {
   const clock = createStoppedClock();
   const simulator = await startSimulator({ clock });
   const receiver = await startReceiver();

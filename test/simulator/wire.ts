@@ -12,11 +12,11 @@ export type Call = {
   path: string;
   body?: unknown;
   headers?: Record<string, string>;
-  /** Of a body that is longer than what is sent of it. */
+  /** The Content-Length, if it is more than what is sent. */
   length?: number;
 };
 
-/** One call on a socket of its own, as its bytes come and as its connection ends. */
+/** One call on its own socket: its bytes, and how its connection ends. */
 export function openCall(simulator: Simulator, { method, path, body, headers, length }: Call) {
   const { port, hostname } = new URL(simulator.url);
   const text = body === undefined ? '' : JSON.stringify(body);
@@ -39,13 +39,13 @@ export function openCall(simulator: Simulator, { method, path, body, headers, le
     received: () => Buffer.concat(received).toString(),
     over,
     leave: () => socket.destroy(),
-    /** Once everything is sent that is going to be. */
+    /** Ends the request. */
     finish: () => socket.end(),
     pause: () => socket.pause(),
   };
 }
 
-/** What came back by the time the connection was closed. */
+/** Everything received until the connection closed. */
 export async function readAnswer(simulator: Simulator, call: Call) {
   const opened = openCall(simulator, call);
   const ending = await opened.over;
@@ -59,7 +59,7 @@ export async function readAnswer(simulator: Simulator, call: Call) {
   };
 }
 
-/** An endpoint that answers 200 when it is told to, and knows how many wait at once. */
+/** An endpoint that answers 200 when the test says so, and counts the waiting requests. */
 export async function startHoldingReceiver() {
   const waiting: (() => void)[] = [];
   let most = 0;
@@ -81,20 +81,20 @@ export async function startHoldingReceiver() {
     waiting: () => waiting.length,
     arrived: () => arrived,
     most: () => most,
-    /** Answers the one that waits longest. */
+    /** Answers the oldest request. */
     answer: () => waiting.shift()?.(),
-    /** Answers the one that came last. */
+    /** Answers the latest request. */
     answerLatest: () => waiting.pop()?.(),
   };
 }
 
-/** Bytes that come again with the same seed. */
+/** The same bytes for the same seed. */
 export function createRandomBytes(seed: number) {
   const random = createRandom(seed);
   return (size: number) => Uint8Array.from({ length: size }, () => random.below(256));
 }
 
-/** Written apart from the code under test: 32 upper-case pairs joined by dashes. */
+/** Independent of the code under test: 32 upper-case pairs joined by dashes. */
 export function expectedSignature(body: Buffer, secret: string): string {
   const hex = createHmac('sha256', secret).update(body).digest('hex').toUpperCase();
   return `sha256=${hex.replace(/(..)(?=.)/g, '$1-')}`;

@@ -5,10 +5,12 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { priceBasket } from '../../src/shop/basket.ts';
+import type { NewOrder } from '../../src/shop/order.ts';
 import { createOrderId, createToken, type Order, referenceOf } from '../../src/shop/order.ts';
+import type { ReceivedEvent } from '../../src/shop/order-events.ts';
 import { noFacts } from '../../src/shop/order-status.ts';
 import { openStore } from '../../src/store/open-store.ts';
-import type { NewOrder, OrderStore, ReceivedEvent } from '../../src/store/order-store.ts';
+import type { OrderStore } from '../../src/store/order-store.ts';
 import { StoreError } from '../../src/store/order-store.ts';
 import { testCatalogue } from '../support/catalogue.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
@@ -126,6 +128,7 @@ describe.each([
           leaseUntil: later(15),
           createdAt: now,
           checks: 0,
+          nextCheckAt: later(15),
           paymentIntentId: null,
           paymentLink: null,
           expireAt: null,
@@ -268,6 +271,7 @@ describe.each([
           paymentIntentId: 'pi_1',
           paymentLink: link,
           expireAt: later(3600),
+          nextCheckAt: null,
           hasIntent: true,
         },
       ],
@@ -313,7 +317,7 @@ describe.each([
   test('applies what it heard of an intent before it was attached', async () => {
     const order = await place();
     await store.recordEvents([event('pi_1', 'Captured'), event('pi_1', 'Refunded')]);
-    expect(await attach(order, 'pi_1')).toMatchObject({ status: 'refunded', nextCheckAt: null });
+    expect(await attach(order, 'pi_1')).toMatchObject({ status: 'refunded', nextCheckAt: later(30) });
     expect((await store.checkReplay()).different).toEqual([]);
   });
 

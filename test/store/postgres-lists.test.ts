@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { openPostgres } from '../../src/store/postgres.ts';
-import { listOfBytes, listOfIntegers, listOfTexts } from '../../src/store/postgres-lists.ts';
+import { openPostgres } from '../../src/store/postgres/database.ts';
+import { listOfBytes, listOfIntegers, listOfTexts } from '../../src/store/postgres/lists.ts';
 import { startPostgres } from '../support/postgres.ts';
 
 test('lists come to PostgreSQL as they are, whatever is in them', async () => {

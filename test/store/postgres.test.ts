@@ -3,9 +3,10 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { priceBasket } from '../../src/shop/basket.ts';
 import { createOrderId, createToken, type Order, referenceOf } from '../../src/shop/order.ts';
+import type { ReceivedEvent } from '../../src/shop/order-events.ts';
 import { openStore } from '../../src/store/open-store.ts';
-import { type OrderStore, type ReceivedEvent, StoreError } from '../../src/store/order-store.ts';
-import { openPostgres } from '../../src/store/postgres.ts';
+import { type OrderStore, StoreError } from '../../src/store/order-store.ts';
+import { openPostgres } from '../../src/store/postgres/database.ts';
 import { testCatalogue } from '../support/catalogue.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 import { createRandom } from '../support/random.ts';
@@ -251,11 +252,11 @@ describe('two processes on one PostgreSQL', () => {
   test('let one of them sweep', async () => {
     const held = await Promise.all(
       ['a', 'b', 'c', 'd'].map((name, index) =>
-        (index % 2 === 0 ? one : other).acquireLease('sweep', name, now, later(60)),
+        (index % 2 === 0 ? one : other).acquireLease('reconcile', name, now, later(60)),
       ),
     );
     expect(held.filter(Boolean)).toHaveLength(1);
-    expect(await other.acquireLease('sweep', 'later', later(61), later(120))).toBe(true);
+    expect(await other.acquireLease('reconcile', 'later', later(61), later(120))).toBe(true);
   });
 
   test('record the same events in opposite orders, with strangers among them, and none is lost', async () => {
@@ -319,8 +320,8 @@ describe('a PostgreSQL store', () => {
     const store = await openStore(url);
     const real = Date.now();
     const at = (ms: number) => new Date(real + ms);
-    expect(await store.acquireLease('sweep', 'right', at(0), at(60_000))).toBe(true);
-    expect(await store.acquireLease('sweep', 'an hour ahead', at(3_600_000), at(3_660_000))).toBe(false);
+    expect(await store.acquireLease('reconcile', 'right', at(0), at(60_000))).toBe(true);
+    expect(await store.acquireLease('reconcile', 'an hour ahead', at(3_600_000), at(3_660_000))).toBe(false);
     await store.close();
   });
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { StoreError } from '../../src/store/order-store.ts';
-import { openSqliteThread } from '../../src/store/sqlite-writer.ts';
+import { openSqliteThread } from '../../src/store/sqlite/thread.ts';
 
 let folder: string;
 beforeEach(() => {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { openSqliteWriter } from '../../src/store/sqlite.ts';
+import { openSqliteWriter } from '../../src/store/sqlite/database.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sqlite-'));
 afterEach(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,11 +1,11 @@
-/** Replies of Dojo's API as its specification has them, valid until a test replaces a member. */
+/** Replies of Dojo's API in the shapes of its specification, valid until a test replaces a member. */
 
 type Members = Record<string, unknown>;
 
 export const moment = '2026-11-22T10:00:00.1234567Z';
 export const traceId = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
-/** An intent of 10.00 GBP that nobody has paid. */
+/** An unpaid intent for £10.00. */
 export function paymentIntentReply(members: Members = {}): Members {
   return {
     id: 'pi_sandbox_T1',
@@ -73,6 +73,18 @@ export function secretsReply(members: Members = {}): Members {
 
 export function offeredEventsReply(): Members[] {
   return [{ model: 'PaymentIntent', events: ['payment_intent.created', 'payment_intent.status_updated'] }];
+}
+
+export function customerReply(members: Members = {}): Members {
+  return {
+    id: 'cust_sandbox_T1',
+    name: 'Ada',
+    emailAddress: 'ada@shop.example',
+    documentVersion: 0,
+    createdAt: moment,
+    updatedAt: moment,
+    ...members,
+  };
 }
 
 export function problemReply(status: number, members: Members = {}): Members {

@@ -27,7 +27,7 @@ export async function startFaultyDojo(...answers: Answer[]) {
 }
 
 /** One intent an attempt, as Dojo would have it. */
-export function intentIdOf(body: CreateBody): string {
+function intentIdOf(body: CreateBody): string {
   return `pi_sandbox_${body.reference}_${body.metadata.attempt}`;
 }
 

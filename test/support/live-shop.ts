@@ -2,7 +2,6 @@ import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { subscribeWebhooks } from '../../src/cli/webhooks.ts';
 import { createDojoClient } from '../../src/dojo/client.ts';
-import { createWebhookSecret } from '../../src/dojo/webhook.ts';
 import { createHttpServer, listen } from '../../src/http/server.ts';
 import { createSimulator, type Simulator } from '../../src/simulator/create-simulator.ts';
 import { apiKey, type OpenShop, openShop, type ShopOptions } from './shop.ts';
@@ -11,12 +10,12 @@ export type LiveShop = {
   readonly shop: OpenShop;
   readonly simulator: Simulator;
   readonly url: string;
-  /** While webhooks are held back they are refused, as by a broken line, and come again soon. */
+  /** Refuses webhooks while true, as a broken line would; Dojo sends them again soon. */
   holdWebhooks(held: boolean): void;
   close(): Promise<void>;
 };
 
-/** A shop and a pretend Dojo on real ports, subscribed by the command that a merchant would use. */
+/** A shop and a pretend Dojo on real ports, subscribed by the merchant's own command. */
 export async function openLiveShop(options: ShopOptions = {}): Promise<LiveShop> {
   let app: RequestListener = (_req, res) => void res.writeHead(503).end();
   let held = false;
@@ -32,11 +31,11 @@ export async function openLiveShop(options: ShopOptions = {}): Promise<LiveShop>
   const shop = await openShop({
     ...options,
     dojo: { ...options.dojo, apiUrl: simulator.url },
-    settings: {
-      publicUrl: url,
-      checkoutOrigin: simulator.publicUrl,
-      webhookSecrets: [createWebhookSecret(secret)],
-      ...options.settings,
+    env: {
+      PUBLIC_URL: url,
+      DOJO_CHECKOUT_ORIGIN: simulator.publicUrl,
+      DOJO_WEBHOOK_SECRETS: secret,
+      ...options.env,
     },
   });
   app = shop.app;
@@ -65,8 +64,8 @@ async function subscribe(apiUrl: string, url: string): Promise<string> {
     connections: 1,
   });
   try {
-    const told = await subscribeWebhooks(dojo, [url]);
-    return /^DOJO_WEBHOOK_SECRETS=(.+)$/m.exec(told)?.[1] ?? '';
+    const { data } = await subscribeWebhooks(dojo, { url, mayMove: false });
+    return data.secrets.join(',');
   } finally {
     await dojo.close();
   }

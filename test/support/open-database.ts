@@ -1,6 +1,6 @@
-import { openPostgres } from '../../src/store/postgres.ts';
+import { openPostgres } from '../../src/store/postgres/database.ts';
 import type { SqlDatabase } from '../../src/store/sql.ts';
-import { openSqliteReader } from '../../src/store/sqlite.ts';
+import { openSqliteReader } from '../../src/store/sqlite/database.ts';
 
 /** The tables behind a `DATABASE_URL`, to be read beside the shop. */
 export async function openDatabase(databaseUrl: string): Promise<SqlDatabase> {

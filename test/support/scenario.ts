@@ -25,7 +25,7 @@ export type Scenario = {
   readonly now: () => Date;
   /** Moves both clocks. */
   pass(ms: number): void;
-  /** What Dojo has sent and nobody has handed over yet, oldest first. */
+  /** What Dojo has sent and the test has not handed over yet, oldest first. */
   readonly post: Delivery[];
   /** Resolves once everything that Dojo has to send is in `post`. */
   posted(): Promise<void>;
@@ -71,10 +71,10 @@ export async function openScenario(options: ShopOptions = {}): Promise<Scenario>
     ...options,
     dojo: { now: () => now().getTime(), ...options.dojo, apiUrl: simulator.url },
     context: { now, sleep: async (by) => pass(by), ...options.context },
-    settings: {
-      checkoutOrigin: simulator.publicUrl,
-      webhookSecrets,
-      ...options.settings,
+    env: {
+      DOJO_CHECKOUT_ORIGIN: simulator.publicUrl,
+      DOJO_WEBHOOK_SECRETS: secrets.map((secret) => secret.value).join(),
+      ...options.env,
     },
   });
   const scenario: Scenario = {
@@ -122,7 +122,7 @@ export async function openScenario(options: ShopOptions = {}): Promise<Scenario>
   return scenario;
 }
 
-/** Takes what is signed as it should be; the rest is refused, as the shop would, and comes again. */
+/** Accepts what is signed correctly and refuses the rest, as the shop would; Dojo sends it again. */
 async function openLetterbox(post: Delivery[], isGood: (delivery: Delivery) => boolean) {
   const waiting: (() => void)[] = [];
   const server = createServer(async (req, res) => {

@@ -3,11 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Express } from 'express';
 import type { Logger } from 'pino';
-import { type AppSettings, createApp } from '../../src/app.ts';
-import type { CheckoutSettings, Context } from '../../src/context.ts';
-import { realEffects } from '../../src/context.ts';
+import { createApp } from '../../src/app.ts';
+import { parseConfig } from '../../src/config.ts';
+import { type Context, realEffects } from '../../src/context.ts';
 import { createDojoClient } from '../../src/dojo/client.ts';
-import { createWebhookSecret } from '../../src/dojo/webhook.ts';
 import { createLogger } from '../../src/log.ts';
 import type { Catalogue } from '../../src/shop/catalogue.ts';
 import { openStore } from '../../src/store/open-store.ts';
@@ -18,6 +17,16 @@ export const dojoUrl = 'https://api.dojo.test';
 export const checkoutOrigin = 'https://pay.dojo.test';
 export const webhookSecret = 'ZGVtb19zZWNyZXQ';
 export const apiKey = 'sk_sandbox_of_the_tests';
+
+/** The environment of a test shop, valid as it stands. */
+export const shopEnv: Readonly<Record<string, string>> = {
+  DOJO_API_KEY: apiKey,
+  DOJO_API_URL: dojoUrl,
+  DOJO_CHECKOUT_ORIGIN: checkoutOrigin,
+  DOJO_WEBHOOK_SECRETS: webhookSecret,
+  DOJO_CONNECTIONS: '8',
+  SESSION_SECRET: 'the session secret of the tests, 32+',
+};
 
 export type OpenShop = {
   readonly app: Express;
@@ -30,61 +39,31 @@ export type OpenShop = {
 };
 
 export type ShopOptions = {
-  readonly settings?: Partial<CheckoutSettings>;
-  readonly app?: Partial<AppSettings>;
+  /** Variables that replace those of `shopEnv`. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly context?: Partial<Pick<Context, 'now' | 'sleep' | 'random' | 'createSecret'>>;
   readonly dojo?: { apiUrl?: string; timeoutMs?: number; now?: () => number };
   readonly catalogue?: Catalogue;
-  /** An existing file, for a shop that is started again. */
+  /** An existing file, for a shop that restarts. */
   readonly databasePath?: string;
   /** Another database than a SQLite file. */
   readonly databaseUrl?: string;
 };
 
-/** A whole shop with a SQLite file of its own where no other database is named, as `src/main.ts` puts it together. */
+/** A whole shop without background work, on a new SQLite file unless another database is named. */
 export async function openShop(options: ShopOptions = {}): Promise<OpenShop> {
   const folder = mkdtempSync(join(tmpdir(), 'shop-'));
   const databasePath = options.databasePath ?? join(folder, 'orders.db');
   const lines: Record<string, unknown>[] = [];
   const log: Logger = createLogger({ level: 'info' }, { write: (line) => void lines.push(JSON.parse(line)) });
   const databaseUrl = options.databaseUrl ?? `sqlite:${databasePath}`;
+  const config = parseConfig({ ...shopEnv, DATABASE_URL: databaseUrl, ...options.env });
   const store = await openStore(databaseUrl, { clock: 'caller' });
-  const dojo = createDojoClient({
-    apiUrl: options.dojo?.apiUrl ?? dojoUrl,
-    apiKey,
-    apiVersion: '2026-02-27',
-    timeoutMs: options.dojo?.timeoutMs ?? 4_500,
-    connections: 8,
-    ...(options.dojo?.now !== undefined && { now: options.dojo.now }),
-  });
-  const context: Context = {
-    ...realEffects,
-    store,
-    dojo,
-    catalogue: options.catalogue ?? testCatalogue,
-    log,
-    ...options.context,
-    settings: {
-      publicUrl: 'http://localhost:3000',
-      checkoutOrigin,
-      captureMode: 'Auto',
-      paymentMethods: ['Card'],
-      paymentExpiryMinutes: 60,
-      webhookSecrets: [createWebhookSecret(webhookSecret)],
-      accountId: null,
-      ...options.settings,
-    },
-  };
-  const app = createApp(context, {
-    hasPublicUrl: false,
-    isTestShop: true,
-    sessionSecret: 'the session secret of the tests, 32+',
-    checkoutRate: 600,
-    trustProxy: false,
-    ...options.app,
-  });
+  const dojo = createDojoClient({ ...config.dojo, ...options.dojo });
+  const catalogue = options.catalogue ?? testCatalogue;
+  const context: Context = { ...realEffects, config, store, dojo, catalogue, log, ...options.context };
   return {
-    app,
+    app: createApp(context),
     context,
     databasePath,
     databaseUrl,

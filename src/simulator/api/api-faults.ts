@@ -3,91 +3,98 @@ import { z } from 'zod';
 import type { FaultSubject } from '../active-faults.ts';
 import { doesCallTakeEffect, type Fault } from '../faults.ts';
 import { findOperation, type Operation } from '../operations.ts';
-import type { Parts } from '../parts.ts';
-import { sendProblem } from './problem.ts';
-import { parseBody } from './request-body.ts';
-import { createSpoiling, sendSpoiled } from './spoiled-answer.ts';
-import { takeAnswer } from './take-answer.ts';
+import type { SimulatorState } from '../state/simulator-state.ts';
+import { captureResponse, planCorruption, sendCorrupt } from './corrupt-response.ts';
+import { parseBody } from './parse-request.ts';
+import { Problem, sendProblem } from './problem.ts';
 
-/** The kinds that leave nothing of the answer; of several that meet, the first one happens. */
-const endings = {
+const detail = 'This error is an injected fault.';
+
+/** The kinds that replace the whole answer. If several meet, the first one happens. */
+const replacements = {
   hang: () => undefined,
-  reset: (response) => void response.req.socket.resetAndDestroy(),
-  status: (response, { status }) => sendProblem(response, { status, detail }),
-  'rate-limit': (response, { retryAfterSeconds }) => {
-    response.set('Retry-After', String(retryAfterSeconds));
-    sendProblem(response, { status: 429, detail });
+  reset: (res) => void res.req.socket.resetAndDestroy(),
+  status: (res, { status }) => sendProblem(res, new Problem(status, detail)),
+  'rate-limit': (res, { retryAfterSeconds }) => {
+    res.set('Retry-After', String(retryAfterSeconds));
+    sendProblem(res, new Problem(429, detail));
   },
-  // A refund that was refused came back in this form, to one integrator of Dojo.
-  'pascal-case-error': (response, { status }) => {
-    response.locals.problem = detail;
-    response.status(status).type('application/json');
-    response.send(JSON.stringify({ Status: status, Detail: detail }));
+  // One integrator of Dojo saw a refused refund in this form.
+  'pascal-case-error': (res, { status }) => {
+    res.locals.problem = detail;
+    res.status(status).type('application/json');
+    res.send(JSON.stringify({ Status: status, Detail: detail }));
   },
-} as const satisfies Partial<Record<Fault['kind'], (response: Response, fault: Fault) => void>>;
-type EndingKind = keyof typeof endings;
+} as const satisfies Partial<Record<Fault['kind'], (res: Response, fault: Fault) => void>>;
+type Replacement = Fault & { kind: keyof typeof replacements };
 
-const detail = 'This error was asked for.';
+type State = Pick<SimulatorState, 'faults' | 'intents' | 'deliveries'>;
 
-/** Lets go wrong what is switched on for a call, and lets its answer wait for the events that come before it. */
-export function applyApiFaults(parts: Pick<Parts, 'faults' | 'intents' | 'deliveries'>): RequestHandler {
-  return (request, response, next) => {
-    const found = findOperation(request.method, request.baseUrl + request.path);
+/** Injects the faults that meet a call, and holds back its answer for the events that must come first. */
+export function applyApiFaults({ faults, intents, deliveries }: State): RequestHandler {
+  return (req, res, next) => {
+    const found = findOperation(req.method, req.baseUrl + req.path);
     if (found === null) return next();
-    const faults = parts.faults.forCall(found.operation, findSubject(parts, found, request.body));
-    response.locals.faults = faults.map(({ kind }) => kind);
-    const ending = faults.find(isEnding) ?? null;
-    const answerAfter: Promise<void>[] = faults
+    const met = faults.forCall(found.operation, findSubject(intents, found, req.body));
+    res.locals.faults = met.map(({ kind }) => kind);
+    const replacement = met.find(isReplacement) ?? null;
+    const answerAfter: Promise<void>[] = met
       .filter(({ kind }) => kind === 'latency')
-      .map(({ delayMs }) => waitWhileOpen(response, delayMs));
+      .map(({ delayMs }) => waitWhileOpen(res, delayMs));
 
-    if (ending !== null && !doesCallTakeEffect(ending)) {
-      void Promise.all(answerAfter).then(() => end(response, ending));
+    if (replacement !== null && !doesCallTakeEffect(replacement)) {
+      void Promise.all(answerAfter).then(() => replace(res, replacement));
       return;
     }
-    takeAnswer(response, (body) => {
-      if (faults.length === 0 && answerAfter.length === 0) return void response.end(body);
+    captureResponse(res, (body) => {
+      if (met.length === 0 && answerAfter.length === 0) return void res.end(body);
       void Promise.all(answerAfter).then(() => {
-        if (ending === null) return sendSpoiled(response, body, createSpoiling(faults));
-        return end(response, ending);
+        if (replacement === null) return sendCorrupt(res, body, planCorruption(met));
+        return replace(res, replacement);
       });
     });
-    parts.deliveries.holdingAnswer(answerAfter, next);
+    deliveries.holdingAnswer(answerAfter, next);
   };
 }
 
-function isEnding(fault: Fault): fault is Fault & { kind: EndingKind } {
-  return fault.kind in endings;
+function isReplacement(fault: Fault): fault is Replacement {
+  return fault.kind in replacements;
 }
 
-function end(response: Response, ending: Fault & { kind: EndingKind }): void {
-  if (!response.closed) endings[ending.kind](response, ending);
+function replace(res: Response, fault: Replacement): void {
+  if (!res.closed) replacements[fault.kind](res, fault);
 }
 
-/** Real time, since a real client waits. Ends early where the client goes away or the simulator closes. */
-function waitWhileOpen(response: Response, delayMs: number): Promise<void> {
+/** In real time, since a real client waits. Ends early when the client leaves or the simulator closes. */
+function waitWhileOpen(res: Response, delayMs: number): Promise<void> {
   return new Promise((done) => {
     const stop = () => {
       clearTimeout(timer);
-      response.off('close', stop);
+      res.off('close', stop);
       done();
     };
     const timer = setTimeout(stop, delayMs);
-    response.once('close', stop);
+    res.once('close', stop);
   });
+}
+
+function findSubject(
+  intents: SimulatorState['intents'],
+  { operation, id }: { operation: Operation; id: string | null },
+  body: unknown,
+): FaultSubject {
+  if (operation === 'create-payment-intent') return { paymentIntentId: null, amount: readAmount(body) };
+  const intent = operation === 'get-refund' ? intents.findByRefund(id ?? '') : intents.find(id ?? '');
+  return { paymentIntentId: intent?.id ?? null, amount: intent?.request.amount.value ?? null };
 }
 
 const amountSchema = z.object({ amount: z.object({ value: z.int() }) });
 
-function findSubject(
-  { intents }: Pick<Parts, 'intents'>,
-  { operation, id }: { operation: Operation; id: string | null },
-  body: unknown,
-): FaultSubject {
-  if (operation === 'create-payment-intent') {
-    const asked = parseBody(amountSchema, body);
-    return { paymentIntentId: null, amount: asked.kind === 'valid' ? asked.data.amount.value : null };
+/** Null if the request has no amount; the route refuses it later. */
+function readAmount(body: unknown): number | null {
+  try {
+    return parseBody(amountSchema, body).amount.value;
+  } catch {
+    return null;
   }
-  const intent = operation === 'get-refund' ? intents.findByRefund(id ?? '') : intents.find(id ?? '');
-  return { paymentIntentId: intent?.id ?? null, amount: intent?.request.amount.value ?? null };
 }

@@ -1,35 +1,35 @@
 import type { Response } from 'express';
-import type { Parts } from '../parts.ts';
 import { formatInstant } from '../state/instant.ts';
 import {
-  type Attempt,
   type Capture,
+  type PaymentAttempt,
   type PaymentEvent,
   type PaymentIntent,
   refundedAmount,
 } from '../state/payment-intent.ts';
+import type { SimulatorState } from '../state/simulator-state.ts';
 import { apiReleaseOf } from './access.ts';
-import { shapeIntent } from './intent-shapes.ts';
+import { shapeIntent } from './releases.ts';
 
 export const supportedPaymentMethods = {
   cardSchemes: ['VISA', 'MASTERCARD', 'MAESTRO', 'DISCOVER', 'DCI', 'AMEX'],
   wallets: ['APPLE_PAY', 'GOOGLE_PAY'],
 };
 
-export const tradingName = 'Pretend Pay test merchant';
+const tradingName = 'Pretend Pay test merchant';
 
-/** Presents intents the way the release asks that the call has named. */
-export function createIntentPresenter({ publicUrl, settings }: Parts) {
-  return (intent: PaymentIntent, response: Response) => {
+/** Presents intents in the shape of the release that the call names. */
+export function createIntentPresenter({ publicUrl, settings }: SimulatorState) {
+  return (intent: PaymentIntent, res: Response) => {
     const hasPort = settings().paymentLinkPort === 'explicit';
-    const link = checkoutAddress(intent.id, hasPort ? withPort(publicUrl()) : publicUrl());
-    return shapeIntent(presentPaymentIntent(intent, link), apiReleaseOf(response));
+    const link = `${hasPort ? withPort(publicUrl()) : publicUrl()}/checkout/${intent.id}`;
+    return shapeIntent(presentPaymentIntent(intent, link), apiReleaseOf(res));
   };
 }
 
 /**
- * An intent as version 2026-02-27 answers it. `paymentEvents`, `paymentSource`, `config.branding` and
- * `config.tradingName` are in every example of the specification, though not in its schema.
+ * An intent in the shape of 2026-02-27. `paymentEvents`, `paymentSource`, `config.branding` and `config.tradingName` are in
+ * every example of the specification, but not in its schema.
  */
 function presentPaymentIntent(intent: PaymentIntent, paymentLink: string): Record<string, unknown> {
   const { request, collected, clientSession } = intent;
@@ -69,7 +69,7 @@ function presentPaymentIntent(intent: PaymentIntent, paymentLink: string): Recor
     autoExpireAction: request.autoExpireAction,
     expireAt: formatInstant(intent.expireAt),
     autoExpireIn: request.autoExpireIn,
-    // Dojo adds keys of its own to what the shop sent.
+    // Dojo adds its own keys to those of the shop.
     metadata: { ...request.metadata, 'location-id': 'loc_simulator' },
     orderDetails: request.orderDetails,
     setupIntentId: request.setupIntentId,
@@ -82,11 +82,7 @@ function presentPaymentIntent(intent: PaymentIntent, paymentLink: string): Recor
   });
 }
 
-function checkoutAddress(intentId: string, publicUrl: string): string {
-  return `${publicUrl}/checkout/${intentId}`;
-}
-
-/** `https://pay.example:443`: the port that the scheme implies, which a URL parser would leave out. */
+/** `https://pay.example:443`: with the default port, which a URL leaves out. */
 function withPort(address: string): string {
   const { protocol, hostname, port, pathname } = new URL(address);
   return `${protocol}//${hostname}:${port || (protocol === 'https:' ? 443 : 80)}${pathname}`.replace(
@@ -95,7 +91,7 @@ function withPort(address: string): string {
   );
 }
 
-// Once the page has been used, Dojo answers addresses that nobody gave with empty texts.
+// After a payment, Dojo answers missing addresses with empty texts.
 const emptyAddress = {
   address1: '',
   address2: '',
@@ -107,14 +103,14 @@ const emptyAddress = {
   countryCode: '',
 };
 
-/** What was typed on the page wins. Secrets and saved cards are never repeated. */
+/** What the shopper typed on the page wins. Secrets and saved cards are never repeated. */
 function presentCustomer({ request, collected }: PaymentIntent) {
   const { secret: _secret, savedCardId: _savedCardId, ...given } = request.customer ?? {};
   if (!request.customer && collected.emailAddress === null) return null;
   return { ...given, emailAddress: collected.emailAddress ?? given.emailAddress };
 }
 
-function presentPayment(payment: Attempt, intent: PaymentIntent) {
+function presentPayment(payment: PaymentAttempt, intent: PaymentIntent) {
   return {
     transactionId: payment.transactionId,
     transactionDateTime: formatInstant(payment.at),
@@ -131,7 +127,7 @@ function presentPayment(payment: Attempt, intent: PaymentIntent) {
       entryMode: 'ManualEntry',
       verificationMethod: 'None',
     },
-    // The one value that the specification shows.
+    // The only value that the specification shows.
     avsResult: 'ADDRESS_MATCH_POSTCODE_MATCH',
   };
 }
@@ -154,7 +150,7 @@ function presentCapture({ id, amount, tipsAmount, at }: Capture) {
   return { id, amount, tipsAmount, status: 'Successful', createdAt: formatInstant(at) };
 }
 
-/** Dojo leaves out what it has no value for, at every depth. */
+/** Dojo leaves out members without a value, at every depth. */
 export function withoutNulls<Value>(value: Value): Value {
   if (Array.isArray(value)) return value.map(withoutNulls) as Value;
   if (typeof value !== 'object' || value === null) return value;

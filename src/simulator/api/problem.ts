@@ -1,11 +1,26 @@
 import type { Response } from 'express';
+import type { Settings } from '../settings.ts';
+import type { RefusalReason } from '../state/transitions.ts';
 
-export type Problem = {
+/** By field, as Dojo names fields: `Amount.CurrencyCode`. */
+export type FieldErrors = Readonly<Record<string, readonly string[]>>;
+
+/** A refusal. Routes throw it; app.ts turns it into the response. */
+export class Problem extends Error {
+  override readonly name = 'Problem';
   readonly status: number;
-  readonly detail?: string;
-  /** By field as Dojo names them: `Amount.CurrencyCode`. */
-  readonly errors?: Readonly<Record<string, readonly string[]>>;
-};
+  readonly detail: string | undefined;
+  readonly errors: FieldErrors | undefined;
+
+  constructor(status: number, reason?: string | FieldErrors) {
+    const errors = typeof reason === 'object' ? reason : undefined;
+    const detail = typeof reason === 'string' ? reason : undefined;
+    super(detail ?? describeErrors(errors) ?? (kinds[status] ?? unexpected).title);
+    this.status = status;
+    this.detail = detail;
+    this.errors = errors;
+  }
+}
 
 const kinds: Readonly<Record<number, { type: string; title: string }>> = {
   400: { type: 'https://tools.ietf.org/html/rfc7231#section-6.5.1', title: 'Bad Request' },
@@ -22,28 +37,57 @@ const unexpected = {
   title: 'An error occurred while processing your request.',
 };
 
-/**
- * RFC 7807 as Dojo writes it. `response.locals.traceId` is set for every request; `response.locals.problem` is set here, for
- * the log of calls.
- */
-export function sendProblem(response: Response, problem: Problem): void {
-  const { type, title } = kinds[problem.status] ?? unexpected;
-  response.locals.problem = describe(problem) || title;
-  response.status(problem.status).type('application/problem+json');
-  response.send(
+/** RFC 7807 as Dojo writes it. Leaves the message in `res.locals.problem` for the call log. */
+export function sendProblem(res: Response, problem: Problem): void {
+  const { status, detail, errors } = problem;
+  const { type, title } = kinds[status] ?? unexpected;
+  res.locals.problem = problem.message;
+  res.status(status).type('application/problem+json');
+  res.send(
     JSON.stringify({
       type,
-      title: problem.errors === undefined ? title : 'One or more validation errors occurred.',
-      status: problem.status,
-      detail: problem.detail,
-      traceId: response.locals.traceId,
-      errors: problem.errors,
+      title: errors === undefined ? title : 'One or more validation errors occurred.',
+      status,
+      detail,
+      traceId: res.locals.traceId,
+      errors,
     }),
   );
 }
 
-/** What the log of calls says of it. */
-function describe({ detail, errors = {} }: Problem): string {
-  const faults = Object.entries(errors).map(([field, messages]) => `${field}: ${messages.join(' ')}`);
-  return [...(detail === undefined ? [] : [detail]), ...faults].join(' ');
+function describeErrors(errors: FieldErrors | undefined): string | undefined {
+  return (
+    errors &&
+    Object.entries(errors)
+      .map(([field, messages]) => `${field}: ${messages.join(' ')}`)
+      .join(' ')
+  );
+}
+
+/** The specification leaves the status code open for refusals that are about the intent's status. */
+type Refusal = readonly [code: 400 | 405 | 409, about: 'status' | 'request', detail: string];
+
+const refusals = Object.freeze({
+  'not-payable': [400, 'status', 'The payment intent can no longer be paid.'],
+  'unknown-challenge': [400, 'status', 'The attempt is unknown or already settled.'],
+  'not-cancelable': [400, 'status', 'Only a payment intent in status Created can be canceled.'],
+  'canceled-already': [400, 'request', 'The payment intent is canceled already.'],
+  'not-changeable': [400, 'status', 'Only an unpaid payment intent can be changed.'],
+  'amount-is-fixed': [405, 'request', 'The payment intent does not have config.payment.customAmountAllowed.'],
+  'tips-not-allowed': [405, 'request', 'The payment intent does not have config.payment.tipsAllowed.'],
+  'other-currency': [400, 'request', 'The currency of a payment intent cannot be changed.'],
+  'not-capturable': [409, 'status', 'Only an authorized Manual payment intent can be captured.'],
+  'not-refundable': [400, 'status', 'Only a captured payment intent can be refunded.'],
+  'not-reversible': [409, 'status', 'The payment intent cannot be reversed in its status, or no longer.'],
+  'too-old': [400, 'request', 'The payment is too old to be refunded.'],
+  'amount-too-large': [400, 'request', 'The amount is more than what is left.'],
+  'idempotency-key-used': [400, 'request', 'The idempotencyKey was used before.'],
+  'idempotency-key-reused': [400, 'request', 'The idempotencyKey was used for another refund.'],
+} as const satisfies Record<RefusalReason, Refusal>);
+
+export function refusalProblem(reason: RefusalReason, settings: Settings): Problem {
+  const [code, about, detail] = refusals[reason];
+  if (reason === 'canceled-already') return new Problem(Number(settings.canceledAgain), detail);
+  const isFixed = settings.invalidState === 'mixed' || about === 'request';
+  return new Problem(isFixed ? code : Number(settings.invalidState), detail);
 }

@@ -1,23 +1,23 @@
-import { type Response, Router } from 'express';
+import { Router } from 'express';
 import { z } from 'zod';
 import { subscriptionRequestSchema } from '../../dojo/schemas.ts';
 import { isLoopback } from '../environment.ts';
-import type { Parts } from '../parts.ts';
-import { accountId } from '../state/event-body.ts';
 import { formatInstant } from '../state/instant.ts';
+import type { SimulatorState } from '../state/simulator-state.ts';
 import {
   offeredEvents,
   type Subscription,
   type SubscriptionOutcome,
   type WebhookSecret,
 } from '../state/subscription-store.ts';
-import { type Problem, sendProblem } from './problem.ts';
-import { parseBody } from './request-body.ts';
+import { accountId } from '../state/webhook-events.ts';
+import { parseBody } from './parse-request.ts';
+import { Problem } from './problem.ts';
 
-// Dojo takes https alone. A shop under test has no certificate, so plain http is good within this machine.
+// Dojo accepts https only. A shop under test has no certificate, so plain http works within this machine.
 const addressSchema = z.string().refine(
   (value) => {
-    // A parser mends what the specification's pattern refuses: blanks, one slash, none.
+    // The URL parser repairs spaces and missing slashes, which the specification's pattern refuses.
     const url = /^https?:\/\/\S+$/.test(value) ? URL.parse(value) : null;
     return url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback(url.hostname));
   },
@@ -31,83 +31,72 @@ const updateSchema = z.object({
   description: z.string().nullish(),
 });
 
-export function createWebhookRouter({ subscriptions }: Parts): Router {
+export function createWebhookRouter({ subscriptions }: SimulatorState): Router {
   const router = Router();
 
-  router.get('/events', (_request, response) => {
-    response.json(offeredEvents);
+  router.get('/events', (_req, res) => {
+    res.json(offeredEvents);
   });
-  router.get('/', (_request, response) => {
-    response.json(subscriptions.list().map(presentSubscription));
+  router.get('/', (_req, res) => {
+    res.json(subscriptions.list().map(presentSubscription));
   });
-  router.post('/', (request, response) => {
-    const body = parseBody(requestSchema, request.body);
-    if (body.kind === 'invalid') return sendProblem(response, body.problem);
-    answer(response, subscriptions.create(body.data), presentSubscription);
+  router.post('/', (req, res) => {
+    const request = parseBody(requestSchema, req.body);
+    res.json(presentSubscription(done(subscriptions.create(request))));
   });
-  router.patch('/:id', (request, response) => {
-    const body = parseBody(updateSchema, request.body);
-    if (body.kind === 'invalid') return sendProblem(response, body.problem);
-    const { events, url, description } = body.data;
+  router.patch('/:id', (req, res) => {
+    const { events, url, description } = parseBody(updateSchema, req.body);
     const update = {
       ...(events && { events }),
       ...(url && { url }),
       ...(typeof description === 'string' && { description }),
     };
-    answer(response, subscriptions.update(request.params.id, update), presentSubscription);
+    res.json(presentSubscription(done(subscriptions.update(req.params.id, update))));
   });
-  router.delete('/:id', (request, response) => {
-    if (subscriptions.remove(request.params.id)) response.status(204).end();
-    else sendProblem(response, unknown(404));
+  router.delete('/:id', (req, res) => {
+    if (!subscriptions.remove(req.params.id)) throw unknown(404);
+    res.status(204).end();
   });
 
-  router.get('/:id/secrets', (request, response) => {
-    const subscription = subscriptions.find(request.params.id);
-    if (subscription === null) sendProblem(response, unknown(404));
-    else response.json(presentSecrets(subscription));
+  router.get('/:id/secrets', (req, res) => {
+    const subscription = subscriptions.find(req.params.id);
+    if (subscription === null) throw unknown(404);
+    res.json(presentSecrets(subscription));
   });
-  router.post('/:id/secrets', (request, response) => {
-    answer(response, subscriptions.addSecret(request.params.id), presentSecrets);
+  router.post('/:id/secrets', (req, res) => {
+    res.json(presentSecrets(done(subscriptions.addSecret(req.params.id))));
   });
-  router.put('/:id/secrets/:secretId/activate', (request, response) => {
-    answer(response, subscriptions.activateSecret(request.params.id, request.params.secretId), null);
+  router.put('/:id/secrets/:secretId/activate', (req, res) => {
+    done(subscriptions.activateSecret(req.params.id, req.params.secretId));
+    res.status(204).end();
   });
-  router.delete('/:id/secrets/:secretId', (request, response) => {
-    // Dojo's own tests expect 401, not 404, for the secret of an unknown subscription.
-    if (subscriptions.find(request.params.id) === null) return sendProblem(response, unknown(401));
-    answer(response, subscriptions.removeSecret(request.params.id, request.params.secretId), null);
+  router.delete('/:id/secrets/:secretId', (req, res) => {
+    // For an unknown subscription, Dojo's own tests expect 401, not 404.
+    if (subscriptions.find(req.params.id) === null) throw unknown(401);
+    done(subscriptions.removeSecret(req.params.id, req.params.secretId));
+    res.status(204).end();
   });
   return router;
 }
 
-function answer(
-  response: Response,
-  outcome: SubscriptionOutcome,
-  present: ((subscription: Subscription) => unknown) | null,
-): void {
-  if (outcome.kind !== 'done') sendProblem(response, describeRefusal(outcome));
-  else if (present === null) response.status(204).end();
-  else response.json(present(outcome.subscription));
-}
-
-function describeRefusal(outcome: Exclude<SubscriptionOutcome, { kind: 'done' }>): Problem {
+/** The changed subscription. Throws Problem for any other outcome. */
+function done(outcome: SubscriptionOutcome): Subscription {
   switch (outcome.kind) {
+    case 'done':
+      return outcome.subscription;
     case 'unknown':
-      return unknown(404);
+      throw unknown(404);
     case 'event-not-offered':
-      return {
-        status: 400,
-        errors: { Events: ['An event is not offered; GET /webhooks/events lists them.'] },
-      };
+      throw new Problem(400, { Events: ['An event is not offered; GET /webhooks/events lists them.'] });
     case 'event-taken':
-      return { status: 409, detail: `There is a subscription for ${outcome.event} already.` };
+      throw new Problem(409, `There is a subscription for ${outcome.event} already.`);
     case 'too-many-secrets':
-      return { status: 409, detail: 'The subscription has as many secrets as it may.' };
+      throw new Problem(409, 'The subscription has the maximum number of secrets.');
   }
 }
 
 function unknown(status: 401 | 404): Problem {
-  return { status, detail: 'There is no such subscription or secret.' };
+  return new Problem(status, 'There is no such subscription or secret.');
 }
 
 function presentSubscription(subscription: Subscription) {

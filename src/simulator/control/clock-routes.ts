@@ -1,16 +1,17 @@
 import { type Request, type Response, Router } from 'express';
 import { z } from 'zod';
-import { describeFaults, type InputFaults } from '../input-faults.ts';
-import type { Parts } from '../parts.ts';
+import { describeErrors, type InputErrors } from '../input-errors.ts';
+import { formatTime } from '../pages.ts';
 import { type Clock, clockRange } from '../state/clock.ts';
 import { parseInstant, parseTimespan } from '../state/instant.ts';
-import { inputOf, sendDone, sendFormPage, sendRefusal, typedInto, wantsPage } from './page-or-json.ts';
+import type { SimulatorState } from '../state/simulator-state.ts';
+import { inputOf, refuseInput, sendDone, sendFormPage, typedInto, wantsPage } from './page-or-json.ts';
 
 const page = '/simulator/clock';
 
 const clockChangeSchema = z
   .strictObject({
-    /** ISO 8601, or `machine` for the machine's own time. */
+    /** ISO 8601, or `machine` for the machine's time. */
     now: z
       .union([z.literal('machine'), z.string().transform(parseInstant).pipe(z.date())], {
         error: 'must be a time like 2026-11-22T10:00:00Z, a day like 2026-11-22, or machine',
@@ -34,36 +35,35 @@ type ClockChange = z.output<typeof clockChangeSchema>;
 
 const fields = Object.freeze(['now', 'advance', 'advanceMs', 'isStopped']);
 
-/** Where the simulator's time is read and moved. What falls due on the way has happened when the answer comes. */
-export function createClockRouter({ clock }: Parts): Router {
+/** Reads and moves the simulator's time. The answer comes after everything that falls due on the way. */
+export function createClockRouter({ clock }: SimulatorState): Router {
   const router = Router();
   const read = () => ({ now: clock.now(), isStopped: clock.isStopped(), offsetMs: clock.state().offsetMs });
 
-  router.get('/', (request, response) => {
-    if (wantsPage(request)) sendClock(request, response);
-    else response.json(read());
+  router.get('/', (req, res) => {
+    if (wantsPage(req)) sendClock(req, res);
+    else res.json(read());
   });
 
-  router.post('/', (request, response) => {
-    const parsed = clockChangeSchema.safeParse(
-      inputOf(request, { advanceMs: 'number', isStopped: 'boolean' }),
-    );
-    const faults = parsed.success ? move(clock, parsed.data) : describeFaults(parsed.error, fields);
-    if (faults === null) sendDone(request, response, { page, says: 'moved', json: read() });
-    else sendRefusal(request, response, faults, () => sendClock(request, response, faults));
+  router.post('/', (req, res) => {
+    const parsed = clockChangeSchema.safeParse(inputOf(req, { advanceMs: 'number', isStopped: 'boolean' }));
+    const errors = parsed.success ? move(clock, parsed.data) : describeErrors(parsed.error, fields);
+    if (errors === null) sendDone(req, res, { page, notice: 'moved', json: read() });
+    else refuseInput(req, errors, () => sendClock(req, res, errors));
   });
 
-  function sendClock(request: Request, response: Response, faults?: InputFaults): void {
+  function sendClock(req: Request, res: Response, errors?: InputErrors): void {
     const { now, isStopped, offsetMs } = read();
-    const { now: typedNow = '', advance = '' } = typedInto(request);
-    sendFormPage(request, response, {
+    const { now: typedNow = '', advance = '' } = typedInto(req);
+    sendFormPage(req, res, {
       name: 'control-clock',
       title: 'Clock',
-      faults,
+      errors,
       labels: { now: 'The time', advance: 'The span' },
       whole: 'clock',
       page: {
         now: now.toISOString(),
+        shownNow: formatTime(now),
         isStopped,
         offset: describeOffset(offsetMs),
         typed: { now: typedNow, advance },
@@ -74,8 +74,8 @@ export function createClockRouter({ clock }: Parts): Router {
   return router;
 }
 
-/** Stops first and starts last, so that the time that was asked for is the time that it is. */
-function move(clock: Clock, { now, advance, advanceMs, isStopped }: ClockChange): InputFaults | null {
+/** Stops first and starts last, so that the clock shows exactly the given time. */
+function move(clock: Clock, { now, advance, advanceMs, isStopped }: ClockChange): InputErrors | null {
   const start = now === undefined ? clock.now().getTime() : now === 'machine' ? Date.now() : now.getTime();
   const goal = start + (advanceMs ?? (advance ?? 0) * 1000);
   if (goal < clockRange.earliest.getTime() || goal > clockRange.latest.getTime()) {

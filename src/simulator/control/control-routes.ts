@@ -1,23 +1,27 @@
 import { fileURLToPath } from 'node:url';
-import { Router } from 'express';
-import { sendProblem } from '../api/problem.ts';
-import { sendPage } from '../page/page-response.ts';
-import type { Parts } from '../parts.ts';
+import { type RequestHandler, Router } from 'express';
+import { Problem } from '../api/problem.ts';
+import { isLoopback } from '../environment.ts';
+import { formatTime, sendPage, shownTestCards } from '../pages.ts';
 import { defaultSettings, settingNames } from '../settings.ts';
-import { formatExpiry, groupDigits, testCards } from '../state/cards.ts';
 import { readLedger } from '../state/ledger.ts';
+import type { SimulatorState } from '../state/simulator-state.ts';
 import { createClockRouter } from './clock-routes.ts';
 import { createFaultsRouter } from './faults-routes.ts';
-import { onlyThisMachine } from './guard.ts';
 import { noticeOf, readInput } from './page-or-json.ts';
-import { balanceRecord, callRecord, deliveryRecord, intentRecord, showTime } from './records.ts';
-import { createRecordsRouter } from './records-routes.ts';
+import {
+  balanceRecord,
+  callRecord,
+  createRecordsRouter,
+  deliveryRecord,
+  intentRecord,
+} from './records-routes.ts';
 import { createSettingsRouter } from './settings-routes.ts';
 
 const files = ['simulator.css', 'simulator-control.css'] as const;
 const shownRows = 5;
 
-/** What a program may ask for; pages have forms besides, for what a browser has no method. */
+/** What programs may call; pages use a few more addresses, since forms only know GET and POST. */
 const served = [
   'GET /simulator/payment-intents',
   'GET /simulator/deliveries',
@@ -32,49 +36,46 @@ const served = [
 ] as const;
 
 /**
- * What is the simulator's own and none of Dojo's: the control page on `/`, the control interface under `/simulator`, and
- * what all pages load. The interface speaks JSON to programs, and with the same addresses pages and forms to browsers.
+ * Everything that Dojo does not have: the control page at `/`, the control interface below `/simulator`, and the style sheets of
+ * all pages. At the same addresses, the interface sends JSON to programs, and pages and forms to browsers.
  */
-export function createControlRouter(parts: Parts): Router {
+export function createControlRouter(state: SimulatorState): Router {
   const router = Router();
-  const guard = onlyThisMachine(parts.publicUrl);
+  const guard = allowOnlyThisMachine(state.publicUrl);
 
   for (const file of files) {
-    const path = fileURLToPath(new URL(`../../../public/${file}`, import.meta.url));
-    router.get(`/${file}`, (_request, response) => response.sendFile(path));
+    const path = fileURLToPath(new URL(`../public/${file}`, import.meta.url));
+    router.get(`/${file}`, (_req, res) => res.sendFile(path));
   }
-  router.get('/favicon.ico', (_request, response) => {
-    response.status(204).end();
+  router.get('/favicon.ico', (_req, res) => {
+    res.status(204).end();
   });
-  router.get('/', guard, (request, response) => {
-    sendPage(response, {
+  router.get('/', guard, (req, res) => {
+    sendPage(res, {
       name: 'control-overview',
-      page: { title: 'Overview', notice: noticeOf(request), ...readOverview(parts) },
+      page: { title: 'Overview', notice: noticeOf(req), ...readOverview(state) },
     });
   });
   router.use('/simulator', guard, readInput());
-  router.get('/simulator', (_request, response) => response.redirect(303, '/'));
-  router.use('/simulator/settings', createSettingsRouter(parts));
-  router.use('/simulator/faults', createFaultsRouter(parts));
-  router.use('/simulator/clock', createClockRouter(parts));
-  router.use('/simulator', createRecordsRouter(parts));
-  router.use('/simulator', (_request, response) => {
-    sendProblem(response, {
-      status: 404,
-      detail: `That is no part of the control interface. There are: ${served.join('; ')}.`,
-    });
+  router.get('/simulator', (_req, res) => res.redirect(303, '/'));
+  router.use('/simulator/settings', createSettingsRouter(state));
+  router.use('/simulator/faults', createFaultsRouter(state));
+  router.use('/simulator/clock', createClockRouter(state));
+  router.use('/simulator', createRecordsRouter(state));
+  router.use('/simulator', () => {
+    throw new Problem(404, `The control interface has no such address. It has: ${served.join('; ')}.`);
   });
   return router;
 }
 
-function readOverview(parts: Parts) {
-  const { intents, deliveries, calls, clock, faults, settings } = parts;
+function readOverview(state: SimulatorState) {
+  const { intents, deliveries, calls, clock, faults, settings } = state;
   const limit = shownRows;
   const changed = settingNames.filter((name) => settings()[name] !== defaultSettings[name]);
   return {
     from: 'overview',
-    apiUrl: parts.publicUrl(),
-    now: showTime(clock.now()),
+    apiUrl: state.publicUrl(),
+    now: formatTime(clock.now()),
     isStopped: clock.isStopped(),
     faultsOn: faults.list().length,
     settingsChanged: changed.length,
@@ -82,11 +83,43 @@ function readOverview(parts: Parts) {
     deliveries: deliveries.list({ limit }).map(deliveryRecord),
     calls: calls.list({ limit }).map(callRecord),
     balances: readLedger(intents).balances.map(balanceRecord),
-    testCards: testCards.map((card) => ({
-      number: groupDigits(card.number),
-      expiry: card.expiry === null ? 'any' : formatExpiry(card.expiry),
-      securityCode: card.securityCode,
-      says: card.says,
-    })),
+    testCards: shownTestCards,
   };
+}
+
+/**
+ * Keeps other sites away from the controls, since any site in the developer's browser can reach them. Allows only this machine
+ * and the host of the public address, so no name that was rebound to this machine, and no forms of other sites. Programs send no
+ * origin, and pass.
+ */
+function allowOnlyThisMachine(publicUrl: () => string): RequestHandler {
+  return (req, res, next) => {
+    const host = parseHost(req.rawHeaders);
+    const ours = new URL(publicUrl());
+    if (host === null || !(isLoopback(host.hostname) || host.hostname === ours.hostname))
+      throw new Problem(
+        400,
+        'The control interface answers only to localhost and to the host of --public-url.',
+      );
+    const { origin, 'sec-fetch-site': site } = req.headers;
+    const isForeign =
+      site === 'cross-site' ||
+      site === 'same-site' ||
+      (origin !== undefined && ![host.origin, ours.origin].includes(origin));
+    if (isForeign && !['GET', 'HEAD', 'OPTIONS'].includes(req.method))
+      throw new Problem(403, 'Another site must not control the simulator.');
+    // With `no-referrer`, browsers would send `Origin: null` with the forms of these pages.
+    res.set({ 'referrer-policy': 'same-origin', vary: 'Accept' });
+    next();
+  };
+}
+
+/** Null unless there is exactly one Host header, with a host and an optional port. */
+function parseHost(rawHeaders: readonly string[]): URL | null {
+  const hosts = rawHeaders.filter(
+    (_, index) => rawHeaders[index - 1]?.toLowerCase() === 'host' && index % 2 === 1,
+  );
+  const [host = ''] = hosts;
+  if (hosts.length !== 1 || !/^[\w.:[\]-]+$/.test(host) || !URL.canParse(`http://${host}`)) return null;
+  return new URL(`http://${host}`);
 }

@@ -1,25 +1,25 @@
 import { type Request, type Response, Router } from 'express';
 import { z } from 'zod';
-import { sendProblem } from '../api/problem.ts';
-import { listFaultDetails } from '../describe-fault.ts';
+import { Problem } from '../api/problem.ts';
 import {
   apiFaultKinds,
   apiFaultTable,
   type Fault,
   faultSchema,
+  listFaultDetails,
   sentinels,
   webhookFaultKinds,
   webhookFaultTable,
 } from '../faults.ts';
-import { describeFaults, type InputFaults } from '../input-faults.ts';
-import { formatMoney } from '../money.ts';
+import { describeErrors, type InputErrors } from '../input-errors.ts';
 import { operations } from '../operations.ts';
-import type { Parts } from '../parts.ts';
-import { inputOf, sendDone, sendFormPage, sendRefusal, typedInto, wantsPage } from './page-or-json.ts';
+import { formatMoney } from '../pages.ts';
+import type { SimulatorState } from '../state/simulator-state.ts';
+import { inputOf, refuseInput, sendDone, sendFormPage, typedInto, wantsPage } from './page-or-json.ts';
 
 const page = '/simulator/faults';
 
-/** The fields of a fault, with what the page's form asks and the type that JSON has for it. */
+/** The fields of a fault: their labels in messages, and their JSON types. */
 const fieldTable = Object.freeze({
   kind: { label: 'What goes wrong', type: 'text' },
   operation: { label: 'API call', type: 'text' },
@@ -49,8 +49,8 @@ const resetSchema = z.strictObject({
   faults: z.array(faultSchema).max(100).default([]),
 });
 
-/** What goes wrong on demand. The seed and the order of the calls decide what chances become. */
-export function createFaultsRouter({ faults }: Parts): Router {
+/** Switches faults on and off. The seed and the order of calls decide what chances become. */
+export function createFaultsRouter({ faults }: SimulatorState): Router {
   const router = Router();
   const read = () => ({
     seed: faults.seed(),
@@ -60,51 +60,46 @@ export function createFaultsRouter({ faults }: Parts): Router {
     sentinels,
   });
 
-  router.get('/', (request, response) => {
-    if (wantsPage(request)) sendFaults(request, response);
-    else response.json(read());
+  router.get('/', (req, res) => {
+    if (wantsPage(req)) sendFaults(req, res);
+    else res.json(read());
   });
 
-  router.post('/', (request, response) => {
-    const parsed = faultSchema.safeParse(inputOf(request, types));
-    if (!parsed.success) return refuse(request, response, parsed.error);
-    sendDone(request, response, { page, says: 'switched-on', json: faults.add(parsed.data), status: 201 });
+  router.post('/', (req, res) => {
+    const parsed = faultSchema.safeParse(inputOf(req, types));
+    if (!parsed.success) return refuse(req, res, parsed.error);
+    sendDone(req, res, { page, notice: 'switched-on', json: faults.add(parsed.data), status: 201 });
   });
 
-  const reset = (request: Request, response: Response) => {
-    const parsed = resetSchema.safeParse(inputOf(request, { seed: 'number' }));
-    if (!parsed.success) return refuse(request, response, parsed.error, ['seed', 'faults', ...fields]);
+  const reset = (req: Request, res: Response) => {
+    const parsed = resetSchema.safeParse(inputOf(req, { seed: 'number' }));
+    if (!parsed.success) return refuse(req, res, parsed.error, ['seed', 'faults', ...fields]);
     faults.reset(parsed.data.seed ?? faults.seed());
     for (const fault of parsed.data.faults) faults.add(fault);
-    sendDone(request, response, { page, says: 'anew', json: read() });
+    sendDone(req, res, { page, notice: 'restarted', json: read() });
   };
   router.put('/', reset);
   router.post('/reset', reset);
 
-  const remove = (request: Request<{ id: string }>, response: Response) => {
-    if (faults.remove(request.params.id)) sendDone(request, response, { page, says: 'switched-off' });
-    else if (wantsPage(request)) response.redirect(303, page);
-    else sendProblem(response, { status: 404, detail: 'There is no such fault.' });
+  const remove = (req: Request<{ id: string }>, res: Response) => {
+    if (faults.remove(req.params.id)) sendDone(req, res, { page, notice: 'switched-off' });
+    else if (wantsPage(req)) res.redirect(303, page);
+    else throw new Problem(404, 'There is no such fault.');
   };
   router.delete('/:id', remove);
   router.post('/:id/delete', remove);
 
-  function refuse(
-    request: Request,
-    response: Response,
-    error: z.ZodError,
-    known: readonly string[] = fields,
-  ): void {
-    const wrong = describeFaults(error, known);
-    sendRefusal(request, response, wrong, () => sendFaults(request, response, wrong));
+  function refuse(req: Request, res: Response, error: z.ZodError, known: readonly string[] = fields): void {
+    const errors = describeErrors(error, known);
+    refuseInput(req, errors, () => sendFaults(req, res, errors));
   }
 
-  function sendFaults(request: Request, response: Response, wrong?: InputFaults): void {
-    const typed = typedInto(request);
-    sendFormPage(request, response, {
+  function sendFaults(req: Request, res: Response, errors?: InputErrors): void {
+    const typed = typedInto(req);
+    sendFormPage(req, res, {
       name: 'control-faults',
       title: 'Faults',
-      faults: wrong,
+      errors,
       labels,
       whole: 'faults',
       page: {

@@ -1,44 +1,44 @@
 import { type Request, type Response, Router } from 'express';
-import { describeFaults, type InputFaults } from '../input-faults.ts';
-import type { Parts } from '../parts.ts';
+import { describeErrors, type InputErrors } from '../input-errors.ts';
 import { defaultSettings, settingNames, settingsChangeSchema, settingTable } from '../settings.ts';
-import { inputOf, sendDone, sendFormPage, sendRefusal, wantsPage } from './page-or-json.ts';
+import type { SimulatorState } from '../state/simulator-state.ts';
+import { inputOf, refuseInput, sendDone, sendFormPage, wantsPage } from './page-or-json.ts';
 
 const page = '/simulator/settings';
 
-/** What nobody knows about Dojo, to choose from. A change holds from the next call on. */
-export function createSettingsRouter({ settings, changeSettings }: Parts): Router {
+/** The open questions about Dojo, to choose from. A change applies from the next call on. */
+export function createSettingsRouter({ settings, changeSettings }: SimulatorState): Router {
   const router = Router();
 
-  router.get('/', (request, response) => {
-    if (wantsPage(request)) sendSettings(request, response);
-    else response.json(settings());
+  router.get('/', (req, res) => {
+    if (wantsPage(req)) sendSettings(req, res);
+    else res.json(settings());
   });
 
-  const change = (request: Request, response: Response) => {
-    const parsed = settingsChangeSchema.safeParse(inputOf(request));
+  const change = (req: Request, res: Response) => {
+    const parsed = settingsChangeSchema.safeParse(inputOf(req));
     if (!parsed.success) {
-      const faults = describeFaults(parsed.error, settingNames);
-      return sendRefusal(request, response, faults, () => sendSettings(request, response, faults));
+      const errors = describeErrors(parsed.error, settingNames);
+      return refuseInput(req, errors, () => sendSettings(req, res, errors));
     }
     changeSettings(parsed.data);
-    sendDone(request, response, { page, says: 'saved', json: settings() });
+    sendDone(req, res, { page, notice: 'saved', json: settings() });
   };
   router.patch('/', change);
   router.post('/', change);
 
-  const restore = (request: Request, response: Response) => {
+  const restore = (req: Request, res: Response) => {
     changeSettings(defaultSettings);
-    sendDone(request, response, { page, says: 'saved', json: settings() });
+    sendDone(req, res, { page, notice: 'saved', json: settings() });
   };
   router.delete('/', restore);
   router.post('/defaults', restore);
 
-  function sendSettings(request: Request, response: Response, faults?: InputFaults): void {
-    sendFormPage(request, response, {
+  function sendSettings(req: Request, res: Response, errors?: InputErrors): void {
+    sendFormPage(req, res, {
       name: 'control-settings',
       title: 'Settings',
-      faults,
+      errors,
       labels: Object.fromEntries(settingNames.map((name) => [name, name])),
       whole: 'settings',
       page: {
@@ -50,7 +50,6 @@ export function createSettingsRouter({ settings, changeSettings }: Parts): Route
           choices: settingTable[name].choices.map((choice) => ({
             choice,
             isChosen: settings()[name] === choice,
-            isDefault: defaultSettings[name] === choice,
           })),
         })),
       },

@@ -1,24 +1,31 @@
-import { formatMoney } from '../money.ts';
+import { formatMoney } from '../pages.ts';
 import { type DeclineReason, formatExpiry, isPastDay } from '../state/cards.ts';
-import type { Attempt, PaymentIntent } from '../state/payment-intent.ts';
-import { cardFields } from './card-form.ts';
-import { likelyCountries, otherCountries } from './countries.ts';
+import type { PaymentAttempt, PaymentIntent } from '../state/payment-intent.ts';
 import {
   addressFields,
   deliveryNotesField,
   emailField,
+  type FormError,
+  type FormField,
+  likelyCountries,
+  otherCountries,
   prefillDetails,
   sameAddressId,
   shippingNameField,
+  type Typed,
   wantedDetails,
 } from './details-form.ts';
-import type { FormFault, FormField, Typed } from './form-field.ts';
-import { presentOrder } from './order-summary.ts';
-import { pageTitle } from './page-title.ts';
-import { methodField, otherCard, type SavedCardOffer, saveCardField, totalField } from './payment-form.ts';
-import { cancelAddress } from './return-address.ts';
+import { cancelAddress } from './notice-page.ts';
+import {
+  cardFields,
+  methodField,
+  otherCard,
+  type SavedCardOffer,
+  saveCardField,
+  totalField,
+} from './payment-form.ts';
 
-/** Why the shopper is back at the form; `earlier` where the page was opened anew since. */
+/** Why the shopper is back at the form; `earlier` if the page was reopened since. */
 export type ShownDecline = DeclineReason | 'earlier';
 
 const declineTexts = {
@@ -28,11 +35,11 @@ const declineTexts = {
   },
   'wrong-details': {
     heading: 'Your card was declined',
-    text: 'Nothing was taken. The expiry date or the security code is not the one of this test card.',
+    text: 'Nothing was taken. The expiry date or the security code does not match this test card.',
   },
   'not-a-test-card': {
     heading: 'Your card was declined',
-    text: 'Nothing was taken. The simulator knows its test cards only: use one of those listed on this page.',
+    text: 'Nothing was taken. The simulator accepts test cards only: use one of those on this page.',
   },
   expired: {
     heading: 'Your saved card has expired',
@@ -46,24 +53,24 @@ const declineTexts = {
 
 export type ShownForm = {
   readonly typed: Typed;
-  readonly faults: readonly FormFault[];
+  readonly errors: readonly FormError[];
   readonly decline: ShownDecline | null;
   readonly formKey: string;
   readonly offer: SavedCardOffer;
-  /** What a tester has to know about this intent, a sentence each. */
+  /** What a tester must know about this intent, one sentence each. */
   readonly notes: readonly string[];
   readonly now: Date;
 };
 
-/** The form to pay with. Never given the security code, so that it can not come back. */
+/** The payment form. It never gets the security code, so it cannot repeat it. */
 export function payPage(intent: PaymentIntent, shown: ShownForm) {
   const { config, actionLink } = intent.request;
   const order = presentOrder(intent);
   const action = order.total === null ? 'Pay' : `Pay ${order.total}`;
-  const prefix = shown.faults.length > 0 ? 'Error: ' : shown.decline !== null ? 'Declined: ' : '';
+  const prefix = shown.errors.length > 0 ? 'Error: ' : shown.decline !== null ? 'Declined: ' : '';
   const typed = { ...prefillDetails(intent), ...shown.typed };
   return {
-    title: pageTitle(`${prefix}${action}`),
+    title: `${prefix}${action}`,
     heading: config?.title || 'Your payment',
     notes: shown.notes,
     order,
@@ -77,18 +84,18 @@ export function payPage(intent: PaymentIntent, shown: ShownForm) {
     formKey: shown.formKey,
     shownTotal: { name: totalField, value: formatMoney(intent.total) },
     cancelUrl: cancelAddress(intent),
-    faults: shown.faults,
+    errors: shown.errors,
     decline: shown.decline && declineTexts[shown.decline],
-    details: presentDetails(intent, typed, shown.faults),
+    details: presentDetails(intent, typed, shown.errors),
     payment: presentPayment(typed, shown),
   };
 }
 
-function presentDetails(intent: PaymentIntent, typed: Typed, faults: readonly FormFault[]) {
+function presentDetails(intent: PaymentIntent, typed: Typed, errors: readonly FormError[]) {
   const wanted = wantedDetails(intent);
-  const present = (fields: readonly FormField[]) => fields.map((field) => presentField(field, typed, faults));
+  const present = (fields: readonly FormField[]) => fields.map((field) => presentField(field, typed, errors));
   return {
-    email: wanted.email ? presentField(emailField, typed, faults) : null,
+    email: wanted.email ? presentField(emailField, typed, errors) : null,
     shipping: wanted.shipping
       ? present([shippingNameField, ...addressFields('shipping'), deliveryNotesField])
       : null,
@@ -97,7 +104,7 @@ function presentDetails(intent: PaymentIntent, typed: Typed, faults: readonly Fo
   };
 }
 
-function presentPayment(typed: Typed, { offer, faults, now }: ShownForm) {
+function presentPayment(typed: Typed, { offer, errors, now }: ShownForm) {
   const savedCards = offer?.savedCards ?? [];
   const wanted = typed[methodField] ?? offer?.preselectedId;
   const chosen = savedCards.find(({ id }) => id === wanted)?.id ?? otherCard;
@@ -117,7 +124,7 @@ function presentPayment(typed: Typed, { offer, faults, now }: ShownForm) {
     method: { name: methodField, other: otherCard },
     isOtherChosen: chosen === otherCard,
     saveCard: offer === null ? null : checkbox(saveCardField, typed),
-    fields: cardFields.map((field) => presentField(field, typed, faults)),
+    fields: cardFields.map((field) => presentField(field, typed, errors)),
   };
 }
 
@@ -125,9 +132,9 @@ function checkbox(id: string, typed: Typed) {
   return { id, isChecked: typed[id] === 'on' };
 }
 
-function presentField(field: FormField, typed: Typed, faults: readonly FormFault[]) {
-  const fault = faults.find((entry) => entry.field === field.id)?.message ?? null;
-  const describedBy = [fault && `${field.id}-fault`, field.hint && `${field.id}-hint`].filter(Boolean);
+function presentField(field: FormField, typed: Typed, errors: readonly FormError[]) {
+  const error = errors.find((entry) => entry.field === field.id)?.message ?? null;
+  const describedBy = [error && `${field.id}-error`, field.hint && `${field.id}-hint`].filter(Boolean);
   return {
     ...field,
     hint: field.hint ?? null,
@@ -136,17 +143,65 @@ function presentField(field: FormField, typed: Typed, faults: readonly FormFault
     inputmode: field.inputmode ?? null,
     isOptional: field.isOptional ?? false,
     value: typed[field.id] ?? '',
-    fault,
+    error,
     describedBy: describedBy.join(' '),
     countries: field.control === 'country' ? { likely: likelyCountries, others: otherCountries } : null,
   };
 }
 
-export function challengePage(intent: PaymentIntent, challengeId: string, attempt: Attempt) {
+export function challengePage(intent: PaymentIntent, challengeId: string, attempt: PaymentAttempt) {
   return {
-    title: pageTitle('Confirm it is you'),
+    title: 'Confirm it is you',
     total: formatMoney(intent.total),
     lastDigits: attempt.card.maskedNumber.slice(-4),
     action: `/checkout/${intent.id}/challenge/${challengeId}`,
   };
+}
+
+type Line = {
+  readonly name: string;
+  readonly quantity: number | null;
+  readonly note: string | null;
+  /** Null if the shop gives none. */
+  readonly amount: string | null;
+};
+
+/** The order as the shop sent it: lines are shown, not added up. */
+function presentOrder(intent: PaymentIntent) {
+  const { config, reference, description } = intent.request;
+  return {
+    description: description || null,
+    reference: config?.details?.showReference ? reference : null,
+    // Shown unless the shop hides it.
+    total: config?.details?.showTotal === false ? null : formatMoney(intent.total),
+    lines: orderLines(intent),
+  };
+}
+
+function orderLines({ request }: PaymentIntent): Line[] {
+  const items = (request.itemLines ?? []).map(({ name, id, quantity, modifiers, amountTotal }) => ({
+    name: name || id || 'Item',
+    quantity: quantity !== undefined && quantity > 1 ? quantity : null,
+    note:
+      (modifiers ?? [])
+        .map((modifier) =>
+          modifier.quantity > 1 ? `${modifier.name} × ${modifier.quantity}` : modifier.name,
+        )
+        .join(', ') || null,
+    amount: amountTotal && formatMoney(amountTotal),
+  }));
+  const taxes = (request.taxLines ?? []).map(({ caption, id, subCaption, amountTotal }) => ({
+    name: caption || id || 'Tax',
+    quantity: null,
+    note: subCaption || null,
+    amount: formatMoney(amountTotal),
+  }));
+  const extras = [
+    { name: 'Tip', money: request.tipsAmount },
+    { name: 'Cashback', money: request.cashbackAmount },
+    { name: 'Service charge', money: request.serviceChargeAmount },
+  ].flatMap(({ name, money }) =>
+    money ? [{ name, quantity: null, note: null, amount: formatMoney(money) }] : [],
+  );
+  return [...items, ...taxes, ...extras];
 }

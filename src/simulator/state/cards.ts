@@ -10,21 +10,20 @@ export type CardExpiry = { readonly month: number; readonly year: number };
 export type TestCard = {
   /** Digits only. */
   readonly number: string;
-  /** The only one that is good; null for any that is not past. */
+  /** The only valid expiry; null accepts any future one. */
   readonly expiry: CardExpiry | null;
   readonly securityCode: string;
   readonly outcome: 'approved' | 'challenged' | 'declined';
-  readonly says: string;
-  /** The year of the text that names it. */
+  readonly result: string;
+  /** The year of the documentation that lists it. */
   readonly documentedIn: 2022 | 2026;
 };
 
 const endOf2029: CardExpiry = Object.freeze({ month: 12, year: 2029 });
 
 /**
- * docs.dojo.tech, checkout page, step-by-step guide, as of 2026, and the two that only its text of 2022 has. Those two
- * have 12/24 there, which is past and which no form accepts any more: here they pass with every expiry that is not past.
- * Any name and address is good.
+ * docs.dojo.tech, checkout page, step-by-step guide, as of 2026, and two that only its text of 2022 lists. Those expired in
+ * 12/24, which no form accepts now, so here they take any future expiry. Any name and address will do.
  */
 export const testCards: readonly TestCard[] = Object.freeze([
   {
@@ -32,7 +31,7 @@ export const testCards: readonly TestCard[] = Object.freeze([
     expiry: endOf2029,
     securityCode: '020',
     outcome: 'approved',
-    says: 'Payment succeeds',
+    result: 'Payment succeeds',
     documentedIn: 2026,
   },
   {
@@ -40,7 +39,7 @@ export const testCards: readonly TestCard[] = Object.freeze([
     expiry: endOf2029,
     securityCode: '020',
     outcome: 'challenged',
-    says: '3-D Secure asks first',
+    result: '3-D Secure asks first',
     documentedIn: 2026,
   },
   {
@@ -48,7 +47,7 @@ export const testCards: readonly TestCard[] = Object.freeze([
     expiry: endOf2029,
     securityCode: '341',
     outcome: 'declined',
-    says: 'Payment is declined',
+    result: 'Payment is declined',
     documentedIn: 2026,
   },
   {
@@ -56,7 +55,7 @@ export const testCards: readonly TestCard[] = Object.freeze([
     expiry: null,
     securityCode: '341',
     outcome: 'approved',
-    says: 'Payment succeeds',
+    result: 'Payment succeeds',
     documentedIn: 2022,
   },
   {
@@ -64,7 +63,7 @@ export const testCards: readonly TestCard[] = Object.freeze([
     expiry: null,
     securityCode: '020',
     outcome: 'challenged',
-    says: '3-D Secure asks first',
+    result: '3-D Secure asks first',
     documentedIn: 2022,
   },
 ]);
@@ -75,19 +74,19 @@ export type Verdict =
   | { kind: 'declined'; reason: DeclineReason };
 export type DeclineReason = 'refused' | 'wrong-details' | 'not-a-test-card' | 'expired';
 
-/** What the pretend bank says to a card that was typed. That it is not expired is the form's affair. */
+/** What the pretend bank says to a typed card. The form has checked that it is not expired. */
 export function judgeCard(card: Card): Verdict {
   const known = testCards.find((testCard) => testCard.number === card.number);
   if (known === undefined) return { kind: 'declined', reason: 'not-a-test-card' };
-  const isInTime =
+  const hasExpiry =
     known.expiry === null ||
     (known.expiry.month === card.expiry.month && known.expiry.year === card.expiry.year);
-  if (!isInTime || known.securityCode !== card.securityCode)
+  if (!hasExpiry || known.securityCode !== card.securityCode)
     return { kind: 'declined', reason: 'wrong-details' };
   return verdictOf(known);
 }
 
-/** What it says to a card that is kept: the same as to the test card behind the mask, without asking for its code. */
+/** What it says to a saved card: the same as to the test card behind the mask, without a security code. */
 export function judgeSavedCard(card: { maskedNumber: string; expiryDate: string }, now: Date): Verdict {
   if (isPastDay(card.expiryDate, now)) return { kind: 'declined', reason: 'expired' };
   const known = testCards.find(({ number }) => maskCardNumber(number) === card.maskedNumber);
@@ -129,12 +128,12 @@ export function formatExpiry({ month, year }: CardExpiry): string {
   return `${String(month).padStart(2, '0')}/${String(year % 100).padStart(2, '0')}`;
 }
 
-/** `2029-12-31`: Dojo answers with the last day, whatever its text says about MM/YY. */
+/** `2029-12-31`: Dojo answers with the last day of the month, although its text says MM/YY. */
 export function lastDayOf({ month, year }: CardExpiry): string {
   return new Date(Date.UTC(year, month, 0)).toISOString().slice(0, 10);
 }
 
-/** A card is good to the end of the month in which it expires. */
+/** A card is valid until the end of its expiry month. */
 export function isExpired({ month, year }: CardExpiry, now: Date): boolean {
   return Date.UTC(year, month, 1) <= now.getTime();
 }

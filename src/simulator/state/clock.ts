@@ -1,69 +1,69 @@
 export type Clock = {
   now(): Date;
-  /** Runs the task when its time has come on this clock; gives a way to call it off. */
+  /** Runs the task when it is due on this clock. Returns a function that cancels it. */
   setTimer(task: () => void, delayMs: number): () => void;
   /**
-   * Sets the time. What falls due on the way runs first, in order, each task at its own time; backwards only what was due
-   * already. All of it runs, whatever one task throws; then the error is thrown on. RangeError outside `clockRange`.
+   * Sets the time. Tasks that fall due on the way run first, in order, each at its own time; on the way back, only tasks that
+   * were due already. All of them run even if one throws; its error is thrown at the end. RangeError outside `clockRange`.
    */
   set(time: Date): void;
-  /** As `set`, counted from now. */
+  /** Like `set`, from now. */
   advance(byMs: number): void;
-  /** Does now what is due already: a timer comes a moment late, and half a minute late after the machine has slept. */
+  /** Runs what is due already: timers are a moment late, and half a minute late after the machine has slept. */
   runDue(): void;
-  /** A stopped clock only moves when it is set or advanced. */
+  /** A stopped clock moves only when it is set or advanced. */
   stop(): void;
   start(): void;
   isStopped(): boolean;
-  /** Where it stands, also while tasks on the way there still see an earlier time. */
+  /** Where the clock stands, even while tasks on the way still see an earlier time. */
   state(): ClockState;
-  /** Calls off everything that waits. */
+  /** Cancels all tasks. */
   close(): void;
 };
 
 export type ClockState = {
-  /** How far it is ahead of the machine's time; below zero where it is behind. */
+  /** How far it is ahead of the machine's time; negative if it is behind. */
   readonly offsetMs: number;
-  /** The time at which it stands still; null while it runs. */
+  /** The time at which it stands; null while it runs. */
   readonly stoppedAt: Date | null;
 };
 
-/** What everything that is counted from the time has room in: four digits for the year, also of what comes a while later. */
+/** Leaves room for deadlines: the year of a later time has four digits too. */
 export const clockRange = Object.freeze({
   earliest: new Date('1970-01-01T00:00:00Z'),
   latest: new Date('9000-01-01T00:00:00Z'),
 });
 
 export type ClockOptions = {
-  /** The machine's time, and `offsetMs` ahead of it, where it is missing. */
+  /** Default: the machine's time plus `offsetMs`. */
   readonly startAt?: Date;
   readonly offsetMs?: number;
   readonly isStopped?: boolean;
-  /** The machine's own time, in milliseconds since 1970. */
+  /** The machine's time, in milliseconds since 1970. */
   readonly machineMs?: () => number;
-  /** Called whenever somebody has set, stopped or started it. */
+  /** Called after each set, stop and start. */
   readonly onChange?: () => void;
 };
 
 type Waiting = { readonly dueMs: number; readonly number: number; readonly task: () => void };
 
 /**
- * Node's timers stand still while a machine sleeps, and its time does not: so nothing is awaited longer than this. It is
- * also far below 2^31 ms, from which Node makes a wait of one millisecond.
+ * Node's timers stop while the machine sleeps, but its time does not, so no timer is longer than this. It is also far below
+ * 2^31 ms, which Node would turn into 1 ms.
  */
 const longestWaitMs = 30_000;
 
-/** The simulator's own time: that of the machine until somebody sets it. */
+/** The simulator's time: the machine's until it is set. */
 export function createClock(options: ClockOptions = {}): Clock {
   const { machineMs = Date.now, onChange } = options;
   let aheadMs =
     options.startAt === undefined ? (options.offsetMs ?? 0) : options.startAt.getTime() - machineMs();
   let stoppedAtMs = options.isStopped ? machineMs() + aheadMs : null;
-  /** The time that tasks see while they run; null while none does. */
+  /** The time that running tasks see; null while none runs. */
   let taskMs: number | null = null;
   let goalMs = 0;
   let lastNumber = 0;
-  /** Soonest first, and of those due at once the first that was set. */
+  /** In order of due time, then of creation. */
   const waiting: Waiting[] = [];
   let alarm: NodeJS.Timeout | undefined;
 
@@ -79,13 +79,13 @@ export function createClock(options: ClockOptions = {}): Clock {
     const next = waiting[0];
     if (next === undefined || taskMs !== null) return;
     const waitMs = next.dueMs - nowMs();
-    // What is due already runs on a stopped clock too: its time does not have to come any more.
+    // A stopped clock still runs what is due already.
     if (stoppedAtMs !== null && waitMs > 0) return;
     alarm = setTimeout(() => runUntil(nowMs()), Math.min(Math.max(waitMs, 0), longestWaitMs));
     alarm.unref();
   }
 
-  /** Runs what is due, from the time that it is to the goal; a task may set the time again and so move the goal. */
+  /** Runs what is due until the goal. A task may set the time again, and so move the goal. */
   function runUntil(untilMs: number, fromMs = nowMs()): void {
     const errors: unknown[] = [];
     goalMs = untilMs;
@@ -105,10 +105,10 @@ export function createClock(options: ClockOptions = {}): Clock {
   }
 
   function set(toMs: number): void {
-    // A part of a millisecond is none of a date, and could not be read again from a state file.
+    // A date has no fractions of a millisecond, and the state file could not read them back.
     const ms = Math.trunc(toMs);
     if (!(ms >= clockRange.earliest.getTime() && ms <= clockRange.latest.getTime()))
-      throw new RangeError('The clock goes from the year 1970 to the year 9000.');
+      throw new RangeError('The clock takes times from 1970 to 9000.');
     const fromMs = nowMs();
     if (taskMs !== null && ms >= fromMs && ms <= goalMs) return;
     moveTo(ms);
@@ -120,7 +120,7 @@ export function createClock(options: ClockOptions = {}): Clock {
     }
   }
 
-  /** The first place in the row that does not come before this. */
+  /** The first place in the queue that is not before this. */
   function placeOf(dueMs: number, number: number): number {
     let [low, high] = [0, waiting.length];
     while (low < high) {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { createPaymentIntentRequestSchema, moneySchema } from '../../dojo/schemas.ts';
 import { parseTimespan } from './instant.ts';
 
-/** The whole request of the specification, of which our client uses a part. Limits are the specification's. */
+// The whole request of the specification, with its limits; our client uses a part of it.
 
 const text = (max: number) => z.string().max(max).nullish();
 
@@ -27,7 +27,7 @@ export const itemLineSchema = z.object({
   modifiers: z
     .array(z.object({ id: z.string(), name: z.string(), quantity: z.int(), amountPerModifier: moneySchema }))
     .optional(),
-  // The specification requires it, and lets it be null.
+  // The specification requires this member, but lets it be null.
   amountTotal: moneySchema.nullable(),
   plu: z.string().max(200).optional(),
 });
@@ -40,13 +40,13 @@ export const taxLineSchema = z.object({
   affectedPlu: z.string().max(200).optional(),
 });
 
-// A semicolon is legal in a host's name, but would end the directive of the policy that names the host.
+// A semicolon is legal in a host name, but would end a directive of the page's policy.
 const hostPattern = /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])$/;
 
-// RFC 3986, section 2: what a URI may be written with. Browsers accept more, the specification does not.
+// The characters of a URI (RFC 3986, section 2). Browsers accept more, the specification does not.
 const uriPattern = /^[\w.~:/?#[\]@!$&'()*+,;=%-]+$/;
 
-/** What a page may lead to; a `javascript:` address would run where the card is typed. */
+/** A link on the page; a `javascript:` address would run where the shopper types the card. */
 const webAddressSchema = z.string().refine(
   (value) => {
     const url = URL.parse(value);
@@ -76,21 +76,21 @@ const configSchema = z.object({
     .nullish(),
 });
 
-/** Of amount, tip, cashback and service charge each: their sum is still a whole number. Dojo's own maximum is unknown. */
+/** The limit for each of amount, tip, cashback and service charge, so that the sum is exact. Dojo's limit is unknown. */
 export const mostMinorUnits = Math.floor(Number.MAX_SAFE_INTEGER / 4);
 
 const extraSchema = moneySchema.extend({ value: z.int().nonnegative().max(mostMinorUnits) }).nullish();
 
 const sevenDaysInSeconds = 7 * 24 * 3600;
 
-/** Other years are written in another way, which no schema of dates takes. What is no date has a fault of its own. */
+/** ISO 8601 writes other years differently, and no date schema takes them. Another check reports invalid dates. */
 function hasFourDigitYear(value: string): boolean {
   const year = new Date(value).getUTCFullYear();
   return !(year < 0 || year > 9999);
 }
 
 export const createRequestSchema = createPaymentIntentRequestSchema.extend({
-  // Dojo's own limits are unknown; nothing can be paid on a page that asks for nothing.
+  // Dojo's limits are unknown. A page that asks for nothing cannot be paid.
   amount: moneySchema.extend({
     value: z.int().positive().max(mostMinorUnits),
     currencyCode: z.enum(['GBP', 'EUR']),

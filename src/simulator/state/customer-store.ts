@@ -46,21 +46,21 @@ const customerSchema = detailsSchema
 export type Customer = z.output<typeof customerSchema>;
 export type CustomerSecret = Customer['secrets'][number];
 
-/** As long as in the specification's example. */
+/** As in the specification's example. */
 const secretLastsMs = 15 * 60_000;
 
 export type CustomerStore = {
-  /** One page, newest first; null for a cursor that names no customer. */
+  /** One page, newest first; null for an unknown cursor. */
   page(cursor: Cursor): Page<Customer> | null;
   find(id: string): Customer | null;
   create(details: CustomerDetails): Customer;
-  /** Null where there is no such customer. */
+  /** Null if there is no such customer. */
   update(id: string, change: Partial<CustomerDetails>): Customer | null;
   remove(id: string): boolean;
   createSecret(id: string): CustomerSecret | null;
-  /** The customer whose secret this is, while it is good. */
+  /** The customer with this secret, until it expires. */
   findBySecret(id: string, secret: string): Customer | null;
-  /** The same card again is the same saved card. Null where there is no such customer. */
+  /** A card that is saved already is not saved twice. Null if there is no such customer. */
   saveCard(id: string, card: Omit<SavedCard, 'id'>): SavedCard | null;
   removeCard(id: string, cardId: string): boolean;
   clear(): void;

@@ -3,17 +3,13 @@ import type { Faults } from '../active-faults.ts';
 import type { Ids } from '../ids.ts';
 import type { Settings } from '../settings.ts';
 import type { Clock } from './clock.ts';
-import type { AttemptReason, Delivery, DeliveryAttempt } from './delivery.ts';
-import { createAttemptMaker } from './delivery-attempt.ts';
-import { createDeliveryLines } from './delivery-lines.ts';
-import { createDeliveryLog } from './delivery-log.ts';
-import { unknownEvent } from './event-body.ts';
+import { createDeliveryLog, type Delivery, type DeliveryTry, type TryReason } from './delivery.ts';
+import { createDeliveryQueue } from './delivery-queue.ts';
+import { createDeliverer, createWebhookSender, isScheduled, settleTry } from './delivery-try.ts';
 import type { PaymentIntent } from './payment-intent.ts';
-import { eventFaults, planEvent } from './plan-event.ts';
-import { isScheduled, settleAttempt } from './retry.ts';
 import type { StateFile } from './state-file.ts';
 import type { SubscriptionStore } from './subscription-store.ts';
-import { createWebhookSender } from './webhook-post.ts';
+import { eventFaults, planEvent, unknownEvent } from './webhook-events.ts';
 
 export type DeliveryOptions = {
   readonly file: StateFile;
@@ -22,43 +18,43 @@ export type DeliveryOptions = {
   readonly subscriptions: SubscriptionStore;
   readonly ids: Ids;
   readonly clock: Clock;
-  /** In place of the setting: the waits between tries; one try more than there are waits. */
+  /** The waits between tries, instead of the setting; there is one more try than waits. */
   readonly retryDelaysMs?: readonly number[];
-  /** In place of the setting: for a whole try, from connecting to the last byte of the answer. */
+  /** The time limit of one try, instead of the setting, from the connection to the last byte of the answer. */
   readonly timeoutMs?: number;
-  readonly onAttempt: (delivery: Delivery, attempt: DeliveryAttempt) => void;
+  readonly onTry: (delivery: Delivery, made: DeliveryTry) => void;
 };
 
 export type Deliveries = {
-  /** Queues the event where somebody subscribed to it, and returns at once. */
+  /** Queues the event if it has a subscription, and returns at once. */
   send(event: string, intent: PaymentIntent): void;
   /**
-   * Sends it now, whatever became of it: the same bytes, signed anew. What was acknowledged stays so. Resolves with the
-   * attempt; with null where there is no such delivery, or none any more once the attempt ends.
+   * Sends a delivery now, in any state: the same bytes with a new signature. An acknowledged one stays so. Resolves with the
+   * try; with null if there is no such delivery, before or after it.
    */
-  redeliver(id: string): Promise<DeliveryAttempt | null>;
+  redeliver(id: string): Promise<DeliveryTry | null>;
   count(): number;
   /** Newest first. */
   list(options?: { limit?: number }): Delivery[];
-  /** Runs what a call to the API does; `answerAfter` gets a promise for each event that has to come before its answer. */
+  /** Runs the handlers of an API call. `answerAfter` gets a promise for each event that must come before the answer. */
   holdingAnswer(answerAfter: Promise<void>[], act: () => void): void;
   clear(): void;
-  /** Ends all timers and connections; what was pending is sent by whoever opens the state file next. */
+  /** Ends all timers and connections. The next simulator on the state file sends what is pending. */
   close(): Promise<void>;
 };
 
-/** Sends signed events until a 2xx comes. Dojo repeats after any other answer and after none (docs.dojo.tech, webhooks). */
+/** Sends signed events until a 2xx comes. Dojo repeats them after any other answer, and after none (docs.dojo.tech, webhooks). */
 export function createDeliveries(options: DeliveryOptions): Deliveries {
   const { subscriptions, settings, clock } = options;
   const log = createDeliveryLog(options.file);
   const sender = createWebhookSender();
-  const tryToDeliver = createAttemptMaker({ ...options, sender });
-  const lines = createDeliveryLines(
-    (id) => setTimer(id, 0, () => void attemptFirst(id)),
-    (id) => onItsWay(id),
+  const deliver = createDeliverer({ ...options, sender });
+  const queue = createDeliveryQueue(
+    (id) => setTimer(id, 0, () => void tryFirst(id)),
+    (id) => setOnItsWay(id),
   );
   const timers = new Map<string, () => void>();
-  /** Called when the first attempt of a delivery has ended, or will never be made. */
+  /** Called when the first try of a delivery has ended, or will never be made. */
   const firstEnded = new Map<string, () => void>();
   const answers = new AsyncLocalStorage<Promise<void>[]>();
   let running = new AbortController();
@@ -69,8 +65,8 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
     const { id, paymentIntentId, dueAt } = delivery;
     if (delivery.state !== 'pending') return;
     const waitMs = dueAt === null ? 0 : Math.max(0, dueAt.getTime() - clock.now().getTime());
-    if (delivery.attempts.some(isScheduled)) setTimer(id, waitMs, () => void attempt(id, 'schedule'));
-    else if (dueAt === null) lines.joinBeside(paymentIntentId, id);
+    if (delivery.tries.some(isScheduled)) setTimer(id, waitMs, () => void tryNow(id, 'schedule'));
+    else if (dueAt === null) queue.joinAlone(paymentIntentId, id);
     else hold(delivery, waitMs);
   }
 
@@ -88,53 +84,53 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
     timers.delete(id);
   }
 
-  /** Late by its own timer, or behind the next event about its intent. */
+  /** Comes after a delay, or behind the next event of its intent. */
   function hold({ id, paymentIntentId, faults: kinds }: Delivery, delayMs: number): void {
     if (kinds.includes('delay')) {
       setTimer(id, delayMs, () => {
-        onItsWay(id);
-        lines.join(paymentIntentId, id);
+        setOnItsWay(id);
+        queue.join(paymentIntentId, id);
       });
     } else {
-      lines.holdBack(paymentIntentId, id);
-      setTimer(id, delayMs, () => lines.letGo(paymentIntentId, id));
+      queue.holdBack(paymentIntentId, id);
+      setTimer(id, delayMs, () => queue.letGo(paymentIntentId, id));
     }
   }
 
-  function onItsWay(id: string): void {
+  function setOnItsWay(id: string): void {
     stopTimer(id);
     const delivery = log.find(id);
     if (delivery !== null) log.put({ ...delivery, dueAt: null });
   }
 
-  async function attemptFirst(id: string): Promise<void> {
+  async function tryFirst(id: string): Promise<void> {
     const delivery = log.find(id);
     const { signal } = running;
     if (delivery === null || signal.aborted) return;
     if (delivery.state === 'pending') {
-      const copies = delivery.faults.includes('duplicate') ? [attempt(id, 'duplicate')] : [];
-      await Promise.all([attempt(id, 'schedule'), ...copies]);
+      const copies = delivery.faults.includes('duplicate') ? [tryNow(id, 'duplicate')] : [];
+      await Promise.all([tryNow(id, 'schedule'), ...copies]);
     }
     firstEnded.get(id)?.();
     firstEnded.delete(id);
-    if (!signal.aborted) lines.leave(delivery.paymentIntentId, id);
+    if (!signal.aborted) queue.leave(delivery.paymentIntentId, id);
   }
 
-  async function attempt(id: string, reason: AttemptReason): Promise<DeliveryAttempt | null> {
+  async function tryNow(id: string, reason: TryReason): Promise<DeliveryTry | null> {
     const delivery = log.find(id);
     const { signal } = running;
     if (delivery === null || signal.aborted) return null;
-    const made = await tryToDeliver(delivery, reason, signal);
+    const made = await deliver(delivery, reason, signal);
     if (signal.aborted) return null;
-    note(id, made);
+    record(id, made);
     return made;
   }
 
-  function note(id: string, made: DeliveryAttempt): void {
+  function record(id: string, made: DeliveryTry): void {
     const delivery = log.find(id);
     if (delivery === null) return;
-    const { delivery: updated, retryInMs } = settleAttempt(
-      { ...delivery, attempts: [...delivery.attempts, made] },
+    const { delivery: updated, retryInMs } = settleTry(
+      { ...delivery, tries: [...delivery.tries, made] },
       {
         now: clock.now(),
         settings: settings(),
@@ -143,13 +139,13 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
       },
     );
     log.put(updated);
-    if (retryInMs !== null) setTimer(id, retryInMs, () => void attempt(id, 'schedule'));
+    if (retryInMs !== null) setTimer(id, retryInMs, () => void tryNow(id, 'schedule'));
     if (updated.state !== 'pending') {
-      // The turn in its line is no wait: whoever stands behind it would never have theirs.
-      if (updated.attempts.some(isScheduled) || delivery.dueAt !== null) stopTimer(id);
-      lines.letGo(updated.paymentIntentId, id);
+      // A delivery in the queue keeps its turn, or those behind it would never get theirs.
+      if (updated.tries.some(isScheduled) || delivery.dueAt !== null) stopTimer(id);
+      queue.letGo(updated.paymentIntentId, id);
     }
-    options.onAttempt(updated, made);
+    options.onTry(updated, made);
   }
 
   function enqueue(delivery: Delivery): void {
@@ -157,8 +153,8 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
     if (delivery.state !== 'pending') return;
     const { id, event, paymentIntentId, createdAt, dueAt } = delivery;
     if (dueAt !== null) hold(delivery, dueAt.getTime() - createdAt.getTime());
-    else if (event === unknownEvent) lines.joinBeside(paymentIntentId, id);
-    else lines.join(paymentIntentId, id);
+    else if (event === unknownEvent) queue.joinAlone(paymentIntentId, id);
+    else queue.join(paymentIntentId, id);
   }
 
   return {
@@ -167,7 +163,7 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
       if (subscriptionId === undefined) return;
       const possible = eventFaults.filter(
         (kind) =>
-          (kind !== 'reorder' || !lines.isHoldingBack(intent.id)) &&
+          (kind !== 'reorder' || !queue.isHoldingBack(intent.id)) &&
           (kind !== 'before-reply' || answers.getStore() !== undefined),
       );
       const plan = planEvent(options, { event, intent, subscriptionId, possible });
@@ -177,7 +173,7 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
       enqueue(plan.delivery);
       if (plan.extra !== null) enqueue(plan.extra);
     },
-    redeliver: (id) => attempt(id, 'by-hand'),
+    redeliver: (id) => tryNow(id, 'by-hand'),
     count: log.count,
     list: ({ limit } = {}) => log.list(limit),
     holdingAnswer: (answerAfter, act) => answers.run(answerAfter, act),
@@ -198,6 +194,6 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
     for (const done of firstEnded.values()) done();
     timers.clear();
     firstEnded.clear();
-    lines.clear();
+    queue.clear();
   }
 }

@@ -7,14 +7,14 @@ export type LedgerEntry = Movement & {
   readonly currencyCode: string;
 };
 
-/** Minor units. What went back is in `refunded`, reversals included. */
+/** In minor units. `refunded` includes reversals. */
 export type CardBalance = {
   readonly maskedNumber: string;
   readonly scheme: string;
   readonly currencyCode: string;
   readonly charged: number;
   readonly refunded: number;
-  /** Held, and neither taken nor let go. */
+  /** Reserved, and neither captured nor released. */
   readonly reserved: number;
 };
 
@@ -27,7 +27,7 @@ const effects = {
   reversed: { charged: 0, refunded: 1, reserved: 0 },
 } as const satisfies Record<Movement['kind'], Record<'charged' | 'refunded' | 'reserved', number>>;
 
-/** Every movement, oldest first, and what they come to on each card. */
+/** All movements, oldest first, and the balance of each card. */
 export function readLedger(intents: Pick<PaymentIntentStore, 'list'>): {
   balances: CardBalance[];
   movements: LedgerEntry[];
@@ -36,7 +36,6 @@ export function readLedger(intents: Pick<PaymentIntentStore, 'list'>): {
   return { balances: balanceCards(movements), movements };
 }
 
-/** Everything that ever happened to a card, oldest first. */
 function listMovements(intents: readonly PaymentIntent[]): LedgerEntry[] {
   return intents
     .flatMap(({ id, request, total, movements }) =>
@@ -50,7 +49,7 @@ function listMovements(intents: readonly PaymentIntent[]): LedgerEntry[] {
     .toSorted((a, b) => a.at.getTime() - b.at.getTime());
 }
 
-/** One balance a card and currency, in the order in which the cards were first used. */
+/** One balance a card and currency, in order of first use. */
 export function balanceCards(entries: readonly LedgerEntry[]): CardBalance[] {
   const balances = new Map<string, CardBalance>();
   for (const { kind, amount, maskedNumber, scheme, currencyCode } of entries) {

@@ -1,34 +1,40 @@
 import { z } from 'zod';
 import type { Settings } from '../settings.ts';
 import type { Clock } from './clock.ts';
-import { findDeadline } from './deadlines.ts';
-import { type PaymentIntent, paymentIntentSchema } from './payment-intent.ts';
+import { parseTimespan } from './instant.ts';
+import {
+  dayMs,
+  isPayable,
+  type PaymentIntent,
+  paymentIntentSchema,
+  reservedAmount,
+} from './payment-intent.ts';
 import { type Cursor, createSequence, type Page } from './sequence.ts';
 import type { StateFile } from './state-file.ts';
-import type { Transition } from './transitions.ts';
+import { capture, expire, release, type Transition } from './transitions.ts';
 
-/** Called after every change with the intent as it is now; `before` is null for a new one. */
+/** Called after every change; `before` is null for a new intent. */
 type OnIntentChange = (intent: PaymentIntent, before: PaymentIntent | null) => void;
 
 export type PaymentIntentStore = {
   add(intent: PaymentIntent): void;
   find(id: string): PaymentIntent | null;
   findByRefund(refundId: string): PaymentIntent | null;
-  /** The intent that has used the key; null while none has. */
+  /** The intent whose refund used the key. */
   findByIdempotencyKey(key: string): PaymentIntent | null;
   count(): number;
-  /** Newest first, the way a list is read. */
+  /** Newest first. */
   list(options?: { limit?: number }): PaymentIntent[];
-  /** One page of those that match, newest first; null for a cursor that names no intent. */
+  /** One page of the matches, newest first; null for an unknown cursor. */
   page(cursor: Cursor, matches: (intent: PaymentIntent) => boolean): Page<PaymentIntent> | null;
-  /** Applies a pure transition at once, so that of two that compete the second sees what the first did. */
+  /** Applies a pure transition synchronously, so that the second of two competing ones sees the first. */
   update(id: string, transition: (intent: PaymentIntent) => Transition): Transition | { kind: 'unknown' };
-  /** Sets every timer again: a setting decides what some of them are. */
+  /** Sets all timers again, since settings decide some of them. */
   resetTimers(): void;
   clear(): void;
 };
 
-/** Holds every intent, and does what is due by its own timers: voiding, releasing, capturing. */
+/** Holds all intents, and voids, releases and captures them when due. */
 export function createPaymentIntentStore(options: {
   file: StateFile;
   clock: Clock;
@@ -52,9 +58,9 @@ export function createPaymentIntentStore(options: {
   }
 
   function put(intent: PaymentIntent, before: PaymentIntent | null): void {
-    // The webhook that tells of a change outlives a crash with it, or neither does.
+    // The change and its webhook survive a crash together, or neither does.
     file.together(() => {
-      // First the file: what can not be kept has not happened.
+      // The file first: what cannot be stored has not happened.
       file.keep('intent', intent.id, () => z.encode(paymentIntentSchema, intent));
       remember(intent);
       options.onChange(intent, before);
@@ -100,4 +106,36 @@ export function createPaymentIntentStore(options: {
       for (const index of [intents, timers, byRefund, byIdempotencyKey]) index.clear();
     },
   };
+}
+
+type Deadline = {
+  readonly at: Date;
+  readonly transition: (intent: PaymentIntent, now: Date) => Transition;
+};
+
+/** What time does to an intent, and when; null if nothing is left to happen. */
+function findDeadline(intent: PaymentIntent, settings: Settings): Deadline | null {
+  if (isPayable(intent)) {
+    return { at: intent.expireAt, transition: (before, now) => expire(before, now, settings) };
+  }
+  if (intent.payment === null || reservedAmount(intent) === 0) return null;
+  const { autoExpireIn, autoExpireAction } = intent.request;
+  const seconds = autoExpireIn ? parseTimespan(autoExpireIn) : null;
+  // By default a reservation is released after seven days (docs.dojo.tech, capture).
+  if (seconds === null) {
+    return { at: new Date(intent.payment.at.getTime() + 7 * dayMs), transition: release };
+  }
+  const start = settings.autoExpireFrom === 'creation' ? intent.createdAt : intent.payment.at;
+  return {
+    at: new Date(start.getTime() + seconds * 1000),
+    transition:
+      autoExpireAction === 'Capture' ? (before, now) => captureRest(before, now, settings) : release,
+  };
+}
+
+function captureRest(intent: PaymentIntent, now: Date, settings: Settings): Transition {
+  // A full refund of what was captured so far ends the intent before its reservation ends.
+  if (intent.status === 'Refunded') return release(intent, now);
+  const amount = reservedAmount(intent);
+  return capture(intent, { id: `cp_rest_of_${intent.id}`, amount, tipsAmount: null, at: now }, settings);
 }

@@ -7,17 +7,17 @@ const attemptSchema = z
   .object({
     transactionId: z.string(),
     at: instantSchema,
-    /** Empty where the bank said no. */
+    /** Empty if the bank declined. */
     authCode: z.string(),
-    /** Names the form that was sent, so that a second click on it is no second attempt; null where it had no name. */
+    /** Identifies the form, so that a second click makes no second attempt; null if the form had no key. */
     formKey: z.string().nullable(),
-    /** The saved card that paid; null for one that was typed. */
+    /** The saved card that paid; null for a typed card. */
     paymentMethodId: z.string().nullable(),
-    /** Whether the card is to be kept for the customer as soon as it has paid. */
+    /** Whether to save the card for the customer once it has paid. */
     savesCard: z.boolean().optional(),
     card: z
       .object({
-        /** `52000000****1005`: no whole card number is kept, and no security code. */
+        /** `52000000****1005`: neither whole card numbers nor security codes are stored. */
         maskedNumber: z.string(),
         /** `2029-12-31`. */
         expiryDate: z.string(),
@@ -27,8 +27,8 @@ const attemptSchema = z
       .readonly(),
   })
   .readonly();
-/** One try to pay, as the bank saw it. */
-export type Attempt = z.output<typeof attemptSchema>;
+/** One attempt to pay, as the bank saw it. */
+export type PaymentAttempt = z.output<typeof attemptSchema>;
 
 const paymentEventTypes = [
   'AuthChallenged',
@@ -55,8 +55,8 @@ const movementSchema = z
   })
   .readonly();
 /**
- * What happened to a card. `reserved` and `charged` begin; `captured` takes from what is reserved, `released` lets go of
- * it; `refunded` and `reversed` give back what was taken.
+ * What happened to a card. `reserved` and `charged` come first; `captured` takes from the reservation, `released` ends it;
+ * `refunded` and `reversed` give back what was taken.
  */
 export type Movement = z.output<typeof movementSchema>;
 
@@ -86,7 +86,7 @@ const collectedSchema = z
     shippingDetails: shippingSchema.nullable(),
   })
   .readonly();
-/** What the shopper typed on the payment page because `config` asked for it; null where it did not. */
+/** What the shopper typed on the payment page because `config` asked for it; null for what it did not ask. */
 export type Collected = z.output<typeof collectedSchema>;
 
 export const paymentIntentSchema = z
@@ -94,27 +94,27 @@ export const paymentIntentSchema = z
     id: z.string(),
     status: z.enum(paymentIntentStatuses),
     captureMode: z.enum(captureModes),
-    // A caption of the first release has no limit, and becomes a name.
+    // A caption of the first release becomes a name, and has no limit.
     request: createRequestSchema.extend({
       itemLines: z.array(itemLineSchema.extend({ name: z.string().optional() })).nullish(),
     }),
-    /** The amount before somebody changed it; null while nobody has. */
+    /** The amount before the first change; null without one. */
     requestedAmount: moneySchema.nullable(),
-    /** The amount with tips, cashback and service charge: what the card is charged. */
+    /** Amount, tips, cashback and service charge: what the card is charged. */
     total: moneySchema,
     createdAt: instantSchema,
     updatedAt: instantSchema,
-    /** Unpaid at that time, the intent is void. */
+    /** When an unpaid intent becomes void. */
     expireAt: instantSchema,
     isExpired: z.boolean(),
-    /** For embedded components only; null until somebody asks for one. */
+    /** For embedded components only; null until the shop asks for one. */
     clientSession: z.object({ secret: z.string(), expireAt: instantSchema }).readonly().nullable(),
     collected: collectedSchema,
     /** Oldest first. */
     events: z.array(paymentEventSchema).readonly(),
-    /** The attempt that took or reserved the money; null while there is none. */
+    /** The attempt that took or reserved the money; null before it. */
     payment: attemptSchema.nullable(),
-    /** Attempts that wait for the shopper to pass 3-D Secure, by challenge id. */
+    /** Attempts that wait for 3-D Secure, by challenge id. */
     challenges: z.record(z.string(), attemptSchema).readonly(),
     captures: z.array(captureSchema).readonly(),
     refunds: z.array(refundSchema).readonly(),
@@ -159,18 +159,18 @@ export function refundedAmount(intent: PaymentIntent): number {
   return sum(intent.refunds);
 }
 
-/** What was taken from cards, before anything went back. */
+/** What was taken from cards, refunds and reversals aside. */
 export function capturedAmount(intent: PaymentIntent): number {
   return moved(intent, 'charged') + moved(intent, 'captured');
 }
 
-/** What is still held on the card. */
+/** What is still reserved on the card. */
 export function reservedAmount(intent: PaymentIntent): number {
   return moved(intent, 'reserved') - moved(intent, 'captured') - moved(intent, 'released');
 }
 
-/** Null where it is unknown or answered. Its id comes from an address, which may name what every object has. */
-export function findChallenge({ challenges }: PaymentIntent, challengeId: string): Attempt | null {
+/** Null if unknown or answered. The id comes from a URL, so it may be the name of an inherited member. */
+export function findChallenge({ challenges }: PaymentIntent, challengeId: string): PaymentAttempt | null {
   return Object.hasOwn(challenges, challengeId) ? (challenges[challengeId] ?? null) : null;
 }
 
@@ -182,6 +182,6 @@ function moved(intent: PaymentIntent, kind: Movement['kind']): number {
   return sum(intent.movements.filter((entry) => entry.kind === kind));
 }
 
-function sum(parts: readonly { amount: number }[]): number {
-  return parts.reduce((total, { amount }) => total + amount, 0);
+function sum(entries: readonly { amount: number }[]): number {
+  return entries.reduce((total, { amount }) => total + amount, 0);
 }

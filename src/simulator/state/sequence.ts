@@ -4,16 +4,16 @@ export type Cursor = {
   readonly after?: string | null | undefined;
 };
 
-/** `before` and `after` are ids that a cursor takes; null where nothing lies in that direction. */
+/** `before` and `after` are ids for the next cursor; null if there is nothing in that direction. */
 export type Page<Entry> = {
   readonly data: Entry[];
   readonly before: string | null;
   readonly after: string | null;
 };
 
-/** Entries in the order in which they were first put, found by id or by place without a walk through the others. */
+/** Entries in order of insertion, found by id or place without a scan. */
 export type Sequence<Entry extends { readonly id: string }> = {
-  /** An entry that is known keeps its place. */
+  /** A known entry keeps its place. */
   put(entry: Entry): void;
   find(id: string): Entry | null;
   remove(id: string): boolean;
@@ -23,8 +23,8 @@ export type Sequence<Entry extends { readonly id: string }> = {
   /** Newest first. */
   list(limit?: number): Entry[];
   /**
-   * One page, newest first: `after` goes on to older entries, `before` back to newer ones, the entry that is named left
-   * out. The id of an entry that is gone, or does not match any more, still marks its place. Null where it never had one.
+   * One page, newest first: `after` continues with older entries, `before` with newer ones, without the named entry. The id of
+   * an entry that is removed or no longer matches still marks its place. Null for an unknown id.
    */
   page(cursor: Cursor, matches: (entry: Entry) => boolean): Page<Entry> | null;
   clear(): void;
@@ -34,13 +34,13 @@ const defaultLimit = 50;
 
 export function createSequence<Entry extends { readonly id: string }>(): Sequence<Entry> {
   const places = new Map<string, number>();
-  /** By place; undefined where an entry was removed. */
+  /** By place; undefined for a removed entry. */
   const entries: (Entry | undefined)[] = [];
   let count = 0;
 
   const find = (id: string) => entries[places.get(id) ?? -1] ?? null;
 
-  /** Up to `limit` matches from a place on, towards newer (1) or older (-1) entries. */
+  /** Up to `limit` matches, from a place towards newer (1) or older (-1) entries. */
   function collect(walk: { from: number; step: 1 | -1; limit: number }, matches: (entry: Entry) => boolean) {
     const found: Entry[] = [];
     for (let place = walk.from; place >= 0 && place < entries.length; place += walk.step) {
@@ -85,7 +85,7 @@ export function createSequence<Entry extends { readonly id: string }>(): Sequenc
         const from = (places.get(entry.id) ?? 0) + step;
         return collect({ from, step, limit: 1 }, matches).length > 0 ? entry.id : null;
       };
-      // Nothing that matches was skipped on the way to a first page.
+      // A first page skips no match.
       return { data, before: named ? endOf(data.at(0), 1) : null, after: endOf(data.at(-1), -1) };
     },
     clear() {

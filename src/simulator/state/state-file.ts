@@ -3,21 +3,21 @@ import { DatabaseSync } from 'node:sqlite';
 
 export type RecordKind = 'intent' | 'subscription' | 'delivery' | 'customer' | 'control';
 
-/** Where the simulator's state outlives it: a row a record, written as soon as it changes. */
+/** Keeps the simulator's state after its end: one row a record, written at each change. */
 export type StateFile = {
-  /** What was kept of that kind, oldest first. */
+  /** The records of that kind, oldest first. */
   load(kind: RecordKind): unknown[];
-  /** Asks for the record only where it is really kept. */
+  /** Calls `encode` only if there is a file. */
   keep(kind: RecordKind, id: string, encode: () => unknown): void;
   drop(kind: RecordKind, id: string): void;
-  /** What is kept and dropped on the way is there as a whole after a crash, or not at all. */
+  /** Makes all changes inside atomic: after a crash, either all are there or none. */
   together(change: () => void): void;
-  /** Drops everything but the records of kind `control`. */
+  /** Drops all records but those of kind `control`. */
   clear(): void;
   close(): void;
 };
 
-/** A state file that can not be used, said in one line that names it. `in-use` may pass; the others do not. */
+/** An unusable state file, named in one line. Only `in-use` may pass. */
 export class StateFileError extends Error {
   readonly kind: 'in-use' | 'other-kind' | 'other-version' | 'unusable';
 
@@ -28,12 +28,12 @@ export class StateFileError extends Error {
   }
 }
 
-/** Marks the file as the simulator's: `Pdoj`, where SQLite has room for it (sqlite.org/fileformat.html). */
+/** `Pdoj` in SQLite's application id marks the file as the simulator's (sqlite.org/fileformat.html). */
 const applicationId = 0x50_64_6f_6a;
-/** Of the shape of the records. A file of another version is refused. */
+/** The version of the records. A file of another version is refused. */
 const version = 1;
 
-/** Opens or makes the file. Throws StateFileError where it is another's, and leaves it as it is. */
+/** Opens or creates the file. Throws StateFileError for any other file, and leaves that as it is. */
 export function openStateFile(path: string): StateFile {
   const isNew = checkHeader(path);
   const database = openDatabase(path, isNew);
@@ -54,7 +54,7 @@ export function openStateFile(path: string): StateFile {
         change();
       } finally {
         depth -= 1;
-        // Also after an error: memory has what was changed before it, and the file is to be like memory.
+        // After an error too: memory has the changes before it, and the file must match memory.
         if (depth === 0) database.exec('COMMIT');
       }
     },
@@ -67,7 +67,7 @@ function openDatabase(path: string, isNew: boolean): DatabaseSync {
   let database: DatabaseSync | null = null;
   try {
     database = new DatabaseSync(path, { timeout: 1_000 });
-    // Two simulators would each believe that they know everything, so one keeps the file to itself until it ends.
+    // Each simulator keeps its whole state in memory, so two cannot share a file.
     database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
     if (isNew)
       database.exec(
@@ -75,19 +75,18 @@ function openDatabase(path: string, isNew: boolean): DatabaseSync {
          PRAGMA application_id = ${applicationId};
          PRAGMA user_version = ${version}`,
       );
-    // Pretend money: a power cut may cost the last moments, a crash of the process costs nothing.
+    // Pretend money: a power cut may lose the last moments, a crash of the process loses nothing.
     database.exec('COMMIT; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
     return database;
   } catch (error) {
     database?.close();
     const { errcode, message } = error as Error & { errcode?: number };
-    if (errcode === 5)
-      throw new StateFileError('in-use', `${path} is the state file of another simulator that runs.`, error);
-    throw new StateFileError('unusable', `${path} can not be used as a state file: ${message}.`, error);
+    if (errcode === 5) throw new StateFileError('in-use', `${path} is in use by another simulator.`, error);
+    throw new StateFileError('unusable', `${path} cannot be used as a state file: ${message}.`, error);
   }
 }
 
-/** Whether the file is still to be made. Reads the head itself, since SQLite writes into a file that it opens. */
+/** Whether the file is new. Reads the header itself, since SQLite writes to a file that it opens. */
 function checkHeader(path: string): boolean {
   const head = Buffer.alloc(100);
   const size = readHead(path, head);
@@ -96,13 +95,13 @@ function checkHeader(path: string): boolean {
   if (!isDatabase || head.readUInt32BE(68) !== applicationId)
     throw new StateFileError(
       'other-kind',
-      `${path} is no state file of the simulator: name another, or a new one.`,
+      `${path} is not a state file of the simulator: name another file, or a new one.`,
     );
   const found = head.readUInt32BE(60);
   if (found !== version)
     throw new StateFileError(
       'other-version',
-      `${path} has version ${found} of the state file, and this simulator reads version ${version}: name another, or a new one.`,
+      `${path} is a state file of version ${found}, and this simulator reads version ${version}: name another file, or a new one.`,
     );
   return false;
 }
@@ -126,10 +125,10 @@ function readHead(path: string, head: Buffer): number {
 
 function unreadable(path: string, error: unknown): StateFileError {
   const { code } = error as NodeJS.ErrnoException;
-  return new StateFileError('unusable', `${path} can not be read as a state file (${code}).`, error);
+  return new StateFileError('unusable', `${path} cannot be read as a state file (${code}).`, error);
 }
 
-/** State that ends with the process. */
+/** For state that ends with the process. */
 export const noStateFile: StateFile = Object.freeze({
   load: () => [],
   keep: () => undefined,

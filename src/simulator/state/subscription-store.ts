@@ -3,12 +3,12 @@ import type { SubscriptionRequest, SubscriptionUpdate } from '../../dojo/schemas
 import { statusUpdatedEvent } from '../../dojo/webhook.ts';
 import type { Ids } from '../ids.ts';
 import type { Settings } from '../settings.ts';
-import { createdEvent } from './announcement.ts';
 import type { Clock } from './clock.ts';
 import { instantSchema } from './instant.ts';
 import type { StateFile } from './state-file.ts';
+import { createdEvent } from './webhook-events.ts';
 
-/** The last two are subscribed to in the specification's examples; nobody has said what they tell, so they are never sent. */
+/** The specification's examples subscribe to the last two. No document describes them, so they are never sent. */
 export const offeredEvents = Object.freeze([
   { model: 'PaymentIntent', events: [createdEvent, statusUpdatedEvent] },
   { model: 'Payment', events: ['payment.successful'] },
@@ -20,7 +20,7 @@ const webhookSecretSchema = z
     id: z.string(),
     value: z.string(),
     createdAt: instantSchema,
-    /** Null while it waits to be activated. */
+    /** Null until it is activated. */
     activatedAt: instantSchema.nullable(),
     lastUsedAt: instantSchema.nullable(),
   })
@@ -48,7 +48,7 @@ export type SubscriptionOutcome =
   | { kind: 'event-taken'; event: string }
   | { kind: 'too-many-secrets' };
 
-/** Dojo has a maximum that nobody has published; its examples show two. */
+/** Dojo's maximum is not published; its examples show two. */
 const maxSecrets = 5;
 
 export type SubscriptionStore = {
@@ -61,7 +61,7 @@ export type SubscriptionStore = {
   addSecret(id: string): SubscriptionOutcome;
   activateSecret(id: string, secretId: string): SubscriptionOutcome;
   removeSecret(id: string, secretId: string): SubscriptionOutcome;
-  /** The active secret that was activated last, or first where a setting says so; null where none is active. Notes its use. */
+  /** The secret that was activated last, or first if a setting says so; null if none is active. Records its use. */
   useSigningSecret(id: string): WebhookSecret | null;
   clear(): void;
 };
@@ -90,11 +90,11 @@ export function createSubscriptionStore(options: {
     return { kind: 'done', subscription };
   }
 
-  /** Dojo: "1 webhook per event", so an event type belongs to one subscription of the account. */
+  /** Dojo: "1 webhook per event", so each event type belongs to one subscription. */
   function refuseEvents(events: readonly string[], ownId: string | null): SubscriptionOutcome | null {
     const offered = offeredEvents.flatMap((group) => group.events);
-    const strange = events.find((event) => !offered.includes(event));
-    if (strange !== undefined) return { kind: 'event-not-offered', event: strange };
+    const unoffered = events.find((event) => !offered.includes(event));
+    if (unoffered !== undefined) return { kind: 'event-not-offered', event: unoffered };
     const taken = events.find((event) => (findByEvent(event)?.id ?? ownId) !== ownId);
     return taken === undefined ? null : { kind: 'event-taken', event: taken };
   }
@@ -122,8 +122,8 @@ export function createSubscriptionStore(options: {
     return put({ ...subscription, secrets, updatedAt: now() });
   }
 
-  /** No change of the subscription, so `updatedAt` stays. */
-  function noteUse(id: string, secretId: string): void {
+  /** Not a change of the subscription, so `updatedAt` stays. */
+  function recordUse(id: string, secretId: string): void {
     const subscription = find(id);
     if (subscription === null) return;
     const secrets = subscription.secrets.map((secret) =>
@@ -181,13 +181,13 @@ export function createSubscriptionStore(options: {
     removeSecret: (id, secretId) => changeSecret(id, secretId, () => []),
     useSigningSecret(id) {
       const active = (find(id)?.secrets ?? []).filter(({ activatedAt }) => activatedAt !== null);
-      // On a stopped clock several are activated at one time; the order in which they were made decides then.
+      // A stopped clock may activate several at the same time; then the order of creation decides.
       const oldestFirst = active
         .toReversed()
         .toSorted((a, b) => Number(a.activatedAt) - Number(b.activatedAt));
       const secret = options.settings().signingSecret === 'oldest' ? oldestFirst.at(0) : oldestFirst.at(-1);
       if (secret === undefined) return null;
-      noteUse(id, secret.id);
+      recordUse(id, secret.id);
       return secret;
     },
     clear: () => subscriptions.clear(),

@@ -2,7 +2,6 @@ import type { Money } from '../../dojo/schemas.ts';
 import type { Settings } from '../settings.ts';
 import type { CreateRequest } from './create-request.ts';
 import {
-  type Attempt,
   type Capture,
   type Collected,
   capturedAmount,
@@ -10,6 +9,7 @@ import {
   findChallenge,
   isPayable,
   type Movement,
+  type PaymentAttempt,
   type PaymentIntent,
   type Refund,
   refundedAmount,
@@ -34,25 +34,25 @@ export type RefusalReason =
   | 'idempotency-key-used'
   | 'idempotency-key-reused';
 
-/** What a transition makes of an intent. A refusal changes nothing. */
+/** The result of a transition. A refusal changes nothing. */
 export type Transition = { kind: 'done'; intent: PaymentIntent } | { kind: 'refused'; reason: RefusalReason };
 
-/** Whether a form that was sent now takes money: once, unless a setting lets a second tab take it again. */
+/** Whether a payment form takes money now: once, unless a setting lets a second tab take it again. */
 export function takesPayment(intent: PaymentIntent, settings: Settings): boolean {
   const isSecond =
     settings.secondTab === 'charged' && intent.status === 'Captured' && intent.captureMode === 'Auto';
   return isPayable(intent) || isSecond;
 }
 
-/** The one way from unpaid to paid; whoever comes second is refused, unless a setting has it otherwise. */
-export function pay(intent: PaymentIntent, attempt: Attempt, settings: Settings): Transition {
+/** The only way from unpaid to paid. The second attempt is refused, unless a setting allows it. */
+export function pay(intent: PaymentIntent, attempt: PaymentAttempt, settings: Settings): Transition {
   if (!takesPayment(intent, settings)) return refused('not-payable');
   const isAuto = intent.captureMode === 'Auto';
   const status = isAuto ? 'Captured' : 'Authorized';
   return changed(intent, attempt.at, {
     status,
     payment: attempt,
-    // Another tab may still answer its own, where it may pay again.
+    // If a second tab may pay, its challenge stays open.
     challenges: settings.secondTab === 'charged' ? intent.challenges : {},
     events: [...intent.events, { type: status, at: attempt.at, attempt }],
     movements: [
@@ -62,8 +62,8 @@ export function pay(intent: PaymentIntent, attempt: Attempt, settings: Settings)
   });
 }
 
-/** A decline has no status of its own: the intent stays payable. */
-export function decline(intent: PaymentIntent, attempt: Attempt): Transition {
+/** There is no status for a decline: the intent stays payable. */
+export function decline(intent: PaymentIntent, attempt: PaymentAttempt): Transition {
   if (!isPayable(intent)) return refused('not-payable');
   return changed(intent, attempt.at, {
     events: [...intent.events, { type: 'Declined', at: attempt.at, attempt: { ...attempt, authCode: '' } }],
@@ -72,7 +72,7 @@ export function decline(intent: PaymentIntent, attempt: Attempt): Transition {
 
 export function challenge(
   intent: PaymentIntent,
-  attempt: Attempt,
+  attempt: PaymentAttempt,
   { challengeId, settings }: { challengeId: string; settings: Settings },
 ): Transition {
   if (!takesPayment(intent, settings)) return refused('not-payable');
@@ -99,7 +99,7 @@ export function answerChallenge(
   return answer.approved ? pay(unchallenged, settled, settings) : decline(unchallenged, settled);
 }
 
-/** Keeps what the shopper typed beside the card. */
+/** Keeps the details that the shopper typed besides the card. */
 export function collect(intent: PaymentIntent, collected: Collected, now: Date): Transition {
   if (!isPayable(intent)) return refused('not-payable');
   return changed(intent, now, { collected });
@@ -112,8 +112,8 @@ export function cancel(intent: PaymentIntent, now: Date): Transition {
 }
 
 /**
- * Another amount in the same currency, while nothing is paid. Lines that are not given stay. A new client session begins,
- * since the one before was for another amount (docs.dojo.tech, change amount).
+ * Changes the amount of an unpaid intent, in the same currency. Lines that are not given stay. Starts a new client session,
+ * since the old one was for another amount (docs.dojo.tech, change amount).
  */
 export function changeAmount(
   intent: PaymentIntent,
@@ -130,7 +130,7 @@ export function changeAmount(
     taxLines: change.taxLines ?? intent.request.taxLines,
   };
   const requestedAmount = intent.requestedAmount ?? intent.request.amount;
-  // Whoever is at the bank just now agrees to the amount before.
+  // A shopper who is at the bank now would confirm the old amount.
   const changedIntent = { ...intent, request, requestedAmount, total: totalOf(request), challenges: {} };
   return startClientSession(changedIntent, change.clientSecret, now);
 }
@@ -143,7 +143,7 @@ export function changeTips(intent: PaymentIntent, tipsAmount: Money, now: Date):
   return changed(intent, now, { request, total: totalOf(request), challenges: {} });
 }
 
-/** A new one makes the one before it worthless. */
+/** The new session replaces the old one. */
 export function startClientSession(intent: PaymentIntent, secret: string, now: Date): Transition {
   if (!isPayable(intent)) return refused('not-changeable');
   const expireAt = new Date(now.getTime() + 30 * 60_000);
@@ -151,8 +151,8 @@ export function startClientSession(intent: PaymentIntent, secret: string, now: D
 }
 
 /**
- * Partial captures are allowed up to the total; the first one makes the intent Captured. A tip comes on top of the amount,
- * as it does in an intent, and both together are taken from what is reserved: no card is charged more than it agreed to.
+ * Partial captures are allowed up to the total; the first makes the intent Captured. A tip comes on top of the amount, as in
+ * an intent, and both come out of the reservation: no card is charged more than the shopper agreed to.
  */
 export function capture(intent: PaymentIntent, taken: Capture, settings: Settings): Transition {
   const capturable = intent.captureMode === 'Manual' && ['Authorized', 'Captured'].includes(intent.status);
@@ -174,7 +174,7 @@ export function capture(intent: PaymentIntent, taken: Capture, settings: Setting
   });
 }
 
-/** A repeat with the same key and amount moves nothing more; a part of the amount leaves the intent Captured. */
+/** A repeat with the same key and amount moves no more money. A partial refund leaves the intent Captured. */
 export function refund(intent: PaymentIntent, given: Refund, now: Date, settings: Settings): Transition {
   const earlier = intent.refunds.find(({ idempotencyKey }) => idempotencyKey === given.idempotencyKey);
   if (earlier !== undefined && earlier.amount !== given.amount) return refused('idempotency-key-reused');
@@ -198,18 +198,18 @@ export function refund(intent: PaymentIntent, given: Refund, now: Date, settings
   });
 }
 
-/** Gives all of it back: a reservation, or what Auto has taken lately. */
+/** Gives everything back: a reservation, or a recent Auto payment. */
 export function reverse(intent: PaymentIntent, now: Date, settings: Settings): Transition {
   const { payment } = intent;
   if (payment === null) return refused('not-reversible');
-  const isTakenLately =
+  const isRecent =
     intent.status === 'Captured' &&
     intent.captureMode === 'Auto' &&
     intent.refunds.length === 0 &&
     (settings.reversalWindow === 'same-day'
       ? londonDay(payment.at) === londonDay(now)
       : now.getTime() - payment.at.getTime() <= 7 * dayMs);
-  if (intent.status !== 'Authorized' && !isTakenLately) return refused('not-reversible');
+  if (intent.status !== 'Authorized' && !isRecent) return refused('not-reversible');
   if (intent.status === 'Authorized') return release(intent, now);
   return changed(intent, now, {
     status: 'Reversed',
@@ -221,7 +221,7 @@ export function reverse(intent: PaymentIntent, now: Date, settings: Settings): T
   });
 }
 
-/** Lets go of what is still reserved; what was captured before stays captured. */
+/** Releases what is still reserved; captures stay. */
 export function release(intent: PaymentIntent, now: Date): Transition {
   const left = reservedAmount(intent);
   const { payment } = intent;
@@ -234,7 +234,7 @@ export function release(intent: PaymentIntent, now: Date): Transition {
   });
 }
 
-/** What becomes of an intent that nobody has paid in time. */
+/** Ends an intent that was not paid in time. */
 export function expire(intent: PaymentIntent, now: Date, settings: Settings): Transition {
   if (!isPayable(intent)) return refused('not-cancelable');
   const status = settings.expiredIntent === 'stays-created' ? 'Created' : 'Canceled';
@@ -247,11 +247,11 @@ function londonDay(date: Date): string {
   return londonDays.format(date);
 }
 
-function movement(kind: Movement['kind'], at: Date, amount: number, { card }: Attempt): Movement {
+function movement(kind: Movement['kind'], at: Date, amount: number, { card }: PaymentAttempt): Movement {
   return { kind, at, amount, maskedNumber: card.maskedNumber, scheme: card.scheme };
 }
 
-/** Of money that left a card, and came back to it. */
+/** The direction of money: 1 leaves the card, -1 comes back. */
 const flows = Object.freeze({
   reserved: 0,
   released: 0,
@@ -261,7 +261,7 @@ const flows = Object.freeze({
   reversed: -1,
 } as const satisfies Record<Movement['kind'], -1 | 0 | 1>);
 
-/** To the cards that paid, the latest first: there are two where a setting lets a second tab pay too. */
+/** Gives money back to the cards that paid, the latest first. There are two if a setting lets a second tab pay. */
 function giveBack(
   { movements }: PaymentIntent,
   { kind, at, amount }: Pick<Movement, 'kind' | 'at' | 'amount'>,

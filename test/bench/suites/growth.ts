@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ReceivedEvent } from '../../../src/shop/order-events.ts';
 import { openStore } from '../../../src/store/open-store.ts';
-import type { OrderStore, ReceivedEvent } from '../../../src/store/order-store.ts';
+import type { OrderStore } from '../../../src/store/order-store.ts';
 import { readTokens } from '../audit.ts';
 import { fillStore, openSqliteBulk, type Past } from '../fill.ts';
 import { intentIdOf } from '../names.ts';

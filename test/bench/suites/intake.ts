@@ -153,7 +153,7 @@ export function ratioOf(turns: readonly Turn[], others: readonly Turn[]): number
   return median(turns.map((turn, round) => turn.perSecond / (others[round]?.perSecond ?? Number.NaN)));
 }
 
-export function medianOf(turns: readonly Turn[], key: keyof Turn): number {
+function medianOf(turns: readonly Turn[], key: keyof Turn): number {
   return median(turns.map((turn) => turn[key]));
 }
 

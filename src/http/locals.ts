@@ -1,0 +1,15 @@
+import type { LogFields } from '../log.ts';
+import type { Session } from './session.ts';
+
+declare global {
+  namespace Express {
+    /** What the shop's handlers know about the request that they answer. */
+    interface Locals {
+      requestId: string;
+      /** What the request's log line says besides method, path and status: order reference, intent id, event id. */
+      logged: LogFields;
+      /** Absent until the session is read: on routes for programs, and where a request is refused before. */
+      session?: Session;
+    }
+  }
+}

@@ -1,0 +1,397 @@
+import { isPayable, type Order, type PaymentAttempt } from './order.ts';
+import {
+  deriveHolds,
+  deriveStatus,
+  factsFromStatus,
+  type Hold,
+  type IntentFacts,
+  isDueForFulfilment,
+  mergeFacts,
+  noFacts,
+  type OrderStatus,
+  type ShopActs,
+} from './order-status.ts';
+import { nextCheck, plus, schedule } from './schedule.ts';
+
+/** The part of an order that events, observations and our own actions change. */
+export type OrderFacts = Pick<
+  Order,
+  'id' | 'reference' | 'status' | 'holds' | 'updatedAt' | 'checks' | 'nextCheckAt' | 'attempts'
+> & {
+  /** Minor units, as are all amounts here. */
+  readonly total: number;
+  readonly currencyCode: string;
+  readonly refundedAmount: number;
+  readonly acts: ShopActs;
+  /** The sum of our refunds that Dojo has accepted. */
+  readonly acceptedRefunds: number;
+  /** It is or was due for fulfilment. */
+  readonly isDue: boolean;
+};
+
+/** An order before and after a decision, for the store to save. */
+export type OrderChange = { readonly before: OrderFacts; readonly after: OrderFacts };
+
+/** What a saved change means to a person who reads the log. */
+export type OrderNews = {
+  readonly kind: 'authorised' | 'paid' | 'refunded' | 'cancelled' | 'expired' | 'held';
+  readonly orderReference: string;
+  /** Of the attempt that changed; null where none did. */
+  readonly paymentIntentId: string | null;
+  /** Minor units: what went back where money did, else the order's total. */
+  readonly amount: number;
+  readonly currencyCode: string;
+  readonly orderStatus: OrderStatus;
+  /** The holds that are new. */
+  readonly holds: readonly Hold[];
+};
+
+const newsOfStatus = Object.freeze({
+  authorized: 'authorised',
+  paid: 'paid',
+  partly_refunded: 'refunded',
+  refunded: 'refunded',
+  reversed: 'refunded',
+  canceled: 'cancelled',
+  expired: 'expired',
+  awaiting_payment: null,
+  placed: null,
+} satisfies Record<OrderStatus, OrderNews['kind'] | null>);
+
+export function newsOf({ before, after }: OrderChange): OrderNews[] {
+  const isRefund = after.refundedAmount > before.refundedAmount;
+  const isNewStatus = after.status !== before.status || (isRefund && after.status === 'partly_refunded');
+  const kind = isNewStatus ? newsOfStatus[after.status] : null;
+  const holds = after.holds.filter((hold) => !before.holds.includes(hold));
+  if (kind === null && holds.length === 0) return [];
+  const changed = after.attempts.find(({ number, facts }) => !sameFacts(facts, factsOf(before, number)));
+  const news = {
+    orderReference: after.reference,
+    paymentIntentId: changed?.paymentIntentId ?? null,
+    amount: isRefund ? after.refundedAmount - before.refundedAmount : after.total,
+    currencyCode: after.currencyCode,
+    orderStatus: after.status,
+    holds,
+  };
+  return [
+    ...(kind === null ? [] : [{ ...news, kind }]),
+    ...(holds.length === 0 ? [] : [{ ...news, kind: 'held' as const }]),
+  ];
+}
+
+export type ReceivedEvent = {
+  readonly eventId: string;
+  readonly event: string;
+  /** Null where the event names no intent. */
+  readonly paymentIntentId: string | null;
+  /** The status whose facts are merged; null where the event says nothing about money. */
+  readonly paymentStatus: string | null;
+  /** The raw bytes as they came. */
+  readonly body: Uint8Array;
+  /** SHA-256 of the body. */
+  readonly digest: Uint8Array;
+  /** The label of the secret that signed it. */
+  readonly secret: string;
+  readonly receivedAt: Date;
+};
+
+/**
+ * - `applied`: its facts are in an order's attempt
+ * - `kept`: it says nothing about an order we know; it is applied when an order gets that intent
+ * - `duplicate`: the same bytes were kept before
+ */
+export type RecordedEvent =
+  | {
+      readonly kind: 'applied';
+      readonly order: {
+        readonly reference: string;
+        readonly status: OrderStatus;
+        readonly holds: readonly Hold[];
+      };
+    }
+  | { readonly kind: 'kept' | 'duplicate' };
+
+/** What Dojo answered about an attempt, or what we decided about it, as facts. */
+export type Observation = {
+  readonly orderId: number;
+  readonly attempt: number;
+  readonly observedAt: Date;
+  /** Dojo's status; null where the answer cannot be trusted, or Dojo was not asked. */
+  readonly status: string | null;
+  /** Minor units. */
+  readonly refundedAmount: number;
+  readonly expired: boolean;
+  readonly unwanted: boolean;
+  readonly mismatched: boolean;
+};
+
+export type CheckPlan = {
+  /** Null plans none. */
+  readonly at: Date | null;
+  /** The plan when the order was read. */
+  readonly seen: Date | null;
+};
+
+export type AttachedIntent = {
+  readonly id: string;
+  readonly paymentLink: string;
+  readonly expireAt: Date | null;
+};
+
+export type AttemptKey = { readonly orderId: number; readonly number: number };
+
+/** Applies events one after another. The results are in the order of the events; what was kept before is not applied again. */
+export function applyEvents(
+  events: readonly ReceivedEvent[],
+  known: {
+    readonly orders: readonly OrderFacts[];
+    readonly attemptOf: (event: ReceivedEvent) => AttemptKey | undefined;
+    /** Of each event. */
+    readonly isNew: readonly boolean[];
+  },
+): { readonly recorded: RecordedEvent[]; readonly changes: OrderChange[] } {
+  const changes = new Map(
+    known.orders.map((order): [number, OrderChange] => [order.id, { before: order, after: order }]),
+  );
+  const recorded = events.map((event, index): RecordedEvent => {
+    if (known.isNew[index] !== true) return { kind: 'duplicate' };
+    const attempt = known.attemptOf(event);
+    const change = attempt === undefined ? undefined : changes.get(attempt.orderId);
+    if (attempt === undefined || change === undefined || event.paymentStatus === null)
+      return { kind: 'kept' };
+    const after = applyStatuses(change.after, attempt.number, [event.paymentStatus], event.receivedAt);
+    changes.set(attempt.orderId, { before: change.before, after });
+    return {
+      kind: 'applied',
+      order: { reference: after.reference, status: after.status, holds: after.holds },
+    };
+  });
+  return { recorded, changes: [...changes.values()] };
+}
+
+/** Merges the facts in statuses that events named, and derives once: together they may hold what one alone would not. */
+function applyStatuses(
+  order: OrderFacts,
+  attempt: number,
+  statuses: readonly (string | null)[],
+  now: Date,
+): OrderFacts {
+  const heard = statuses.filter((status) => status !== null);
+  const facts = heard.map(factsFromStatus).reduce(mergeFacts, noFacts);
+  const applied = derive(mergeInto(order, attempt, facts), now);
+  // A second Captured may be a partial refund, and no event names an amount.
+  const isMoney = heard.some((status) => status === 'Captured' || status === 'Refunded');
+  return isMoney ? verifySoon(applied, now) : applied;
+}
+
+/** `isNews` where the observation says something that the order did not know: only then is it kept. */
+export function applyObservation(
+  order: OrderFacts,
+  observation: Observation,
+): { readonly after: OrderFacts; readonly isNews: boolean } {
+  const { attempt, observedAt } = observation;
+  const observed = mergeInto(order, attempt, factsOfObservation(observation));
+  const isNews = !sameFacts(factsOf(order, attempt), factsOf(observed, attempt));
+  return { after: derive(observed, observedAt), isNews };
+}
+
+export function factsOfObservation(observation: Omit<Observation, 'orderId' | 'attempt' | 'observedAt'>) {
+  const { status, refundedAmount, expired, unwanted, mismatched } = observation;
+  const facts = { ...noFacts, refundedAmount, expired, unwanted, mismatched };
+  return status === null ? facts : mergeFacts(facts, factsFromStatus(status));
+}
+
+/** Plans the next check. A check planned meanwhile, for something heard since, stays if it is earlier. */
+export function planCheck(order: OrderFacts, { at, seen }: CheckPlan): OrderFacts {
+  const { nextCheckAt } = order;
+  const isReplaced =
+    nextCheckAt === null || nextCheckAt.getTime() === seen?.getTime() || (at !== null && nextCheckAt > at);
+  return isReplaced ? { ...order, nextCheckAt: at } : order;
+}
+
+/** Dojo's amount may lag behind a refund that it has accepted: it is asked until they agree. */
+export function awaitRefunds(order: OrderFacts, now: Date): OrderFacts {
+  const isBehind = order.refundedAmount < order.acceptedRefunds;
+  return isBehind && order.nextCheckAt === null && order.checks < maxRefundChecks
+    ? { ...order, nextCheckAt: plus(now, schedule.refundCounted) }
+    : order;
+}
+
+const maxRefundChecks = 50;
+
+/** Brings the derived columns up to the facts. */
+export function derive(order: OrderFacts, now: Date): OrderFacts {
+  const columns = deriveColumns(order);
+  const isDue = order.isDue || isDueForFulfilment(columns.status, columns.holds);
+  return { ...order, ...columns, isDue, updatedAt: sameColumns(order, columns) ? order.updatedAt : now };
+}
+
+/** Has the reconciler ask Dojo about the order soon. */
+export function verifySoon(order: OrderFacts, now: Date): OrderFacts {
+  const at = plus(now, schedule.verify);
+  return order.nextCheckAt !== null && order.nextCheckAt <= at ? order : { ...order, nextCheckAt: at };
+}
+
+const maxAttempts = 3;
+
+export type BegunAttemptKind = 'begun' | 'attached' | 'under-way' | 'settled' | 'exhausted';
+
+/**
+ * Begins a further attempt unless the order has one that is payable or under way, is settled, or had three. An attempt
+ * whose lease has ended counts as ambiguous: the process that made it is gone.
+ */
+export function beginAttempt(
+  order: OrderFacts,
+  { now, leaseUntil, createdAt }: { now: Date; leaseUntil: Date; createdAt: Date },
+): { readonly kind: BegunAttemptKind; readonly number: number; readonly after: OrderFacts } {
+  const expired = order.attempts.map((attempt) =>
+    attempt.state === 'sending' && attempt.leaseUntil <= now
+      ? { ...attempt, state: 'ambiguous' as const, nextCheckAt: now }
+      : attempt,
+  );
+  const after = { ...order, attempts: expired };
+  // A refused attempt created nothing, so its number is free again.
+  const number = expired.filter(({ state }) => state !== 'refused').length + 1;
+  const live = expired.find(({ state }) => state === 'sending' || state === 'attached');
+  if (!isPayable(order)) return { kind: 'settled', number, after };
+  if (live !== undefined) return { kind: live.state === 'sending' ? 'under-way' : 'attached', number, after };
+  if (number > maxAttempts) return { kind: 'exhausted', number, after };
+  const begun = newAttempt(number, leaseUntil, createdAt);
+  const others = expired.filter((attempt) => attempt.number !== number);
+  return { kind: 'begun', number, after: { ...order, attempts: [...others, begun] } };
+}
+
+/** Under way, and to be checked when its lease ends: by then the process that made it is gone. */
+export function newAttempt(number: number, leaseUntil: Date, createdAt: Date): PaymentAttempt {
+  return {
+    number,
+    state: 'sending',
+    paymentIntentId: null,
+    paymentLink: null,
+    expireAt: null,
+    leaseUntil,
+    createdAt,
+    checks: 0,
+    nextCheckAt: leaseUntil,
+    hasIntent: false,
+    facts: noFacts,
+  };
+}
+
+/** Gives an attempt its intent and applies what was heard of it before; null where the attempt is no longer under way. */
+export function attachIntent(
+  order: OrderFacts,
+  number: number,
+  intent: AttachedIntent,
+  { waiting, now }: { waiting: readonly (string | null)[]; now: Date },
+): OrderFacts | null {
+  const attempt = order.attempts.find((entry) => entry.number === number);
+  if (attempt?.state !== 'sending') return null;
+  const { id: paymentIntentId, paymentLink, expireAt } = intent;
+  const attached = changeAttempt(order, number, {
+    state: 'attached',
+    hasIntent: true,
+    paymentIntentId,
+    paymentLink,
+    expireAt,
+    nextCheckAt: null,
+  });
+  const heard = applyStatuses(attached, number, waiting, now);
+  return heard.status === 'awaiting_payment'
+    ? { ...heard, nextCheckAt: nextCheck(now, 0, expireAt, now) }
+    : heard;
+}
+
+/**
+ * Ends an attempt that brought nothing to pay, or a check of an orphan intent. What was observed, and heard before, of its
+ * intent is merged at once: that we had given it up decides what its money means.
+ */
+export function settleAttempt(
+  order: OrderFacts,
+  number: number,
+  end: Pick<PaymentAttempt, 'state' | 'paymentIntentId' | 'nextCheckAt'>,
+  known: {
+    readonly waiting: readonly (string | null)[];
+    readonly observation: Observation | null;
+    readonly now: Date;
+  },
+): { readonly after: OrderFacts; readonly isNews: boolean } {
+  const facts = { ...noFacts, mismatched: end.state === 'mismatched' };
+  const ended = mergeInto(changeAttempt(order, number, end), number, facts);
+  const observed =
+    known.observation === null ? ended : mergeInto(ended, number, factsOfObservation(known.observation));
+  return {
+    after: applyStatuses(observed, number, known.waiting, known.now),
+    isNews: !sameFacts(factsOf(ended, number), factsOf(observed, number)),
+  };
+}
+
+/** Derives an order from what was kept about it alone, and compares it with what the store says. */
+export function isReplayedAlike(
+  order: OrderFacts,
+  kept: {
+    readonly events: readonly { readonly paymentIntentId: string | null; readonly paymentStatus: string }[];
+    readonly observations: readonly { readonly attempt: number; readonly facts: IntentFacts }[];
+  },
+): boolean {
+  const attempts = order.attempts.map((attempt) => {
+    const facts = [
+      ...kept.events
+        .filter((event) => event.paymentIntentId === attempt.paymentIntentId)
+        .map((event) => factsFromStatus(event.paymentStatus)),
+      ...kept.observations.filter(({ attempt: number }) => number === attempt.number).map((row) => row.facts),
+      { ...noFacts, mismatched: attempt.state === 'mismatched' },
+    ];
+    return { ...attempt, facts: facts.reduce(mergeFacts, noFacts) };
+  });
+  const replayed = deriveColumns({ ...order, attempts });
+  return (
+    sameColumns(replayed, order) &&
+    (order.isDue || !isDueForFulfilment(replayed.status, replayed.holds)) &&
+    attempts.every(({ facts }, index) => sameFacts(facts, order.attempts[index]?.facts ?? noFacts))
+  );
+}
+
+export function sameFacts(one: IntentFacts, other: IntentFacts): boolean {
+  return (Object.keys(one) as (keyof IntentFacts)[]).every((name) => one[name] === other[name]);
+}
+
+type DerivedColumns = Pick<OrderFacts, 'status' | 'holds' | 'refundedAmount'>;
+
+function deriveColumns({
+  attempts,
+  total,
+  acts,
+}: Pick<OrderFacts, 'attempts' | 'total' | 'acts'>): DerivedColumns {
+  return {
+    status: deriveStatus(attempts, total),
+    holds: deriveHolds(attempts, total, acts),
+    refundedAmount: attempts.reduce((sum, attempt) => sum + attempt.facts.refundedAmount, 0),
+  };
+}
+
+function sameColumns(one: DerivedColumns, other: DerivedColumns): boolean {
+  return (
+    one.status === other.status &&
+    one.holds.join() === other.holds.join() &&
+    one.refundedAmount === other.refundedAmount
+  );
+}
+
+function factsOf(order: OrderFacts, number: number): IntentFacts {
+  return order.attempts.find((attempt) => attempt.number === number)?.facts ?? noFacts;
+}
+
+function mergeInto(order: OrderFacts, number: number, facts: IntentFacts): OrderFacts {
+  const attempts = order.attempts.map((attempt) =>
+    attempt.number === number ? { ...attempt, facts: mergeFacts(attempt.facts, facts) } : attempt,
+  );
+  return { ...order, attempts };
+}
+
+function changeAttempt(order: OrderFacts, number: number, change: Partial<PaymentAttempt>): OrderFacts {
+  const attempts = order.attempts.map((attempt) =>
+    attempt.number === number ? { ...attempt, ...change } : attempt,
+  );
+  return { ...order, attempts };
+}

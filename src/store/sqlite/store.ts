@@ -1,0 +1,46 @@
+import type { OrderStore, StoreOptions } from '../order-store.ts';
+import { createSqlOrderStore } from '../sql-order-store.ts';
+import { openSqliteReader } from './database.ts';
+import type { Call } from './messages.ts';
+import { openSqliteThread } from './thread.ts';
+
+/** Reading a file takes microseconds and is done at once; every other call goes to the thread that writes. */
+const reads: ReadonlySet<Call['method']> = new Set([
+  'checkReplay',
+  'findOrderByReference',
+  'findOrderByToken',
+  'findOrderByCheckoutKey',
+]);
+
+/**
+ * Opens the order store on a SQLite file, or in memory. A thread does what writes, so that requests never wait for the disk.
+ * Rejects with `StoreError`.
+ */
+export async function openSqliteStore(path: string, options: StoreOptions = {}): Promise<OrderStore> {
+  const writer = await openSqliteThread(path, options.onNews);
+  try {
+    // Only one connection sees what is in memory: there the thread does everything.
+    const reader = createSqlOrderStore(path === ':memory:' ? noDatabase : openSqliteReader(path));
+    const calls = (Object.keys(reader) as Call['method'][]).map((method) => {
+      const isRead = path !== ':memory:' && reads.has(method);
+      const call = (...args: readonly unknown[]) => writer.call({ method, args });
+      return [method, isRead ? reader[method] : call];
+    });
+    return {
+      ...(Object.fromEntries(calls) as OrderStore),
+      async close() {
+        await reader.close();
+        await writer.close();
+      },
+    };
+  } catch (error) {
+    await writer.close();
+    throw error;
+  }
+}
+
+const noDatabase = {
+  read: () => Promise.reject(new Error('There is no connection to read from.')),
+  write: () => Promise.reject(new Error('There is no connection to write to.')),
+  close: () => Promise.resolve(),
+};
