@@ -117,7 +117,7 @@ describe('the shop as a process', () => {
       return [...shop.output().matchAll(fromCache)].map(([, file = '']) => file);
     };
     expect(await startAndStop()).toEqual([]);
-    expect(await startAndStop()).toEqual(expect.arrayContaining(['main.ts', 'app.ts', 'sqlite-thread.ts']));
+    expect(await startAndStop()).toEqual(expect.arrayContaining(['main.ts', 'app.ts', 'worker.ts']));
   });
 
   test('starts without a word where no compiled code can be kept', async () => {

@@ -50,12 +50,12 @@ function startNpm(args: readonly string[]): Program {
 }
 
 describe.each([
-  { command: 'npm start', args: ['start'], serves: ['PORT'], lastWords: 'The shop is closed' },
+  { command: 'npm start', args: ['start'], serves: ['PORT'], lastWords: 'shop closed' },
   {
     command: 'npm run demo',
     args: ['run', 'demo'],
     serves: ['PORT', 'SIMULATOR_PORT'],
-    lastWords: 'The shop is closed',
+    lastWords: 'shop closed',
   },
   { command: 'npm run simulator', args: ['run', 'simulator'], serves: ['SIMULATOR_PORT'], lastWords: '' },
 ] as const)('$command', ({ args, serves, lastWords }) => {

@@ -240,7 +240,14 @@ function create(simulator: Simulator, change: object) {
 function createWithVersion(simulator: Simulator, version: string | undefined) {
   const { authorization } = apiHeaders;
   const headers = version === undefined ? { authorization } : { authorization, version };
-  return callApi(simulator, { method: 'POST', path: '/payment-intents', body: minimalIntent, headers });
+  return callApi(simulator, {
+    method: 'POST',
+    path: '/payment-intents',
+    body: minimalIntent,
+    headers,
+    // The contract is the newest version's.
+    offSpec: version === '2022-04-07',
+  });
 }
 
 function createMetadata(count: number): Record<string, string> {
