@@ -26,7 +26,7 @@ export type Context = {
 };
 
 /** The clock, randomness and waiting of this machine. */
-export const realEffects: Pick<Context, 'now' | 'createSecret' | 'random' | 'sleep'> = {
+const realEffects: Pick<Context, 'now' | 'createSecret' | 'random' | 'sleep'> = {
   now: () => new Date(),
   createSecret: () => randomBytes(18).toString('base64url'),
   random: () => randomInt(2 ** 32),

@@ -90,7 +90,9 @@ describe('orders cancel', () => {
   test('is refused where the shopper has paid meanwhile, and names the hold', async () => {
     const { run, shop, reference, intentId } = await openWithOrder();
     await shop.pay(intentId);
-    expect(await run(['orders', 'cancel', reference])).toEqual(refusal(/Too late.*captured_after_cancel/));
+    const { code, stdout, stderr } = await run(['orders', 'cancel', reference]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/^\S+: order held\nToo late.*captured_after_cancel\.\n$/);
     expect(atDojo(shop)).toMatchObject({ status: 'Captured', charged: 1395, refunded: 0 });
   });
 });
