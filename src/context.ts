@@ -4,9 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { type Config, ConfigError } from './config.ts';
 import { createDojoClient, type DojoClient } from './dojo/client.ts';
+import type { SenderOptions } from './dojo/send.ts';
+import { logOrderNews } from './log.ts';
 import { type Catalogue, CatalogueError, parseCatalogue } from './shop/catalogue.ts';
 import { openStore } from './store/open-store.ts';
-import { type OrderStore, StoreError } from './store/order-store.ts';
+import { type OrderStore, StoreError, type StoreOptions } from './store/order-store.ts';
 
 /** Everything a flow may touch, including the clock, randomness and waiting, so that tests can control them. */
 export type Context = {
@@ -33,15 +35,19 @@ export const realEffects: Pick<Context, 'now' | 'createSecret' | 'random' | 'sle
 
 /**
  * Opens what the configuration names: catalogue, order store, Dojo. Rejects with `ConfigError` where one of them cannot
- * be used, and with `StoreError` where the database cannot be reached at the moment.
+ * be used, and with `StoreError` where the database cannot be reached at the moment. `own` replaces parts of it.
  */
 export async function openContext(
   config: Config,
   log: Logger,
+  own: { catalogue?: Catalogue; store?: StoreOptions; dojo?: Partial<SenderOptions> } = {},
 ): Promise<{ context: Context; close(): Promise<void> }> {
-  const catalogue = readCatalogue(config);
-  const store = await openConfiguredStore(config);
-  const dojo = createDojoClient(config.dojo);
+  const catalogue = own.catalogue ?? readCatalogue(config);
+  const store = await openConfiguredStore(config, {
+    onNews: (news) => logOrderNews(log, news),
+    ...own.store,
+  });
+  const dojo = createDojoClient({ ...config.dojo, ...own.dojo });
   return {
     context: { ...realEffects, config, catalogue, store, dojo, log },
     async close() {
@@ -62,9 +68,9 @@ function readCatalogue(config: Config): Catalogue {
   }
 }
 
-async function openConfiguredStore(config: Config): Promise<OrderStore> {
+async function openConfiguredStore(config: Config, options: StoreOptions): Promise<OrderStore> {
   try {
-    return await openStore(config.database.url);
+    return await openStore(config.database.url, options);
   } catch (error) {
     if (error instanceof StoreError && !error.isUnreachable)
       throw new ConfigError([`DATABASE_URL: ${error.message}`]);

@@ -1,6 +1,7 @@
 import { type DestinationStream, type Logger, type LoggerOptions, pino } from 'pino';
 import { openLogOutput } from './log-output.ts';
 import { redaction } from './log-redaction.ts';
+import type { OrderNews } from './shop/order-events.ts';
 
 type Message = readonly [level: 'debug' | 'info' | 'warn' | 'error', text: string];
 
@@ -94,6 +95,21 @@ export type LogFields = { readonly [Name in keyof Fields]?: Fields[Name] | null 
 export function logEvent(log: Logger, event: LogEvent, fields: LogFields = {}): void {
   const [level, text] = messages[event];
   log[level]({ event, ...fields }, text);
+}
+
+const eventOfNews = Object.freeze({
+  authorised: 'orderAuthorised',
+  paid: 'orderPaid',
+  held: 'orderHeld',
+  refunded: 'orderRefunded',
+  cancelled: 'orderCancelled',
+  expired: 'orderExpired',
+} as const satisfies Record<OrderNews['kind'], LogEvent>);
+
+/** One line for each change of an order, whatever made it. */
+export function logOrderNews(log: Logger, news: readonly OrderNews[]): void {
+  for (const { kind, paymentIntentId, ...fields } of news)
+    logEvent(log, eventOfNews[kind], { ...fields, paymentIntentId: paymentIntentId ?? undefined });
 }
 
 /** JSON, one line an event. Secrets and personal data are cut out even where a mistake hands them in. */

@@ -47,9 +47,9 @@ const table: Record<string, { values: string[]; types: string[] }> = {
   },
   'demo.ts': { values: ['simulator', 'dojo', 'config.ts'], types: [] },
   'main.ts': { values: ['http', 'create-shop.ts', 'log.ts'], types: [] },
-  'context.ts': { values: ['shop', 'checkout', 'dojo', 'store', 'config.ts'], types: [] },
+  'context.ts': { values: ['shop', 'checkout', 'dojo', 'store', 'config.ts', 'log.ts'], types: [] },
   'config.ts': { values: ['dojo'], types: [] },
-  'log.ts': { values: ['log-output.ts', 'log-redaction.ts'], types: [] },
+  'log.ts': { values: ['log-output.ts', 'log-redaction.ts'], types: ['shop'] },
   'log-output.ts': { values: [], types: [] },
   'log-redaction.ts': { values: ['dojo'], types: [] },
 };

@@ -1,4 +1,5 @@
 import type { Context } from '../context.ts';
+import { logEvent } from '../log.ts';
 import { findAttached, type Order } from '../shop/order.ts';
 import { getIntent, isRefusal, observeIntent, recordObservation, soon } from './settle-order.ts';
 
@@ -38,5 +39,14 @@ export async function captureOrder(context: Context, order: Order): Promise<Capt
     order,
     observeIntent(order, attempt, after, context.now()),
   );
-  return { kind: after.status === 'Captured' ? 'captured' : 'refused', order: settled };
+  if (after.status !== 'Captured') return { kind: 'refused', order: settled };
+  const { total: amount, currencyCode } = order.basket;
+  const { paymentIntentId } = attempt;
+  logEvent(context.log, 'paymentCaptured', {
+    orderReference: order.reference,
+    paymentIntentId,
+    amount,
+    currencyCode,
+  });
+  return { kind: 'captured', order: settled };
 }

@@ -184,6 +184,9 @@ async function attempt(
       ? null
       : await context.store.attachIntent(order.id, number, attachable(intent, link), context.now());
   if (link !== null && attached === 'attached') {
+    const { total: amount, currencyCode } = order.basket;
+    const created = { ...about, paymentIntentId: intent.id, amount, currencyCode };
+    logEvent(context.log, 'paymentIntentCreated', created);
     return {
       kind: 'done',
       placed: { kind: 'ready', order, paymentIntentId: intent.id, paymentLink: link },

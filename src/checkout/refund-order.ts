@@ -111,17 +111,19 @@ async function askForRefund(
   refund: OpenRefund,
   paymentIntentId: string,
 ): Promise<{ state: 'done' | 'refused'; refundId: string | null }> {
+  const { amount } = refund;
+  const { currencyCode } = refund.order.basket;
+  const about = { orderReference: refund.order.reference, paymentIntentId, refundId: refund.id };
   try {
-    return { state: 'done', refundId: await sendRefund(context, refund, paymentIntentId) };
+    const refundId = await sendRefund(context, refund, paymentIntentId);
+    logEvent(context.log, 'refundSent', { ...about, amount, currencyCode });
+    return { state: 'done', refundId };
   } catch (error) {
     if (!isRefusal(error)) throw error;
     // A reversal has no idempotency key: a second one is refused because the first was done.
     const isDone =
       refund.kind === 'reversal' && (await getIntent(context, paymentIntentId))?.status === 'Reversed';
-    if (!isDone) {
-      const fields = { orderReference: refund.order.reference, paymentIntentId, refundId: refund.id };
-      logEvent(context.log, 'refundRefused', { ...fields, amount: refund.amount, err: error });
-    }
+    if (!isDone) logEvent(context.log, 'refundRefused', { ...about, amount, currencyCode, err: error });
     return { state: isDone ? 'done' : 'refused', refundId: null };
   }
 }

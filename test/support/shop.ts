@@ -5,11 +5,9 @@ import type { Express } from 'express';
 import type { Logger } from 'pino';
 import { createApp } from '../../src/app.ts';
 import { parseConfig } from '../../src/config.ts';
-import { type Context, realEffects } from '../../src/context.ts';
-import { createDojoClient } from '../../src/dojo/client.ts';
+import { type Context, openContext } from '../../src/context.ts';
 import { createLogger } from '../../src/log.ts';
 import type { Catalogue } from '../../src/shop/catalogue.ts';
-import { openStore } from '../../src/store/open-store.ts';
 import { testCatalogue } from './catalogue.ts';
 
 /** Where nock answers for Dojo; nothing listens there. */
@@ -58,10 +56,12 @@ export async function openShop(options: ShopOptions = {}): Promise<OpenShop> {
   const log: Logger = createLogger({ level: 'info' }, { write: (line) => void lines.push(JSON.parse(line)) });
   const databaseUrl = options.databaseUrl ?? `sqlite:${databasePath}`;
   const config = parseConfig({ ...shopEnv, DATABASE_URL: databaseUrl, ...options.env });
-  const store = await openStore(databaseUrl, { clock: 'caller' });
-  const dojo = createDojoClient({ ...config.dojo, ...options.dojo });
-  const catalogue = options.catalogue ?? testCatalogue;
-  const context: Context = { ...realEffects, config, store, dojo, catalogue, log, ...options.context };
+  const { context: opened, close } = await openContext(config, log, {
+    catalogue: options.catalogue ?? testCatalogue,
+    store: { clock: 'caller' },
+    dojo: { ...options.dojo },
+  });
+  const context: Context = { ...opened, ...options.context };
   return {
     app: createApp(context),
     context,
@@ -69,8 +69,7 @@ export async function openShop(options: ShopOptions = {}): Promise<OpenShop> {
     databaseUrl,
     log: lines,
     async close() {
-      await dojo.close();
-      await store.close();
+      await close();
       rmSync(folder, { recursive: true, force: true });
     },
   };
