@@ -6,7 +6,7 @@ import { figure, formatTable, quantile } from './stats.ts';
 
 const bench = fileURLToPath(new URL('bench.ts', import.meta.url));
 
-test('a suite runs, finds in the store what was acknowledged, and ends by itself', {
+test('a suite runs, finds every acknowledged event in the store, and ends by itself', {
   timeout: 300_000,
 }, () => {
   const { status, stdout, stderr } = spawnSync(process.execPath, [bench, '--quick', '--only', 'intake'], {
@@ -20,7 +20,7 @@ test('a suite runs, finds in the store what was acknowledged, and ends by itself
   expect(report.aims.filter((aim: { got: number | null }) => aim.got === null)).toEqual([]);
 });
 
-test('a suite that is not there is named', () => {
+test('an unknown suite is named', () => {
   const { status, stderr } = spawnSync(process.execPath, [bench, '--only', 'intake,speed'], {
     encoding: 'utf8',
   });

@@ -14,7 +14,7 @@ import { simulator } from './suites/simulator.ts';
 import { start } from './suites/start.ts';
 
 // npm run bench [-- --only intake,start] [--rounds 5] [--seconds 4] [--folder DIR] [--quick] [--ten-million] [--profiles DIR]
-// Loads nothing but this machine, and ends by itself.
+// Puts load on this machine alone, and ends by itself.
 
 const suites: Readonly<Record<string, (bench: Bench) => Promise<Report>>> = {
   intake,
@@ -79,7 +79,7 @@ async function run(bench: Bench, names: readonly string[]): Promise<number> {
     disks.push(measureDisk(bench.folder));
   }
   const syncs = disks.map(({ syncMicros }) => figure(syncMicros)).join(', ');
-  process.stdout.write(`\nWhat else the machine did before (load of a minute): ${figure(others)}\n`);
+  process.stdout.write(`\nLoad of the machine before the run (one minute): ${figure(others)}\n`);
   process.stdout.write(`\nOne bare fdatasync, before and after each suite: ${syncs} µs\n`);
   process.stdout.write(`\n${formatTable(['aim', 'wanted', 'got', ''], aims.map(aimRow))}`);
   process.stdout.write(`\n${JSON.stringify({ node: process.version, others, disks, aims, figures })}\n`);

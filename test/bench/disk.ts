@@ -4,7 +4,7 @@ import { median } from './stats.ts';
 
 export type Disk = { readonly syncMicros: number; readonly syncsPerSecond: number };
 
-/** How fast a file that grows by 4 KiB at a time reaches the disk: what one durable commit costs at the least. */
+/** How fast a file that grows by 4 KiB at a time reaches the disk: the least that one durable commit costs. */
 export function measureDisk(folder: string): Disk {
   const path = join(folder, 'fdatasync');
   const file = openSync(path, 'w');

@@ -6,17 +6,17 @@ import type { OrderStore } from '../../src/store/order-store.ts';
 import { checkoutOrigin, intentIdOf } from './names.ts';
 import { templateBasket } from './template.ts';
 
-// A shop's past in seconds: two orders go through the store's own contract, one paid and sent and one that waits for its
-// payment, and their rows are copied as often as wanted with keys of their own. So every column is as the shop fills it.
+// Makes a shop's past in seconds: two orders go through the store's own contract, one paid and sent, one awaiting payment. Then
+// their rows are copied as often as needed with new keys, so that every column is as the shop fills it.
 
 export type Past = {
-  /** Orders that were paid and sent, each with its event, spread over the years before. */
+  /** Orders paid and sent, each with its event, spread over the past years. */
   readonly paid: number;
-  /** Newer orders that wait for their payment; the webhooks of the benchmark are about these. */
+  /** Newer orders that await payment: the subject of the benchmark's webhooks. */
   readonly awaiting: number;
 };
 
-/** A database that rows can be added to, many at a time. */
+/** A database that takes many rows at a time. */
 export type Bulk = {
   rows(table: string, key: string, orderId: number): Promise<Row[]>;
   insert(table: string, rows: readonly Row[]): Promise<void>;
@@ -53,7 +53,7 @@ export async function fillStore(
     };
     const total = past.paid + past.awaiting;
     const spacingMs = Math.min(apartMs, fiveYearsMs / total);
-    // An hour ago the last one was placed, so that no order of the benchmark itself is among them.
+    // The last one is an hour old, so that it precedes every order of the benchmark itself.
     const begin = Date.now() - 3_600_000 - total * spacingMs;
     for (let from = 0; from < total; from += batch) {
       const places = Array.from({ length: Math.min(batch, total - from) }, (_, index) => from + index);
@@ -88,7 +88,7 @@ function copyOf(template: Template, order: { place: number; intentId: string; at
       checkout_key: text,
       created_at: at,
       updated_at: at,
-      // The sweep has nothing to do while the benchmark lasts.
+      // Nothing to reconcile while the benchmark lasts.
       next_check_at: row.next_check_at === null ? null : tomorrow,
     })),
     baskets: template.baskets.map((row) => ({ ...row, order_id: id })),
@@ -173,7 +173,7 @@ async function readTemplate(bulk: Bulk, orderId: number): Promise<Template> {
   return template;
 }
 
-/** For `fillStore`: a SQLite file that need not survive anything yet. */
+/** For `fillStore`: a SQLite file that need not survive a crash yet. */
 export async function openSqliteBulk(url: string): Promise<Bulk> {
   const database = new DatabaseSync(url.replace(/^sqlite:/, ''));
   database.exec('PRAGMA synchronous = OFF; PRAGMA cache_size = -200000');

@@ -1,7 +1,7 @@
 import type { Job, LoadResult } from './load.ts';
 import { startWorker } from './processes.ts';
 
-/** A process that makes load. What it sends is prepared before the time that is measured. */
+/** A process that makes load. It prepares its requests before the measured time. */
 export type Load = {
   prepare(job: Job): Promise<void>;
   run(): Promise<LoadResult>;
@@ -24,7 +24,7 @@ export function startLoad(): Load {
   };
 }
 
-/** Throws where a request was answered with anything but a success, which would make a figure worth nothing. */
+/** Throws if a request was not answered with success, since its figure would be worthless. */
 export function assertSuccess(result: LoadResult, what: string): void {
   const failed = Object.entries(result.statuses).filter(([status]) => !/^[23]/.test(status));
   if (failed.length > 0) {

@@ -2,20 +2,20 @@ import { connect } from 'node:net';
 import { createRequests, isRepeatable, type Plan } from './requests.ts';
 import { quantile } from './stats.ts';
 
-// A process of its own that sends prepared requests over kept connections, one in flight on each, and measures. It reads
-// sockets itself, since on two cores an HTTP client would take from the server more than the server needs.
+// A process that sends prepared requests over kept connections, one in flight on each, and measures. It reads sockets itself:
+// on two cores, an HTTP client would need more than the server.
 
 export type Job = {
   readonly port: number;
   readonly connections: number;
   readonly seconds: number;
   readonly plan: Plan;
-  /** How long each connection rests after an answer; 0 floods. */
+  /** How long each connection pauses after an answer; 0 floods. */
   readonly pauseMs: number;
 };
 
 export type LoadResult = {
-  /** The requests sent, numbered from 0; all of them were answered. */
+  /** The requests sent, numbered from 0, all answered. */
   readonly sent: number;
   readonly perSecond: number;
   /** How often each status code was answered. */
@@ -44,7 +44,7 @@ process.on('message', async (message: { prepare: Job } | { run: true }) => {
 });
 process.on('disconnect', () => process.exit(1));
 
-/** Every line sends its next request as soon as its last one was answered. Resolves when all of them were. */
+/** Each connection sends its next request as soon as its last one is answered. Resolves when all are answered. */
 function run(job: Job, requests: readonly Buffer[], lines: readonly Line[]): Promise<LoadResult> {
   const latencies: number[] = [];
   const statuses: Record<string, number> = {};
@@ -102,7 +102,7 @@ type Line = {
   close(): void;
 };
 
-/** One connection. What it reads lands in one buffer of its own, which is the cheapest that Node has. */
+/** One connection. It reads into one buffer of its own, the cheapest way in Node. */
 function openLine(port: number): Promise<Line> {
   const buffer = Buffer.allocUnsafe(64 * 1024);
   let part: Buffer | null = null;
@@ -135,7 +135,7 @@ function openLine(port: number): Promise<Line> {
 
 const endOfHead = Buffer.from('\r\n\r\n');
 
-/** Null while a part of the answer is missing. Servers that send chunks are none of ours. */
+/** Null while part of the answer is missing. No server here sends chunks. */
 function statusOfWhole(answer: Buffer): number | null {
   const end = answer.indexOf(endOfHead);
   if (end < 0) return null;

@@ -1,4 +1,4 @@
-/** What servers and load must agree on. None of it is a secret anywhere else. */
+/** What servers and load must agree on. None of it is secret outside the benchmark. */
 export const secrets = {
   apiKey: 'sk_sandbox_of_the_benchmark',
   dojo: 'c2VjcmV0X29mX3RoZV9iZW5jaG1hcms',

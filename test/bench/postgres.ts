@@ -3,11 +3,11 @@ import { startPostgres } from '../support/postgres.ts';
 import { type Acknowledged, compareKept } from './audit.ts';
 import { type Bulk, fillStore, type Past } from './fill.ts';
 
-/** A PostgreSQL server of the benchmark's own, as it comes but for more memory, which everybody gives it. */
+/** The benchmark's own PostgreSQL server. */
 export type BenchPostgres = {
-  /** The address of a database with this past, from which others are copied. */
+  /** The address of a database with this past, the source of the copies. */
   fill(past: Past): Promise<string>;
-  /** A database of its own with the same rows. */
+  /** A new database with the same rows. */
   copy(filled: string): Promise<string>;
   drop(url: string): Promise<void>;
   stop(): Promise<void>;
@@ -48,8 +48,8 @@ export async function connect(url: string): Promise<pg.Client> {
 }
 
 /**
- * Throws unless commits waited for the disk, as far as a server can tell: what a new connection to the database is given,
- * and that the log was synced at all.
+ * Throws unless commits waited for the disk, as far as a server shows: the settings of a new connection, and that the log was
+ * synced at all.
  */
 export async function assertPostgresDurable(url: string): Promise<void> {
   const [setting] = await rowsOf(
@@ -64,7 +64,7 @@ export async function assertPostgresDurable(url: string): Promise<void> {
     );
 }
 
-/** Throws unless each of the events is in the database, once. */
+/** Throws unless the database has each of the events once. */
 export async function assertPostgresKept(url: string, acknowledged: Acknowledged): Promise<void> {
   const sql = 'SELECT event_id FROM events WHERE starts_with(event_id, $1)';
   const rows = await rowsOf(url, sql, [`evt_${acknowledged.run}_`]);
@@ -88,7 +88,7 @@ async function rowsOf(url: string, sql: string, values: unknown[] = []): Promise
   }
 }
 
-/** For `fillStore`: rows go in as JSON, which names their columns whatever the types are. */
+/** For `fillStore`: inserts rows as JSON, which names the columns and needs no types. */
 async function openPostgresBulk(url: string): Promise<Bulk> {
   const client = await connect(url);
   await client.query('SET synchronous_commit = off');

@@ -3,9 +3,9 @@ import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { DatabaseSync } from 'node:sqlite';
 import { isMainThread } from 'node:worker_threads';
 
-// Loaded before every server of the benchmark, and in its threads. It answers what the process has used so far, ends it
-// with its parent, and writes down how durable each SQLite connection is that begins to write, asked of that very one.
-// With BENCH_SYNCHRONOUS_OFF it takes that durability away, after the shop has made sure of it: the shop has no such option.
+// Preloaded into every server of the benchmark and its threads. It reports what the process has used so far, ends it with its
+// parent, and asks each SQLite connection that begins to write how durable it is. With BENCH_SYNCHRONOUS_OFF it removes that
+// durability after the shop has set it, since the shop has no such option.
 
 const { BENCH_DURABILITY: file, BENCH_SYNCHRONOUS_OFF: isOff } = process.env;
 
@@ -21,7 +21,7 @@ if (isMainThread && process.channel) {
 if (isMainThread) loadInThreads();
 if (file !== undefined) watchConnections(file);
 
-/** Threads of the shop are started without the flags of the process. */
+/** The shop starts its threads without the flags of the process. */
 function loadInThreads(): void {
   const threads = createRequire(import.meta.url)('node:worker_threads');
   threads.Worker = class extends threads.Worker {

@@ -12,20 +12,20 @@ export const projectFolder = fileURLToPath(new URL('../../', import.meta.url));
 export type ServerProcess = {
   readonly port: number;
   readonly pid: number;
-  /** CPU that the process has used so far, in all of its threads. */
+  /** CPU time that the process has used so far, in all its threads. */
   cpuMicros(): Promise<number>;
-  /** SIGTERM, as a process manager does it, and the end of what it wrote where that went wrong. */
+  /** SIGTERM, as from a process manager. If that goes wrong, the error has the end of its output. */
   stop(): Promise<void>;
 };
 
 export type ServerOptions = {
   /** Below the project. */
   readonly file: string;
-  /** Where it is started and where its log goes. */
+  /** Its working directory, where its log goes too. */
   readonly folder: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly execArgv?: readonly string[];
-  /** True preloads nothing, so that it starts as it does elsewhere; it tells no CPU then. */
+  /** True preloads nothing, so that it starts as it does elsewhere, but reports no CPU time. */
   readonly isBare?: boolean;
 };
 
@@ -37,7 +37,7 @@ process.on('exit', () => {
 const startWithinMs = 60_000;
 const stopWithinMs = 20_000;
 
-/** A server as a process of its own, with nothing of this environment but PATH. Resolves when it says that it is ready. */
+/** A server as a process with nothing of this environment but PATH. Resolves when it reports that it is ready. */
 export async function startServer(options: ServerOptions): Promise<ServerProcess> {
   const port = await freePort();
   const logFile = join(options.folder, 'output.log');
@@ -63,7 +63,7 @@ export async function startServer(options: ServerOptions): Promise<ServerProcess
   };
 }
 
-/** A program of the benchmark that takes a message and answers with one. */
+/** A program of the benchmark that answers a message with a message. */
 export function startWorker(name: string): {
   ask(message: Record<string, unknown>, withinMs: number): Promise<Record<string, unknown>>;
   stop(): Promise<void>;
@@ -102,7 +102,7 @@ function startChild(
   return child;
 }
 
-/** The next message of a child; rejects where it ends before, or says nothing in time. */
+/** The next message of a child. Rejects if the child ends first or is silent too long. */
 async function answer(
   child: ChildProcess,
   withinMs: number,

@@ -4,9 +4,9 @@ import { host, intentIdOf, secrets } from './names.ts';
 
 const json = { 'Content-Type': 'application/json' };
 
-// Every request is made before the time is taken: whole, with its headers, as the bytes that go to the socket.
+// Every request is made before the clock starts: whole, with its headers, as the bytes that go to the socket.
 
-/** What is to be sent. Requests about orders are numbered, and no two of one run are alike. */
+/** What to send. Requests about orders are numbered, and no two of one run are equal. */
 export type Plan =
   | { readonly kind: 'get'; readonly paths: readonly string[]; readonly cookie?: string }
   | {
@@ -14,7 +14,7 @@ export type Plan =
       readonly run: string;
       readonly from: number;
       readonly count: number;
-      /** How many orders there are; the next event after the last order is about the first again. */
+      /** How many orders there are. After the last, events are about the first again. */
       readonly orders: number;
     }
   | {
@@ -25,10 +25,10 @@ export type Plan =
       readonly cookie: string;
     }
   | { readonly kind: 'create-intent' }
-  /** So many intents are created; with the id of one, it is read and a page is searched each time as well. */
+  /** How many intents are created. With the id of one, each time also reads it and searches a page. */
   | { readonly kind: 'simulator'; readonly intentId: string | null; readonly count: number };
 
-/** True where the same bytes may be sent again and again. */
+/** True if the same bytes may be sent repeatedly. */
 export function isRepeatable(plan: Plan): boolean {
   return plan.kind === 'get' || plan.kind === 'create-intent';
 }
@@ -86,7 +86,7 @@ function dojoWebhook(id: string, paymentIntentId: string): Buffer {
   return createRequest('POST /webhooks/dojo', { ...json, [signatureHeader]: signature }, body);
 }
 
-/** As long as Dojo's, though Stripe's own are ten times as long: the peer has no harder work than the shop. */
+/** As long as Dojo's although Stripe's are ten times as long, so that the peer's work is no harder than the shop's. */
 function stripeWebhook(id: string, paymentIntentId: string): Buffer {
   const created = Math.floor(Date.now() / 1000);
   const body = JSON.stringify({

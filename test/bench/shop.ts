@@ -10,11 +10,11 @@ export type ShopOptions = {
   readonly dojoTimeoutMs?: number;
   readonly execArgv?: readonly string[];
   readonly isBare?: boolean;
-  /** False takes the waiting for the disk away, to show what it costs. */
+  /** False removes the wait for the disk, to show what it costs. */
   readonly isDurable?: boolean;
 };
 
-/** `src/main.ts` with all that production has on, its log in a file of the folder. */
+/** `src/main.ts` with all that production has, its log in a file of the folder. */
 export async function startShop(options: ShopOptions): Promise<ServerProcess> {
   return startServer({
     file: 'src/main.ts',
@@ -22,7 +22,7 @@ export async function startShop(options: ShopOptions): Promise<ServerProcess> {
     ...(options.execArgv && { execArgv: options.execArgv }),
     ...(options.isBare && { isBare: true }),
     env: {
-      // Where `npm start` keeps it.
+      // As `npm start` sets it.
       NODE_COMPILE_CACHE: 'data/compile-cache',
       PUBLIC_URL: `https://${host}`,
       DATABASE_URL: options.databaseUrl,
@@ -32,7 +32,7 @@ export async function startShop(options: ShopOptions): Promise<ServerProcess> {
       DOJO_ALLOW_SANDBOX: 'true',
       DOJO_CHECKOUT_ORIGIN: checkoutOrigin,
       DOJO_WEBHOOK_SECRETS: secrets.dojo,
-      // As the README advises: as many as checkouts at once.
+      // As the docs advise: as many as checkouts at once.
       DOJO_CONNECTIONS: '128',
       ...(options.dojoTimeoutMs && { DOJO_TIMEOUT_MS: String(options.dojoTimeoutMs) }),
       SESSION_SECRET: 'f3b1c5a79d2e4086b7c8d9e0a1f2b3c4d5e6f708',
@@ -43,7 +43,7 @@ export async function startShop(options: ShopOptions): Promise<ServerProcess> {
   });
 }
 
-/** The cookie of a browser that comes to the shop for the first time. */
+/** The cookie that a browser gets on its first visit. */
 export function firstCookie(port: number): Promise<string> {
   return new Promise((resolve, reject) => {
     request({ port, host: '127.0.0.1', path: '/', headers: { Host: host }, agent: false }, (response) => {

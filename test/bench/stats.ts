@@ -2,7 +2,7 @@ export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
 
-/** The nearest rank. Of nothing it is NaN, which no aim takes for reached. */
+/** The nearest rank. NaN for an empty list, and no aim counts NaN as reached. */
 export function quantile(values: ArrayLike<number>, share: number): number {
   const sorted = Float64Array.from(values).sort();
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
@@ -16,7 +16,7 @@ export function figure(value: number): string {
   return Number(value.toFixed(Math.min(decimals, 4))).toLocaleString('en-GB', { maximumFractionDigits: 4 });
 }
 
-/** A table as Markdown has it, its columns aligned. */
+/** A Markdown table with aligned columns. */
 export function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((title, column) =>
     Math.max(...[head, ...rows].map((row) => row[column]?.length ?? 0), title.length),

@@ -1,15 +1,15 @@
-/** What every suite is told. */
+/** The options of every suite. */
 export type Bench = {
-  /** A folder of its own on the disk that is measured. */
+  /** An empty folder on the measured disk. */
   readonly folder: string;
   readonly rounds: number;
-  /** How long one turn is measured, after its warm-up. */
+  /** The measured time of one turn, after its warm-up. */
   readonly seconds: number;
   readonly warmUpSeconds: number;
-  /** Sizes for a look at the benchmark itself; the figures mean nothing then. */
+  /** Small sizes that only test the benchmark; the figures mean nothing. */
   readonly isQuick: boolean;
   readonly hasTenMillion: boolean;
-  /** Where CPU profiles of the shop go; null makes none. */
+  /** The folder for CPU profiles of the shop; null for none. */
   readonly profiles: string | null;
 };
 
@@ -23,7 +23,7 @@ export type Aim = {
   readonly what: string;
   /** Such as `>= 0.45`. */
   readonly wanted: string;
-  /** NaN where it could not be measured. */
+  /** NaN if it could not be measured. */
   readonly got: number;
   readonly isReached: boolean;
 };
@@ -43,7 +43,7 @@ export function atMost(what: string, got: number, most: number): Aim {
   return { what, wanted: `<= ${most}`, got, isReached: got <= most };
 }
 
-/** What Node is started with where CPU profiles are wanted. */
+/** Node's options for CPU profiles. */
 export function profileArgv({ profiles }: Bench): readonly string[] {
   return profiles === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`];
 }

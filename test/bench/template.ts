@@ -11,5 +11,5 @@ const priced = priceBasket(catalogue, [
 ]);
 if (priced.kind !== 'priced') throw new Error('The sample catalogue lacks what the benchmark buys.');
 
-/** What every order of the benchmark bought. */
+/** The basket of every order of the benchmark. */
 export const templateBasket: PricedBasket = priced.basket;

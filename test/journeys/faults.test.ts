@@ -25,7 +25,7 @@ afterEach(async () => {
   await live.close();
 });
 
-/** A shop whose patience with Dojo is short, so that a Dojo that never answers is given up soon. */
+/** A shop that waits one second for Dojo, so that a Dojo that never answers does not hold up the test. */
 async function open(fault: FaultRequest): Promise<Page> {
   live = await openLiveShop({ catalogue, dojo: { timeoutMs: 1_000 } });
   live.simulator.faults.add(faultSchema.parse(fault));
@@ -33,7 +33,7 @@ async function open(fault: FaultRequest): Promise<Page> {
   return context.newPage();
 }
 
-/** Clicks Checkout until the payment page comes, as a shopper does who reads that it did not work, and when to try again. */
+/** Clicks Checkout until the payment page comes, each time as late as the shop asks for. */
 async function goToPayment(page: Page): Promise<void> {
   await page.goto(live.url);
   await page.getByRole('button', { name: `Add ${product?.name} to basket`, exact: true }).click();
@@ -57,7 +57,7 @@ async function pay(page: Page): Promise<void> {
 
 const thanks = (page: Page) => page.getByRole('heading', { level: 1, name: /Thank you/ });
 
-/** The sweep as it runs when that much time has passed. */
+/** Reconciles as if that much time had passed. */
 async function reconcileIn(ms: number): Promise<void> {
   const { context } = live.shop;
   await reconcile(
@@ -66,7 +66,7 @@ async function reconcileIn(ms: number): Promise<void> {
   );
 }
 
-/** Whatever went wrong: one order, paid once, sent once, and nothing left at Dojo that could still be paid. */
+/** One order, paid once, sent once, and no intent left at Dojo that could still be paid. */
 function expectOnePaidOrder(): void {
   const [order, ...others] = rows(live.shop, 'SELECT status, holds, total FROM orders');
   expect(others).toEqual([]);
@@ -77,7 +77,7 @@ function expectOnePaidOrder(): void {
   expect(open).toEqual([]);
 }
 
-describe('an order is paid once, whatever happens to Dojo’s answer', () => {
+describe('an order is paid once, whatever happens to Dojo’s reply', () => {
   test.each<FaultRequest>([
     { kind: 'status', status: 500, times: 1 },
     { kind: 'status', status: 500, takesEffect: true, times: 1 },
@@ -92,7 +92,7 @@ describe('an order is paid once, whatever happens to Dojo’s answer', () => {
     { kind: 'wrong-amount', times: 1 },
     { kind: 'wrong-reference', times: 1 },
     { kind: 'evil-link', times: 1 },
-  ])('%j', async (fault) => {
+  ])('creating the intent with %j', async (fault) => {
     const page = await open({ ...fault, operation: 'create-payment-intent' });
     await goToPayment(page);
     await pay(page);
@@ -102,9 +102,9 @@ describe('an order is paid once, whatever happens to Dojo’s answer', () => {
   });
 });
 
-describe('an order is paid though its webhook has gone astray', () => {
+describe('an order is paid although its webhook is lost', () => {
   test.each<FaultRequest>([{ kind: 'drop' }, { kind: 'wrong-secret' }, { kind: 'corrupt-byte' }])(
-    '$kind: the page says that the payment is being confirmed, and thanks after the sweep',
+    'on $kind the page says that the payment is being confirmed, and thanks once the shop has reconciled',
     async (fault) => {
       const page = await open(fault);
       await goToPayment(page);
@@ -125,7 +125,7 @@ test.each<FaultRequest>([
   { kind: 'reset' },
   { kind: 'malformed-json' },
 ])(
-  'while Dojo answers a return with %j the page says that nobody knows yet, never that it failed',
+  'while Dojo answers a return with %j the page says that the outcome is not known, never that the payment failed',
   async (fault) => {
     const page = await open({ ...fault, operation: 'get-payment-intent' });
     live.holdWebhooks(true);

@@ -21,7 +21,7 @@ const cards = {
   declined: { number: '4456 5300 0000 1013', code: '341' },
 };
 
-/** Everything that may happen to webhooks without anybody's fault, and a Dojo that takes its time. */
+/** What may happen to webhooks on the way, and a slow Dojo. */
 const storm: FaultRequest[] = [
   { kind: 'duplicate' },
   { kind: 'reorder', chance: 0.5, delayMs: 200 },
@@ -79,7 +79,7 @@ async function pay(page: Page, card: { number: string; code: string }): Promise<
 
 const thanks = (page: Page) => page.getByRole('heading', { level: 1, name: /Thank you/ });
 
-/** Every page on the way is looked at: by axe, at 320 px, and for the documentation where a picture is wanted. */
+/** Checks a page with axe and at 320 px, and takes a picture for the docs if asked to. */
 async function look(page: Page, picture?: string): Promise<void> {
   expect(await findBarriers(page)).toEqual([]);
   if (picture && process.env.PICTURES)
@@ -92,9 +92,9 @@ async function open(options: BrowserContextOptions = {}): Promise<Page> {
 }
 
 describe.each([
-  { injectedFaults: 'fair injectedFaults', faults: [], isPostgres: false },
-  { injectedFaults: 'a storm, with the orders in PostgreSQL,', faults: storm, isPostgres: true },
-])('in $injectedFaults a shopper', ({ faults, isPostgres }) => {
+  { circumstances: 'without faults', faults: [], isPostgres: false },
+  { circumstances: 'with every webhook fault, and orders in PostgreSQL,', faults: storm, isPostgres: true },
+])('$circumstances a shopper', ({ faults, isPostgres }) => {
   beforeEach(async () => {
     live = await openLiveShop({
       catalogue,
@@ -104,7 +104,7 @@ describe.each([
     for (const fault of faults) live.simulator.faults.add(faultSchema.parse(fault));
   });
 
-  test('pays, comes back to a page that thanks, and the store says paid because a webhook said so', async () => {
+  test('pays, comes back to a page of thanks, and the order is paid because a webhook said so', async () => {
     const page = await open();
     await goToPayment(page, 'purchase');
     await pay(page, cards.pays);
@@ -117,17 +117,17 @@ describe.each([
     expect(await page.getByText('There is nothing in your basket yet').count()).toBe(1);
   });
 
-  test('without JavaScript pays all the same', async () => {
+  test('pays without JavaScript', async () => {
     const page = await open({ javaScriptEnabled: false });
     await goToPaymentWithoutScript(page);
     await pay(page, cards.pays);
     await page.waitForURL(/\/checkout\/success\//);
-    // The page may say "confirming" first; it asks again by itself.
+    // The page may say "confirming" first; it reloads itself.
     await thanks(page).waitFor();
     expect(await orders()).toEqual([{ status: 'paid', holds: '' }]);
   });
 
-  test('confirms that it is them, and pays', async () => {
+  test('confirms their identity and pays', async () => {
     const page = await open();
     await goToPayment(page);
     await pay(page, cards.asks);
@@ -138,7 +138,7 @@ describe.each([
     expect(await orders()).toEqual([{ status: 'paid', holds: '' }]);
   });
 
-  test('refuses to confirm, tries another card, and pays with the same payment', async () => {
+  test('refuses to confirm, tries another card, and pays the same intent', async () => {
     const page = await open();
     await goToPayment(page);
     await pay(page, cards.asks);
@@ -150,7 +150,7 @@ describe.each([
     expect(captured()).toEqual(['Captured']);
   });
 
-  test('is declined, tries another card, and pays with the same payment', async () => {
+  test('is declined, tries another card, and pays the same intent', async () => {
     const page = await open();
     await goToPayment(page);
     await pay(page, cards.declined);
@@ -163,7 +163,7 @@ describe.each([
     expect(await orders()).toEqual([{ status: 'paid', holds: '' }]);
   });
 
-  test('leaves the payment page, comes back, and goes on with the same payment', async () => {
+  test('leaves the payment page, comes back, and pays the same intent', async () => {
     const page = await open();
     await goToPayment(page);
     await page.getByRole('link', { name: 'Cancel' }).click();
@@ -176,7 +176,7 @@ describe.each([
     expect(captured()).toEqual(['Captured']);
   });
 
-  test('goes Back from the payment page, clicks Checkout again, and comes to the same payment', async () => {
+  test('goes back from the payment page, clicks Checkout again, and returns to the same intent', async () => {
     const page = await open();
     await goToPayment(page);
     const link = page.url();
@@ -197,7 +197,7 @@ describe.each([
     expect(captured()).toEqual(['Created']);
   });
 
-  test('whose webhook is late reads that the payment is being confirmed, and then thanks', async () => {
+  test('reads that the payment is being confirmed while the webhook is late, and then thanks', async () => {
     live.holdWebhooks(true);
     const page = await open();
     await goToPayment(page);
@@ -211,7 +211,7 @@ describe.each([
     expect(await orders()).toEqual([{ status: 'paid', holds: '' }]);
   });
 
-  test('sees what was bought, and another browser with the address sees the status only', async () => {
+  test('sees what they bought, while another browser with the address sees only the status', async () => {
     const page = await open();
     await goToPayment(page);
     await pay(page, cards.pays);
@@ -225,7 +225,7 @@ describe.each([
     expect(await stranger.getByText(product?.name ?? '').count()).toBe(0);
   });
 
-  test('who comes to a page that is not there is shown the way back', async () => {
+  test('finds the way back to the shop from an unknown page', async () => {
     const page = await open({ colorScheme: 'dark' });
     await page.goto(`${live.url}/nothing-here`);
     await look(page);
@@ -235,7 +235,7 @@ describe.each([
   });
 });
 
-/** axe needs JavaScript in the page, so these pages are looked at by the other journeys. */
+/** axe needs JavaScript in the page, so other journeys check these pages. */
 async function goToPaymentWithoutScript(page: Page): Promise<void> {
   await page.goto(live.url);
   await page.getByRole('button', { name: `Add ${product?.name} to basket`, exact: true }).click();

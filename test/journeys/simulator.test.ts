@@ -38,7 +38,7 @@ async function typeCard(): Promise<void> {
 
 const orders = () => rows(live.shop, 'SELECT status FROM orders');
 
-test('a developer has a webhook lost, sees the order wait for it, sends it again, and the order is paid', async () => {
+test('a developer drops a webhook, sees the order wait for it, and sends it again to make the order paid', async () => {
   await page.goto(`${live.simulator.url}/simulator/faults`);
   await page.getByLabel('What goes wrong').selectOption('drop');
   await page.getByLabel('How often').fill('1');
@@ -69,7 +69,7 @@ test('a developer has a webhook lost, sees the order wait for it, sends it again
   expect(orders()).toEqual([{ status: 'paid' }]);
 });
 
-test('a shopper whose card is saved pays with it the next time', async () => {
+test('a shopper saves a card and pays with it the next time', async () => {
   const call = async (path: string, body: object) => {
     const response = await fetch(live.simulator.url + path, {
       method: 'POST',

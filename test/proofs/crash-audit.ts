@@ -7,7 +7,7 @@ import type { OrderStatus } from '../../src/shop/order-status.ts';
 import { createRandom } from '../support/random.ts';
 import { projectFolder } from './server.ts';
 
-/** What happens to an order after it was placed, and where that leads. Only a captured one is sent out. */
+/** What happens to an order after it is placed, and the status it ends with. Only a captured one is sent out. */
 const stories: readonly [Story, ...Story[]] = [
   { events: ['Captured'], status: 'paid' },
   { events: ['Authorized', 'Captured'], status: 'paid' },
@@ -22,9 +22,9 @@ export type Purchase = {
   readonly key: string;
   readonly body: string;
   readonly story: Story;
-  /** Asked once more as soon as it was answered. */
+  /** Asked again as soon as it is answered. */
   readonly isDoubleClick: boolean;
-  /** Some deliveries come once more although they were answered. */
+  /** Some deliveries come again although they were answered. */
   readonly isRepeated: boolean;
   tries: number;
   answer: Answer | null;
@@ -46,7 +46,7 @@ const [catalogueSku] = parseCatalogue(
   readFileSync(join(projectFolder, 'src/shop/sample-catalogue.json'), 'utf8'),
 ).products.keys();
 
-/** The same number in the same run is the same purchase, however the requests race. */
+/** In one run, the same number is always the same purchase, however the requests race. */
 export function createPurchase(seed: number, number: number): Purchase {
   const random = createRandom(seed * 1_000_003 + number);
   return {
@@ -61,7 +61,7 @@ export function createPurchase(seed: number, number: number): Purchase {
   };
 }
 
-/** Compares the file that is left with what was answered. */
+/** Compares the file that remains with what the shop answered. */
 export function auditCrash(path: string, purchases: readonly Purchase[], deliveries: readonly Delivery[]) {
   const database = new DatabaseSync(path, { readOnly: true });
   const wrong: string[] = [];
@@ -104,7 +104,7 @@ export function auditCrash(path: string, purchases: readonly Purchase[], deliver
       if (isAnswered && kept.get(digest) !== 1) wrong.push(`kept ${kept.get(digest) ?? 0} times: ${body}`);
       kept.delete(digest);
     }
-    expectSame('events that nobody sent', [...kept.keys()], []);
+    expectSame('events that were never sent', [...kept.keys()], []);
 
     const findOrder = database.prepare(
       `SELECT reference, status, holds, payment_intent_id, payment_link,

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { crash } from './crash.ts';
 
-// An attempt that a kill cut short is under way until its lease of 15 s ends, and its shopper waits for that.
-test('a shop that is killed again and again loses nothing that it answered, and does nothing twice', {
+// An attempt that a kill cuts short stays under way until its lease of 15 s ends, and its shopper waits for that.
+test('a shop that is killed repeatedly loses nothing that it answered, and does nothing twice', {
   timeout: 300_000,
 }, async () => {
   const report = await crash({ kills: 6, seed: 42, shoppers: 2 });

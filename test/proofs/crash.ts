@@ -20,15 +20,15 @@ import {
 import { startPretendDojo } from './pretend-dojo.ts';
 import { type ServerProcess, startServer } from './server.ts';
 
-// The real shop is killed again and again under a stream of checkouts and webhooks. Whoever got no answer asks again,
-// with the same key or the same bytes; whoever got one never does, so that a repeat cannot heal a loss.
+// Kills the real shop repeatedly under a stream of checkouts and webhooks. A client without an answer asks again, with the
+// same key or the same bytes. A client with an answer never does, so that a repeat cannot heal a loss.
 
 export type CrashOptions = { readonly kills: number; readonly seed: number; readonly shoppers: number };
 
 export type CrashReport = {
   readonly kills: number;
   readonly killsWhileStarting: number;
-  /** Requests whose answer never came, because the shop was killed. */
+  /** Requests without an answer because the shop was killed. */
   readonly requestsCut: number;
   readonly checkoutsAnswered: number;
   readonly checkoutsAskedAgain: number;
@@ -39,7 +39,7 @@ export type CrashReport = {
   readonly ordersPaid: number;
   readonly fulfilments: number;
   readonly seconds: number;
-  /** What is missing, double or otherwise not as it was answered. Empty in a shop that is never wrong. */
+  /** What is missing, stored twice or different from the answer. Empty if the shop is never wrong. */
   readonly wrong: readonly string[];
 };
 
@@ -73,7 +73,7 @@ export async function crash(options: CrashOptions): Promise<CrashReport> {
     return server;
   };
 
-  /** Null where no answer came. Waits while the shop is not there. */
+  /** Null if no answer came. Waits while the shop is down. */
   async function post(path: string, headers: Record<string, string>, body: string): Promise<Answer | null> {
     await open.promise;
     if (isOver) throw new Error('The proof is over.');
@@ -95,11 +95,11 @@ export async function crash(options: CrashOptions): Promise<CrashReport> {
     }
   }
 
-  /** True where the shopper need not ask again. */
+  /** True if the shopper need not ask again. */
   async function checkOut(purchase: Purchase): Promise<boolean> {
     purchase.tries += 1;
     const answer = await post('/checkout', { 'idempotency-key': purchase.key }, purchase.body);
-    // 503 says: not just now, the same key may try again. An attempt cut by a kill is under way for its whole lease.
+    // 503 means that the same key may try again later: an attempt cut by a kill stays under way for its whole lease.
     if (answer === null || answer.status === 503) return false;
     if (answer.status === 409 && answer.text.includes('exhausted') && purchase.tries > 3) {
       purchase.isExhausted = true;
@@ -168,7 +168,7 @@ export async function crash(options: CrashOptions): Promise<CrashReport> {
 
   async function courier(name: number): Promise<void> {
     for (let number = 1; !isClosing; number += 1) {
-      // Intents that no order has are a stream of their own, which never runs dry.
+      // A second, endless stream: intents without an order.
       await deliver(waiting.shift() ?? createDelivery(`pi_stranger_${name}_${number}`, 'Captured', false));
     }
   }
@@ -187,7 +187,7 @@ export async function crash(options: CrashOptions): Promise<CrashReport> {
   async function killAgainAndAgain(): Promise<void> {
     for (let kill = 1; kill <= kills; kill += 1) {
       const running = launch();
-      // The first of all: the shop is killed while it makes its tables.
+      // The first kill comes while the shop creates its tables.
       if (kill === 1 || random.chance(0.1)) {
         killsWhileStarting += 1;
         await sleep(random.below(400));
@@ -222,7 +222,7 @@ export async function crash(options: CrashOptions): Promise<CrashReport> {
     await last.stop();
   }
 
-  /** An order that can still be paid gives the same answer; any other leads to its page. */
+  /** For an order that can still be paid the answer is the same; for any other it leads to the order's page. */
   async function askForEverythingAgain(): Promise<void> {
     for (const purchase of purchases) {
       if (purchase.answer === null) continue;
@@ -242,7 +242,7 @@ export async function crash(options: CrashOptions): Promise<CrashReport> {
       ...Array.from({ length: 12 }, () => returningShopper()),
       ...Array.from({ length: 4 }, (_, name) => courier(name)),
     ];
-    // What a client throws is heard when it is waited for.
+    // An error of a client surfaces when the client is awaited.
     for (const client of clients) client.catch(() => undefined);
     await withinLimit(60_000 + kills * 4_000, async () => {
       await killAgainAndAgain();
@@ -303,6 +303,6 @@ if (import.meta.main) {
   process.stdout.write(
     `${JSON.stringify({ seed: Number(values.seed), ...report, wrong: report.wrong.slice(0, 20) }, null, 2)}\n`,
   );
-  // Clients that wait for a shop which was given up would keep the process alive.
+  // Clients that still wait for the shop would keep the process alive.
   process.exit(report.wrong.length === 0 ? 0 : 1);
 }

@@ -5,12 +5,12 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { countAnswers, countCheckpoints, cutPower, findUnsynced, watchShop } from './power-cut.ts';
 import { projectFolder } from './server.ts';
 
-// Killing a process loses nothing that the system has taken. Cutting the power does, so the disk itself is watched.
+// A killed process loses nothing that the system has accepted. A power cut does, so this watches the disk itself.
 
 const folder = mkdtempSync(join(tmpdir(), 'power-cut-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test('between observation a webhook and answering it, the shop writes it and waits for the disk', {
+test('between reading a webhook and answering it, the shop writes it and waits for the disk', {
   timeout: 60_000,
 }, async () => {
   // More pages than the write-ahead log holds before it is written back.
@@ -45,7 +45,7 @@ describe('the same proof fails for a connection that answers before the disk has
   });
 });
 
-/** This project as it is, but for the setting that decides, and the shop's own guard of it. */
+/** A copy of this project without the setting that decides, and without the shop's guard of it. */
 function copyProject(mode: string, number: number): string {
   const copy = join(folder, `project-${mode}`);
   cpSync(join(projectFolder, 'src'), join(copy, 'src'), { recursive: true });

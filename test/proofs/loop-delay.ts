@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
-// Loaded into a shop: tells its parent, when asked, for how long its event loop was held up.
+// Preloaded into a shop: reports to its parent, on request, how long its event loop was blocked.
 
 const histogram = monitorEventLoopDelay({ resolution: 1 });
 histogram.enable();
@@ -8,5 +8,5 @@ process.on('message', (message) => {
   if (message !== 'loop-delay') return;
   process.send?.({ p999: histogram.percentile(99.9) / 1e6, longest: histogram.max / 1e6 });
 });
-// Waiting for that question alone keeps no process alive.
+// Waiting for that request must not keep the process alive.
 process.channel?.unref();

@@ -12,22 +12,22 @@ import { startServer } from './server.ts';
 export type DiskRecord = {
   readonly kind: 'request' | 'write' | 'truncate' | 'sync' | 'answer';
   readonly file: 'database' | 'log' | null;
-  /** Where a write begins, or the length that a file was cut to. */
+  /** Where a write begins, or the length that a file was truncated to. */
   readonly offset: number;
   readonly data: Buffer;
 };
 
 export type WatchedShop = {
-  /** Events that were answered with 200, in this order. */
+  /** Events answered with 200, in this order. */
   readonly answered: readonly string[];
   readonly journal: readonly DiskRecord[];
-  /** The database file before the shop was started; there was no write-ahead log beside it. */
+  /** The database file before the shop started, when there was no write-ahead log beside it. */
   readonly image: Buffer;
 };
 
 /**
- * Sends webhooks one after another to a shop whose calls to the system are watched.
- * `project` is a copy of this project; nothing but its connection should differ.
+ * Sends webhooks one after another to a shop, and records the shop's system calls.
+ * `project` is a copy of this project that should differ only in its connection.
  */
 export async function watchShop(options: {
   folder: string;
@@ -73,7 +73,7 @@ export async function watchShop(options: {
   return { answered, journal: parseJournal(readFileSync(journalPath)), image };
 }
 
-/** Events whose answer went out although what was written for them had not been waited for. */
+/** Events answered before their writes had reached the disk. */
 export function findUnsynced({ journal }: WatchedShop): string[] {
   const unsynced: string[] = [];
   let asked: string | null = null;
@@ -101,14 +101,14 @@ export function countAnswers({ journal }: WatchedShop): number {
   return journal.filter(({ kind, data }) => kind === 'answer' && data.toString().endsWith(' 200')).length;
 }
 
-/** How often the write-ahead log was written back, which is the other moment at which a cut could hurt. */
+/** How often the write-ahead log was written back: the other moment at which a power cut could hurt. */
 export function countCheckpoints({ journal }: WatchedShop): number {
   return journal.filter(({ kind, file }) => kind === 'sync' && file === 'database').length;
 }
 
 /**
- * Cuts the power the moment an answer leaves: of both files only what was waited for is left. Opens what remains as the
- * next start would, and gives the events that were answered by then and are gone. `cutAt` chooses the answers, from 1.
+ * Cuts the power the moment an answer leaves: both files keep only what had reached the disk. Opens them as the next start
+ * would, and returns the events that were answered by then and are lost. `cutAt` chooses the answers, counted from 1.
  */
 export function cutPower(
   { journal, image }: WatchedShop,
@@ -138,7 +138,7 @@ export function cutPower(
   return { cuts, lost: [...lost] };
 }
 
-/** A file of which only what was synced is sure to be there. */
+/** A file that keeps for certain only what was synced. */
 function createFile(image: Buffer) {
   let bytes = Buffer.from(image);
   let length = image.length;
@@ -203,10 +203,10 @@ function parseJournal(bytes: Buffer): DiskRecord[] {
   return records;
 }
 
-/** Gives the library for LD_PRELOAD. Throws with what to do where it cannot be made. */
+/** Returns the library for LD_PRELOAD. Throws an error that says what to do if it cannot be built. */
 function compileWatcher(folder: string): string {
   if (process.platform !== 'linux')
-    throw new Error('This proof watches calls to the system with LD_PRELOAD and runs on Linux only.');
+    throw new Error('This proof records system calls with LD_PRELOAD, so it runs on Linux only.');
   const library = join(folder, 'power-cut.so');
   const source = join(folder, 'power-cut.c');
   copyFileSync(fileURLToPath(new URL('./power-cut.c', import.meta.url)), source);
@@ -220,6 +220,6 @@ function compileWatcher(folder: string): string {
     if (run.error === undefined) throw new Error(`${compiler} refused power-cut.c:\n${run.stderr}`);
   }
   throw new Error(
-    `This proof needs a C compiler to watch how SQLite waits for the disk, and found none of ${compilers.join(', ')}. Install one (Debian: apt-get install gcc libc6-dev), or name one in CC.`,
+    `This proof needs a C compiler to record how SQLite waits for the disk, and found none of ${compilers.join(', ')}. Install one (Debian: apt-get install gcc libc6-dev) or name one in CC.`,
   );
 }

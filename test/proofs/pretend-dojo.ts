@@ -6,7 +6,7 @@ import { createRandom } from '../support/random.ts';
 
 const slowestMs = 12;
 
-/** A server in Dojo's place that outlives the shop: one new intent a call, answered after some milliseconds. */
+/** A server in Dojo's place that outlives the shop. It creates an intent for each call and answers after some milliseconds. */
 export async function startPretendDojo(seed: number) {
   const random = createRandom(seed);
   const intents = new Map<string, DojoReply>();
@@ -38,10 +38,10 @@ export async function startPretendDojo(seed: number) {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     created: () => intents.size,
-    /** What a later observation of the intent tells. */
+    /** What a later observation of the intent shows. */
     setStatus(id: string, status: string): void {
       const intent = intents.get(id);
-      if (intent === undefined) throw new Error(`Dojo was never asked for ${id}.`);
+      if (intent === undefined) throw new Error(`Dojo never created ${id}.`);
       intent.status = status;
     },
     close() {

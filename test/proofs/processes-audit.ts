@@ -17,7 +17,7 @@ const orderRows = z.array(
   }),
 );
 
-/** Compares what is in the database with what was answered, on whichever database it is. */
+/** Compares the rows with the answers, on either database. */
 export async function auditProcesses(
   databaseUrl: string,
   purchases: readonly Purchase[],
@@ -69,7 +69,7 @@ export async function auditProcesses(
     const store = await openStore(databaseUrl);
     const { different } = await store.checkReplay();
     await store.close();
-    if (different.length > 0) wrong.push(`replay gives other orders: ${different.join(', ')}`);
+    if (different.length > 0) wrong.push(`replay yields different orders: ${different.join(', ')}`);
     return {
       wrong,
       ordersPaid: orders.filter((order) => order.status === 'paid').length,

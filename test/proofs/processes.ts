@@ -13,8 +13,8 @@ import { startPretendDojo } from './pretend-dojo.ts';
 import { auditProcesses } from './processes-audit.ts';
 import { type LoopDelay, type ServerProcess, startServer } from './server.ts';
 
-// Several real shops on one database, and shoppers and webhooks that come to any of them, often to two at once.
-// With faults: the database server is killed in the middle and started again, and later one of the shops is killed.
+// Several real shops on one database. Shoppers and webhooks come to any of them, often to two at once.
+// With faults, the database server is killed halfway and restarted, and later one of the shops is killed.
 
 export type ProcessesOptions = {
   readonly database: 'sqlite' | 'postgres';
@@ -26,14 +26,14 @@ export type ProcessesOptions = {
 
 export type ProcessesReport = {
   readonly checkoutsAnswered: number;
-  /** Refused with 503, or cut by a kill; nothing was promised to these shoppers. */
+  /** Refused with 503 or cut by a kill. These shoppers were promised nothing. */
   readonly checkoutsFailed: number;
   readonly eventsAnswered: number;
   readonly eventsSentAgain: number;
   /** How often each status code was answered. */
   readonly answers: Readonly<Record<string, number>>;
   readonly requestsCut: number;
-  /** From the kill of the database server until every shop could write again; null without faults. */
+  /** From the kill of the database server until every shop can write again; null without faults. */
   readonly recoveredInMs: number | null;
   readonly ordersPaid: number;
   readonly fulfilments: number;
@@ -41,7 +41,7 @@ export type ProcessesReport = {
   readonly p50: number;
   readonly p99: number;
   readonly requestsPerSecond: number;
-  /** What is missing, double or otherwise not as it was answered. */
+  /** What is missing, stored twice or different from the answer. */
   readonly wrong: readonly string[];
 };
 
@@ -79,7 +79,7 @@ export async function processes(options: ProcessesOptions): Promise<ProcessesRep
     return random.pick([first, ...rest]);
   };
 
-  /** Null where the line was cut. */
+  /** Null if the connection was cut. */
   async function post(path: string, headers: Record<string, string>, body: string): Promise<Answer | null> {
     const shop = alive();
     const sentAt = performance.now();
@@ -90,7 +90,7 @@ export async function processes(options: ProcessesOptions): Promise<ProcessesRep
         body,
       });
       if (isKillDue) {
-        // With this request, and whatever else it has in its hands.
+        // With this request, and any other in flight.
         isKillDue = false;
         shop.isAlive = false;
         sent.catch(() => undefined);
@@ -164,7 +164,7 @@ export async function processes(options: ProcessesOptions): Promise<ProcessesRep
     const gate = Promise.withResolvers<void>();
     const killedAt = performance.now();
     await server.kill();
-    // Whoever is refused now asks again when the server is back.
+    // A client that is refused now asks again when the server is back.
     open = gate.promise;
     await server.start();
     await Promise.all(shops.filter(({ isAlive }) => isAlive).map(isReady));
@@ -231,7 +231,7 @@ export async function processes(options: ProcessesOptions): Promise<ProcessesRep
   }
 }
 
-/** The address of the order's page names the shop that answered; everything else is the same. */
+/** Only the address of the order's page names the shop that answered. */
 function isSamePayment(one: Answer, other: Answer): boolean {
   const [first, second] = [one, other].map(({ text }) => JSON.parse(text) as Placed);
   return (
@@ -241,7 +241,7 @@ function isSamePayment(one: Answer, other: Answer): boolean {
   );
 }
 
-/** Resolves when the shop can write; asks again and again. */
+/** Polls the shop until it can write. */
 async function isReady(shop: Shop): Promise<void> {
   while (shop.isAlive) {
     const { statusCode, body } = await request(`${shop.origin}/readyz`).catch((error: unknown) => {

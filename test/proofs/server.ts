@@ -6,16 +6,16 @@ import { checkoutOrigin, webhookSecret } from '../support/shop.ts';
 export const projectFolder = fileURLToPath(new URL('../../', import.meta.url));
 
 export type ServerProcess = {
-  /** Resolves when the shop is open; rejects with what it wrote where it ends before. */
+  /** Resolves when the shop is open; rejects with its output if it ends first. */
   readonly ready: Promise<void>;
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
-  /** The last of what it wrote. */
+  /** The end of its output. */
   output(): string;
-  /** For how long its event loop was held up so far, in milliseconds. */
+  /** How long its event loop was blocked so far, in milliseconds. */
   loopDelay(): Promise<LoopDelay>;
-  /** SIGKILL: the process does not get to do another thing. */
+  /** SIGKILL: the process runs no further instruction. */
   kill(): Promise<void>;
-  /** SIGTERM, as a process manager does it. Rejects where the shop does not close in order. */
+  /** SIGTERM, as from a process manager. Rejects if the shop does not close in order. */
   stop(): Promise<void>;
 };
 
@@ -23,21 +23,21 @@ export type LoopDelay = { readonly p999: number; readonly longest: number };
 
 export type ServerOptions = {
   readonly port: number;
-  /** Where it is started. */
+  /** Its working directory. */
   readonly folder: string;
   /** A SQLite file; `env` may name another database. */
   readonly databasePath: string;
   readonly env?: Record<string, string>;
-  /** A copy of the project; this one where there is none. */
+  /** A copy of the project; default: this one. */
   readonly project?: string;
 };
 
-// A shop that outlives the proof would be in the way of the next one.
+// A shop that outlives the proof would block the next one.
 const endWithParent = `data:text/javascript,process.on('disconnect',()=>process.exit(1));process.channel.unref()`;
 
 const loopDelay = new URL('./loop-delay.ts', import.meta.url).href;
 
-/** `src/main.ts` as a process of its own, with nothing of this environment but PATH. */
+/** `src/main.ts` as a process with nothing of this environment but PATH. */
 export function startServer(options: ServerOptions): ServerProcess {
   const child = fork(join(options.project ?? projectFolder, 'src/main.ts'), [], {
     cwd: options.folder,
@@ -70,7 +70,7 @@ export function startServer(options: ServerOptions): ServerProcess {
     child.once('message', () => resolve());
     void exited.then(() => reject(new Error(`The shop ended before it was open:\n${output}`)));
   });
-  // A shop that is killed while it starts is nobody's surprise.
+  // A proof may kill a shop while it starts.
   ready.catch(() => undefined);
 
   return {
@@ -80,7 +80,7 @@ export function startServer(options: ServerOptions): ServerProcess {
     loopDelay() {
       const answered = new Promise<LoopDelay>((resolve, reject) => {
         child.once('message', (delay) => resolve(delay as LoopDelay));
-        void exited.then(() => reject(new Error(`The shop ended before it told its delay:\n${output}`)));
+        void exited.then(() => reject(new Error(`The shop ended before it reported its delay:\n${output}`)));
       });
       child.send('loop-delay');
       return answered;

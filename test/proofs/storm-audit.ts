@@ -17,15 +17,15 @@ const orderRows = z.array(
 );
 
 /**
- * In the order in which the shop applied them: SQLite numbers its rows, and PostgreSQL its transactions, of which one
- * process has one after another for its events.
+ * In the order in which the shop applied them: SQLite numbers its rows, and PostgreSQL its transactions, which one process
+ * runs one after another for its events.
  */
 const asApplied = {
   sqlite: 'rowid',
   postgres: 'CAST(CAST(xmin AS TEXT) AS BIGINT), ctid',
 };
 
-/** Compares the database with the pure functions applied to what was sent. */
+/** Compares the database with what the pure functions make of the events sent. */
 export async function auditStorm(databaseUrl: string, orders: readonly Order[], events: readonly Event[]) {
   const database = await openDatabase(databaseUrl);
   const wrong: string[] = [];
@@ -83,19 +83,19 @@ export async function auditStorm(databaseUrl: string, orders: readonly Order[], 
   }
 }
 
-/** Every true event is kept once, as it was sent, and no forged one is. */
+/** Every genuine event is kept once, as it was sent; no forged one is kept. */
 function compareKept(kept: readonly { id: string; body: string }[], events: readonly Event[]): string[] {
   const sent = new Map(events.map(({ id, body }) => [id, body]));
   const wrong: string[] = [];
   for (const { id, body } of kept) {
-    if (sent.get(id) !== body) wrong.push(`${id} is kept twice, or was never sent like this`);
+    if (sent.get(id) !== body) wrong.push(`${id} is kept twice, or was never sent in this form`);
     sent.delete(id);
   }
   for (const id of sent.keys()) wrong.push(`${id} is not kept`);
   return wrong;
 }
 
-/** What was answered before another event was sent must have been applied before it. */
+/** An event answered before another was sent must be applied before it. */
 function findOvertaken(applied: readonly Event[]): string[] {
   return applied.flatMap((event, index) =>
     applied
@@ -106,8 +106,8 @@ function findOvertaken(applied: readonly Event[]): string[] {
 }
 
 /**
- * Status and holds are those of the set, whatever the order. Goods go out once it is paid without a hold, and what is
- * heard later takes no fulfilment back; what is heard before prevents it.
+ * Status and holds depend on the set of events, not on their order. Goods go out once an order is paid without a hold: an
+ * earlier event can prevent that, a later one cannot undo it.
  */
 function tradeOf(order: Order, applied: readonly Event[]) {
   let attempts = order.attempts;

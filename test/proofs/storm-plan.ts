@@ -5,7 +5,7 @@ const duplicateShare = 0.3;
 const reorderedShare = 0.3;
 const forgedShare = 0.1;
 
-/** What may befall an intent, in Dojo's order. `Released` is a name that Dojo's own texts have and its API has not. */
+/** What may happen to an intent, in Dojo's order. `Released` occurs in Dojo's texts but not in its API. */
 const lives: readonly [readonly string[], ...(readonly string[])[]] = [
   ['Created', 'Captured'],
   ['Created', 'Authorized', 'Captured'],
@@ -25,14 +25,14 @@ export type Event = {
   readonly paymentIntentId: string;
   readonly paymentStatus: string;
   readonly body: string;
-  /** Ticks of one counter: the first time that it was sent, and the first time that it was answered. */
+  /** Ticks of one counter: when it was first sent, and when it was first answered. */
   sentAt: number;
   answeredAt: number;
 };
 
 export type Delivery = { readonly event: Event; readonly isForged: boolean; place: number };
 
-/** An order to be prepared. `orphanIntentId`: a first attempt brought an intent of another amount that nobody was shown. */
+/** An order to prepare. `orphanIntentId`: a first attempt's intent, for another amount, that no shopper was shown. */
 export type PlannedOrder = { readonly intentId: string; readonly orphanIntentId: string | null };
 
 export function planStorm(count: number, random: Random) {
@@ -72,7 +72,7 @@ export function planStorm(count: number, random: Random) {
   const originals = deliveries.slice() as [Delivery, ...Delivery[]];
   for (let made = 0; made < duplicates; made += 1) {
     const { event, place } = random.pick(originals);
-    // Many at the same moment, the others whenever Dojo's patience ended.
+    // Many at the same moment, the others whenever Dojo stopped waiting.
     deliveries.push({
       event,
       isForged: false,
@@ -87,7 +87,7 @@ export function planStorm(count: number, random: Random) {
   }
   for (let made = 0; made < forged; made += 1) {
     const { event, place } = random.pick(originals);
-    // Another status than the true one, so that one which got through would be seen.
+    // Not the true status, so that a forged event that gets through shows.
     const status = random.pick(['Captured', 'Refunded', 'Canceled', 'Reversed']);
     const isForged = true;
     deliveries.push({

@@ -5,7 +5,7 @@ test.each([
   ['SQLite', false, 3_000],
   ['PostgreSQL', true, 1_000],
 ])(
-  'a storm of doubled, reordered and forged webhooks leaves every order on %s as what was sent makes it',
+  'after a storm of doubled, reordered and forged webhooks every order on %s is what the genuine ones make it',
   {
     timeout: 300_000,
   },
@@ -15,7 +15,7 @@ test.each([
     expect(report.answers).toEqual({ 200: 0.9 * deliveries, 401: 0.1 * deliveries });
     expect(report.duplicates).toBe(0.3 * deliveries);
     expect(report.reordered).toBeGreaterThan(0.25 * deliveries);
-    // All that can become of an order is among them.
+    // Every status that an order can end with.
     expect(Object.keys(report.statuses).sort()).toEqual(
       expect.arrayContaining(['authorized', 'canceled', 'paid', 'refunded', 'reversed']),
     );

@@ -15,8 +15,8 @@ import { startServer } from './server.ts';
 import { auditStorm } from './storm-audit.ts';
 import { type Delivery, type PlannedOrder, planStorm } from './storm-plan.ts';
 
-// Everything that Dojo, a bad line and a forger can send, at once, over many connections. What the shop makes of it is
-// compared with the pure functions of the trade, applied to what was sent.
+// Everything that Dojo, a bad line and a forger can send, at once, over many connections. Compares what the shop makes of it
+// with what the pure functions of the trade make of the events sent.
 
 export type StormOptions = {
   readonly deliveries: number;
@@ -40,7 +40,7 @@ export type StormReport = {
   readonly preparedInSeconds: number;
   readonly seconds: number;
   readonly deliveriesPerSecond: number;
-  /** Milliseconds from sending a delivery to the end of its answer. */
+  /** Milliseconds from the start of a delivery to the end of its answer. */
   readonly p50: number;
   readonly p99: number;
   readonly slowest: number;
@@ -126,14 +126,14 @@ const basket: PricedBasket = {
   currencyCode: 'GBP',
 };
 
-/** Orders that await their payment, put there through the store's own contract. */
+/** Orders that await payment, placed through the store's own contract. */
 async function prepareOrders(
   databaseUrl: string,
   planned: readonly PlannedOrder[],
   random: Random,
 ): Promise<Order[]> {
   const store = await openStore(databaseUrl);
-  // A day ahead: the sweep has no reason to ask about them while the storm lasts.
+  // A day ahead, so that the shop does not reconcile them during the storm.
   const begin = Date.now() + 86_400_000;
   try {
     const prepare = async ({ intentId, orphanIntentId }: PlannedOrder, index: number): Promise<Order> => {
@@ -171,7 +171,7 @@ async function prepareOrders(
       return stored;
     };
     const prepared: Order[] = [];
-    // No more at once than the store lets wait.
+    // No more at once than the store queues.
     for (let first = 0; first < planned.length; first += atOnce) {
       const some = planned.slice(first, first + atOnce);
       prepared.push(...(await Promise.all(some.map((order, index) => prepare(order, first + index)))));
@@ -182,7 +182,7 @@ async function prepareOrders(
   }
 }
 
-/** As many senders as connections; each takes the next delivery as soon as its last one was answered. */
+/** One sender for each connection. It sends the next delivery as soon as the last one is answered. */
 async function deliver(pool: Pool, deliveries: readonly Delivery[]) {
   const wrong: string[] = [];
   const answers: Record<string, number> = {};

@@ -6,14 +6,14 @@ export class Crash extends Error {}
 
 export type Fault =
   | { readonly kind: 'none' }
-  /** Dojo cannot be reached at all. */
+  /** Dojo cannot be reached. */
   | { readonly kind: 'down' }
-  /** The nth call to Dojo takes effect, but its answer is lost, or is nonsense; or it is lost on the way there. */
+  /** The nth call to Dojo takes effect but its reply is lost or malformed, or the call itself is lost. */
   | { readonly kind: 'lost' | 'nonsense'; readonly call: number; readonly tookEffect: boolean }
-  /** The process dies just before or just after the nth thing that it waits for. */
+  /** The process dies just before or just after the nth call that it awaits. */
   | { readonly kind: 'crash'; readonly wait: number; readonly after: boolean };
 
-/** The same shop, with something going wrong on its way to Dojo and to the database. */
+/** The same shop, with faults between it and Dojo or the database. */
 export function withFault(context: Context, fault: Fault): Context {
   let calls = 0;
   let waits = 0;
@@ -36,8 +36,7 @@ export function withFault(context: Context, fault: Fault): Context {
     if (fault.kind === 'down') throw new DojoError('unreachable', 'Dojo is down.');
     const isHere = (fault.kind === 'lost' || fault.kind === 'nonsense') && fault.call === calls;
     if (isHere && fault.tookEffect) await run();
-    if (isHere)
-      throw new DojoError(fault.kind === 'lost' ? 'timeout' : 'malformed', 'No usable answer came.');
+    if (isHere) throw new DojoError(fault.kind === 'lost' ? 'timeout' : 'malformed', 'No usable reply came.');
     return run();
   }
 

@@ -2,7 +2,7 @@ import type { PaymentIntent } from '../../src/simulator/state/payment-intent.ts'
 import type { Scenario } from '../support/scenario.ts';
 import { allOrders, type Seen } from './simulation.ts';
 
-/** Every rule of money that is broken once all is quiet, as sentences; none when all is well. */
+/** A sentence for each rule of money that is broken once all is quiet. */
 export async function findFaults(scenario: Scenario, seen: Seen): Promise<string[]> {
   const faults: string[] = [];
   const must = (isTrue: boolean, rule: string) => {
@@ -22,13 +22,13 @@ export async function findFaults(scenario: Scenario, seen: Seen): Promise<string
     );
     must(
       new Set(intents.map((intent) => intent.id)).size === intents.length,
-      `${name}: an intent is there twice.`,
+      `${name}: an intent is stored twice.`,
     );
 
     const backAtDojo = intents.reduce((sum, intent) => sum + refunded(intent), 0);
     const backHere = order.attempts.reduce((sum, attempt) => sum + attempt.facts.refundedAmount, 0);
     must(backAtDojo === backHere, `${name}: Dojo gave ${backAtDojo} back, the store says ${backHere}.`);
-    must(taken.length < 2 || order.holds.includes('paid_twice'), `${name}: paid twice, and nobody is told.`);
+    must(taken.length < 2 || order.holds.includes('paid_twice'), `${name}: paid twice, and not held.`);
 
     const isReversed = intents.some((intent) => intent.status === 'Reversed');
     const kept = taken.length * order.basket.total - backAtDojo;
@@ -43,7 +43,7 @@ export async function findFaults(scenario: Scenario, seen: Seen): Promise<string
       const isOver =
         order.attempts.every((attempt) => !attempt.hasIntent) ||
         ['canceled', 'expired'].includes(order.status);
-      must(isOver || isReversed, `${name}: nobody paid it, and it is still open after a day.`);
+      must(isOver || isReversed, `${name}: unpaid and still open after a day.`);
       must(
         intents.every((intent) => intent.status !== 'Created'),
         `${name}: can still be paid after a day.`,
@@ -54,7 +54,7 @@ export async function findFaults(scenario: Scenario, seen: Seen): Promise<string
   }
   must(
     ledger.every((intent) => orders.some((order) => order.reference === intent.request.reference)),
-    'Dojo has an intent of no order.',
+    'Dojo has an intent without an order.',
   );
   for (const { orderId, status, holds } of seen.shipped) {
     must(
@@ -68,7 +68,7 @@ export async function findFaults(scenario: Scenario, seen: Seen): Promise<string
   );
 
   const { different } = await scenario.context.store.checkReplay();
-  must(different.length === 0, `Replay gives other orders: ${different.join(', ')}.`);
+  must(different.length === 0, `Replay yields different orders: ${different.join(', ')}.`);
   return faults;
 }
 

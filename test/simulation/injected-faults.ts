@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { type Fault, type FaultRequest, faultSchema } from '../../src/simulator/faults.ts';
 
-/** What the pretend Dojo does wrong during a story, every fault with a chance of its own. */
+/** What the pretend Dojo does wrong during a story, each fault with its own chance. */
 export type InjectedFaults = { readonly seed: number; readonly faults: readonly Fault[] };
 
 /**
- * No `drop`: nobody but its event tells of a refund made in Dojo's own portal, so stories lose other events by a step of
- * their own. No error that says that an intent is unknown or in another status while it is not: that is no fault of a
- * network but a lie about money, which nobody could tell from the truth.
+ * No `drop`: only its event reports a refund made in Dojo's portal, so stories have a step that loses other events. No error
+ * that falsely calls an intent unknown or in another status: that is no network fault but a lie about money, which no shop
+ * could tell from the truth.
  */
 const kinds: readonly FaultRequest[] = [
   { kind: 'duplicate' },

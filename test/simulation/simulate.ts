@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { startPostgres } from '../support/postgres.ts';
 import { simulate } from './simulation.ts';
 
-/** `npm run simulate -- --seed 7 --runs 10000`; with `--postgres` on a PostgreSQL server of its own. */
+/** `npm run simulate -- --seed 7 --runs 10000`; `--postgres` starts a PostgreSQL server and uses that. */
 const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
@@ -31,7 +31,7 @@ try {
 } catch (error) {
   process.stdout.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.stdout.write(
-    `The same again: npm run simulate -- --seed ${seed} --runs ${runs}${postgres === null ? '' : ' --postgres'}\n`,
+    `To repeat: npm run simulate -- --seed ${seed} --runs ${runs}${postgres === null ? '' : ' --postgres'}\n`,
   );
   process.exitCode = 1;
 } finally {

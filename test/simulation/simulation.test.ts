@@ -14,7 +14,7 @@ test('two hundred stories of shoppers, faults and crashes break no rule of money
   expect(stories).toBe(200);
 }, 300_000);
 
-test('nor do they on PostgreSQL', async () => {
+test('fifteen stories break no rule of money on PostgreSQL', async () => {
   const postgres = await startPostgres();
   try {
     await simulate({ seed: 20_261_122, runs: 15, createDatabase: postgres.createDatabase });

@@ -34,7 +34,7 @@ const fault: fc.Arbitrary<Fault> = fc.oneof(
     }),
   },
 );
-/** Picks one of however many there are. */
+/** Picks one, however many there are. */
 const which = fc.nat(11);
 
 const action = fc.oneof(
@@ -53,7 +53,7 @@ const action = fc.oneof(
       do: fc.constant('pay' as const),
       which,
       card: fc.constantFrom('pays' as const, 'pays' as const, 'declined' as const),
-      // Nobody should know the link of an intent that was not shown; here somebody does.
+      // The link of an intent that was not shown should be secret; here a shopper knows it.
       isLeaked: fc.integer({ max: 9, min: 0 }).map((chance) => chance === 0),
     }),
   },
@@ -99,18 +99,18 @@ const action = fc.oneof(
 );
 export type Action = typeof action extends fc.Arbitrary<infer Value> ? Value : never;
 
-/** What a run has seen from outside: the links that shoppers were shown, and the goods that went out. */
+/** What a run sees from outside: the links that shoppers are shown, and the goods that go out. */
 export type Seen = {
   readonly links: Map<number, Set<string>>;
   readonly shipped: { readonly orderId: number; readonly status: string; readonly holds: number }[];
 };
 
-/** Many seeded runs; rejects with the seed and the shortest story that breaks a rule of money. */
+/** Runs many seeded stories. Rejects with the seed and the shortest story that breaks a rule of money. */
 export async function simulate(options: {
   seed: number;
   runs: number;
   onRun?: () => void;
-  /** Gives the address of an empty database for each story; SQLite in memory where there is none. */
+  /** Returns the address of an empty database for each story; default: SQLite in memory. */
   createDatabase?: () => Promise<string>;
 }): Promise<void> {
   const story = fc.array(action, { minLength: 4, maxLength: 30 });
@@ -137,7 +137,7 @@ async function play(
       try {
         await act(scenario, seen, each, step);
       } catch (error) {
-        // A process that died, or an answer that never came, is what the shop must survive.
+        // The shop must survive a dead process or a missing reply.
         if (!(error instanceof Crash) && !(error instanceof DojoError)) throw error;
       }
     }
@@ -187,7 +187,7 @@ async function act(scenario: Scenario, seen: Seen, each: Action, step: number): 
     }
     case 'lose': {
       await scenario.posted();
-      // Nobody but Dojo's event tells of a refund made in its portal, so those only come late.
+      // Only its event reports a refund made in Dojo's portal, so such events come late but are never lost.
       take(
         scenario.post.filter((delivery) => !tellsOfRefund(scenario, delivery)),
         each.which,
@@ -236,7 +236,7 @@ async function act(scenario: Scenario, seen: Seen, each: Action, step: number): 
   }
 }
 
-/** Everything calms down: what was delayed arrives, and the sweep has all the time it asks for. */
+/** Everything calms down: delayed events arrive, and the shop reconciles until nothing is left. */
 async function settle(scenario: Scenario): Promise<void> {
   for (let round = 0; round < 14; round += 1) {
     await scenario.handAll();

@@ -1,4 +1,4 @@
-/** What Dojo was asked to create. */
+/** The body of a create call. */
 export type CreateBody = {
   amount: { value: number; currencyCode: string };
   reference: string;
@@ -11,7 +11,7 @@ export type CreateBody = {
 
 export type DojoReply = Record<string, unknown>;
 
-/** The reply to a create call, in the shape of Dojo's own examples, valid unless a member is replaced. */
+/** Dojo's reply to a create call, valid unless a member is replaced. */
 export function createdReply(body: CreateBody, id = 'pi_sandbox_T1', members: DojoReply = {}): DojoReply {
   return {
     id,

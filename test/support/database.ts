@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { OpenShop } from './shop.ts';
 
-/** Rows of the live database file, read beside the shop. */
+/** Rows of the database file that the shop has open. */
 export function rows(shop: OpenShop, sql: string): Record<string, unknown>[] {
   const database = new DatabaseSync(shop.databasePath, { readOnly: true });
   try {
@@ -11,7 +11,7 @@ export function rows(shop: OpenShop, sql: string): Record<string, unknown>[] {
   }
 }
 
-/** Everything that a refused request must leave as it was. */
+/** Everything that a refused request must not change. */
 export function contents(shop: OpenShop): Record<string, unknown[]> {
   return Object.fromEntries(
     ['orders', 'attempts', 'events', 'fulfilments', 'quarantine'].map((table) => [

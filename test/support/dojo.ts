@@ -2,7 +2,7 @@ import nock from 'nock';
 import { type CreateBody, createdReply, type DojoReply } from './created-reply.ts';
 import { dojoUrl } from './shop.ts';
 
-/** Dojo creates what it is asked for, once per call of this; gives what it was asked. */
+/** Dojo creates one intent for each call of this. Returns what it was asked for. */
 export function dojoCreates(id = 'pi_sandbox_T1', members: DojoReply = {}): { asked: CreateBody[] } {
   const asked: CreateBody[] = [];
   nock(dojoUrl)
@@ -15,7 +15,7 @@ export function dojoCreates(id = 'pi_sandbox_T1', members: DojoReply = {}): { as
   return { asked };
 }
 
-/** Dojo answers a create call with this, once. */
+/** Dojo answers one create call with this. */
 export function dojoAnswers(
   status: number,
   body?: nock.Body,

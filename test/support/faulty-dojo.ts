@@ -4,7 +4,7 @@ import { type CreateBody, createdReply } from './created-reply.ts';
 
 export type Answer = (res: ServerResponse, body: CreateBody, req: IncomingMessage) => void;
 
-/** A real server in Dojo's place that answers one call after another as it is told, and the last way from then on. */
+/** A real server in Dojo's place. It gives the answers in turn, and repeats the last one. */
 export async function startFaultyDojo(...answers: Answer[]) {
   const asked: CreateBody[] = [];
   const server: Server = createServer(async (req, res) => {
@@ -26,7 +26,7 @@ export async function startFaultyDojo(...answers: Answer[]) {
   };
 }
 
-/** One intent an attempt, as Dojo would have it. */
+/** As at Dojo, each attempt has an intent of its own. */
 function intentIdOf(body: CreateBody): string {
   return `pi_sandbox_${body.reference}_${body.metadata.attempt}`;
 }

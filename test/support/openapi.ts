@@ -5,16 +5,16 @@ import ajvFormats from 'ajv-formats';
 import { createContractDocument } from './contract-document.ts';
 
 export type OpenApi = {
-  /** What is wrong with a request's body, empty where nothing is. Paths may have a query and a trailing slash. */
+  /** What is wrong with a request's body: nothing, if empty. Paths may have a query and a trailing slash. */
   requestFaults(call: { method: string; path: string; body: unknown }): string[];
-  /** What is wrong with a response, a status that the operation does not name included. */
+  /** What is wrong with a response, including a status that the operation does not name. */
   responseFaults(call: { method: string; path: string; status: number; body: unknown }): string[];
   /**
-   * The examples of an operation, by the name that request and response share; `example` where they have none. A side
-   * that has no example, or no body, is undefined.
+   * The examples of an operation, by the name that request and response share, or `example` without a name. A side without
+   * example or body is undefined.
    */
   examples(method: string, path: string): { name: string; request: unknown; response: unknown }[];
-  /** The one 2xx status that the operation names; null for an operation that is not there. */
+  /** The one 2xx status that the operation names; null for an unknown operation. */
   successStatus(method: string, path: string): number | null;
 };
 
@@ -37,7 +37,7 @@ export type Schema = {
   oneOf?: Schema[];
   anyOf?: Schema[];
   example?: unknown;
-  /** Ours: the members that every reply has though the specification does not require them, and those it does not have. */
+  /** In our own contract: members that every reply has unrequired, and members that the specification does not have. */
   'x-always'?: readonly string[];
   'x-unpublished'?: readonly string[];
 };
@@ -99,7 +99,7 @@ function createOpenApi(document: Document): OpenApi {
     );
   }
 
-  /** Finds the operation, `/payment-intents/search` before `/payment-intents/{paymentIntentId}`. */
+  /** Prefers `/payment-intents/search` to `/payment-intents/{paymentIntentId}`. */
   function find(method: string, path: string): { operation: Operation; pointer: string } | null {
     const asked = path.replace(/\?.*$/, '').replace(/\/$/, '');
     const candidates = Object.keys(document.paths).filter((template) =>
@@ -146,7 +146,7 @@ function createOpenApi(document: Document): OpenApi {
   };
 }
 
-/** By name; what stands beside the schema, or in it, is `example`. */
+/** By name. An example beside the schema, or in it, is called `example`. */
 function examplesOf(part: Content | undefined, document: Document): Record<string, unknown> {
   const content = part?.content?.['application/json'];
   if (content?.examples !== undefined)
@@ -155,7 +155,7 @@ function examplesOf(part: Content | undefined, document: Document): Record<strin
   return example === undefined ? {} : { example };
 }
 
-/** Every schema of the document, each once, inner ones after those that hold them. */
+/** Every schema of the document once, outer ones before inner ones. */
 function allSchemas(document: Document): Schema[] {
   const found = new Set<Schema>();
   const visit = (schema: Schema | boolean | undefined): void => {
@@ -185,7 +185,7 @@ function resolve(schema: Schema, document: Document): Schema {
   return name === undefined ? schema : resolve(document.components.schemas[name] ?? {}, document);
 }
 
-/** Objects joined by `allOf` forbid each other's members in this specification, so they become one object. */
+/** In Dojo's specification, objects joined by `allOf` forbid each other's members, so they become one object. */
 function mergeAllOf(schema: Schema, document: Document): void {
   if (schema.allOf === undefined) return;
   const parts = schema.allOf.map((part) => {
@@ -203,7 +203,7 @@ function mergeAllOf(schema: Schema, document: Document): void {
   });
 }
 
-/** Dojo's examples carry members that its schemas forbid; those members, at those places, are allowed. */
+/** Dojo's examples have members that its schemas forbid. Allows those members in those places. */
 function allowWhatExamplesHave(document: Document): void {
   const allow = (given: Schema, example: unknown): void => {
     const schema = resolve(given, document);
@@ -226,7 +226,7 @@ function allowWhatExamplesHave(document: Document): void {
   }
 }
 
-/** OpenAPI 3.0 writes `nullable`, also beside `oneOf` and `$ref`, where Ajv does not read it. */
+/** OpenAPI 3.0 has `nullable` beside `oneOf` and `$ref`, where Ajv does not read it. */
 function spellOutNullable(schema: Schema): void {
   if (schema.nullable !== true) return;
   const { nullable: _nullable, ...rest } = schema;

@@ -1,5 +1,16 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -15,13 +26,22 @@ test('a proof that has used PostgreSQL ends with its own exit code and prints no
 });
 
 test('a proof that exits without stopping PostgreSQL takes it along', async () => {
-  const { status, stdout } = run(`
-    console.log(await postgres.createDatabase());
-    process.exit(4);`);
+  const folder = mkdtempSync(join(tmpdir(), 'exits-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  // The system user `postgres` has to be able to enter.
+  chmodSync(folder, 0o755);
+  const { status, stdout } = run(
+    'console.log(await postgres.createDatabase()); process.exit(4);',
+    join(project, 'test', 'support'),
+    { ...process.env, TMPDIR: folder },
+  );
   expect(status).toBe(4);
   const url = stdout.trim();
   expect(url).toMatch(/^postgres:/);
   await vi.waitFor(() => expect(new pg.Client(url).connect()).rejects.toThrow('ECONNREFUSED'));
+  // The last thing that a server does is to remove this file.
+  const [data = ''] = readdirSync(folder);
+  await vi.waitFor(() => expect(existsSync(join(folder, data, 'data', 'postmaster.pid'))).toBe(false));
 });
 
 test('PostgreSQL runs in a project that only its owner can enter, also where the owner is root', () => {
@@ -52,10 +72,10 @@ function copyProject(): string {
   return folder;
 }
 
-function run(work: string, support = join(project, 'test', 'support')) {
+function run(work: string, support = join(project, 'test', 'support'), env = process.env) {
   const proof = `
     const { startPostgres } = await import('${pathToFileURL(join(support, 'postgres.ts'))}');
     const postgres = await startPostgres();
     ${work}`;
-  return spawnSync(process.execPath, ['--input-type=module', '--eval', proof], { encoding: 'utf8' });
+  return spawnSync(process.execPath, ['--input-type=module', '--eval', proof], { encoding: 'utf8', env });
 }

@@ -10,7 +10,7 @@ export type Placed = {
   readonly paymentLink: string;
 };
 
-/** One mug (£13.95 with delivery), placed through the JSON door, awaiting payment with this intent. */
+/** Orders one mug as JSON (£13.95 with delivery). The order awaits payment with this intent. */
 export async function placeMug(shop: OpenShop, paymentIntentId = 'pi_sandbox_T1'): Promise<Placed> {
   dojoCreates(paymentIntentId);
   const response = await request(shop.app)

@@ -5,7 +5,7 @@ export type Random = {
   pick<T>(list: readonly [T, ...T[]]): T;
 };
 
-/** Chance that repeats itself: the same seed draws the same numbers (mulberry32). */
+/** Repeatable chance: the same seed draws the same numbers (mulberry32). */
 export function createRandom(seed: number): Random {
   let state = seed >>> 0;
   const next = (): number => {

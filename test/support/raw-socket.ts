@@ -22,7 +22,7 @@ export async function serve(
   };
 }
 
-/** Not beside nock, which takes sockets over. Sends these very bytes and gives what came back until the server closed the connection. */
+/** Sends exactly these bytes, and returns what comes back until the server closes the connection. nock must be off. */
 export async function sendRaw(port: number, bytes: string | Uint8Array): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   const received: Buffer[] = [];

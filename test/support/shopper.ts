@@ -1,7 +1,7 @@
 import request, { type Response } from 'supertest';
 import type { OpenShop } from './shop.ts';
 
-/** A browser without JavaScript: follows nothing by itself, keeps its cookie. */
+/** A browser without JavaScript: it keeps its cookie and follows no redirect. */
 export function createShopper(shop: OpenShop) {
   const agent = request.agent(shop.app);
   return {
@@ -10,11 +10,11 @@ export function createShopper(shop: OpenShop) {
     submit: (path: string, fields: Record<string, string>) => agent.post(path).type('form').send(fields),
     add: (sku: string, quantity = '1') =>
       agent.post('/basket').type('form').send({ sku, quantity }).expect(303).expect('Location', '/basket'),
-    /** The key that the basket page carries now. */
+    /** The key in the basket page. */
     async checkoutKey(): Promise<string> {
       return keyIn(await agent.get('/basket').expect(200));
     },
-    /** What the Checkout button of the basket page does now. */
+    /** Presses the Checkout button of the basket page. */
     async checkout(): Promise<Response> {
       const checkoutKey = keyIn(await agent.get('/basket').expect(200));
       return agent.post('/checkout').type('form').send({ checkoutKey });

@@ -21,7 +21,7 @@ export function sign(body: string | Uint8Array, secret = webhookSecret): string 
   return signWebhook(typeof body === 'string' ? Buffer.from(body) : body, createWebhookSecret(secret));
 }
 
-/** A delivery as Dojo makes it: JSON, signed over these very bytes. */
+/** A delivery as Dojo sends it: JSON, signed over exactly these bytes. */
 export function deliver(
   shop: OpenShop,
   body: string | Uint8Array,
@@ -29,6 +29,6 @@ export function deliver(
 ): Test {
   const delivery = request(shop.app).post('/webhooks/dojo').set('Content-Type', 'application/json');
   if (signature !== null) delivery.set('dojo-signature', signature);
-  // A Buffer is sent as it is; supertest would write other values as JSON.
+  // supertest sends a Buffer as it is, and any other value as JSON.
   return delivery.serialize((bytes) => bytes).send(Buffer.from(body) as unknown as string);
 }

@@ -5,8 +5,8 @@ import express, { type RequestHandler } from 'express';
 import { secrets } from '../names.ts';
 import { serve } from './ready.ts';
 
-// In the manner of the sample servers that come with Adyen's documentation: every request and every notification is
-// printed, the HMAC over its joined fields is checked, and nothing is stored. Their cost, not their code.
+// Does what the sample servers in Adyen's documentation do, in code of our own: prints every request and every notification,
+// checks the HMAC over its joined fields, and stores nothing.
 
 type Notification = {
   pspReference: string;
@@ -56,7 +56,7 @@ function isSigned(notification: Notification): boolean {
   return createHmac('sha256', key).update(signed, 'utf8').digest('base64') === additionalData.hmacSignature;
 }
 
-/** A line a request with its status, duration and length, coloured as for a developer's terminal. */
+/** One line for each request with status, duration and length, coloured for a developer's terminal. */
 function printRequests(): RequestHandler {
   return (req, res, next) => {
     const startedAt = process.hrtime.bigint();

@@ -3,7 +3,7 @@ import { type CreateBody, createdReply } from '../../support/created-reply.ts';
 import { checkoutOrigin } from '../names.ts';
 import { serve } from './ready.ts';
 
-// A server in Dojo's place: one new intent a call, answered after ANSWER_AFTER_MS, or never where that is `never`.
+// A server in Dojo's place: one new intent for each call, answered after ANSWER_AFTER_MS, or not at all if that is `never`.
 
 const waitMs = process.env.ANSWER_AFTER_MS === 'never' ? null : Number(process.env.ANSWER_AFTER_MS);
 let created = 0;

@@ -6,7 +6,7 @@ import { createWebhookSecret, signatureHeader, verifyWebhook } from '../../../sr
 import { secrets } from '../names.ts';
 import { serve } from './ready.ts';
 
-// What one writes first: a pool of ten connections, and four statements in a transaction for every webhook. It works on a
+// A first attempt, as many would write it: a pool of ten connections, and a transaction of four statements for each webhook, on a
 // copy of the shop's own database.
 
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 10 });

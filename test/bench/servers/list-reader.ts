@@ -1,8 +1,8 @@
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-// A colleague who reads the list of all orders, page by page, in a process of its own: newest first, from one key to the
-// next, 50 rows a page and some hundred pages a second.
+// A process that reads the list of all orders page by page: newest first, from key to key, 50 rows a page, some hundred pages a
+// second.
 
 const database = new DatabaseSync(String(process.env.DATABASE_PATH), { readOnly: true, timeout: 3_000 });
 const page = database.prepare(

@@ -6,8 +6,8 @@ import { createWebhookSecret, signatureHeader, verifyWebhook } from '../../../sr
 import { secrets } from '../names.ts';
 import { serve } from './ready.ts';
 
-// What one writes first: SQLite as it comes, with a rollback journal, and a transaction for every webhook. It works on a
-// copy of the shop's own database.
+// A first attempt, as many would write it: SQLite's default rollback journal, and a transaction for each webhook, on a copy of
+// the shop's own database.
 
 const database = new DatabaseSync(String(process.env.DATABASE_PATH));
 database.exec('PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL');

@@ -9,8 +9,8 @@ import { firstCookie, startShop } from '../shop.ts';
 import { figure, median } from '../stats.ts';
 import { type Aim, atLeast, atMost, type Bench, profileArgv, type Report } from '../suite.ts';
 
-// What the shop adds to Dojo's own time between the click and the payment link. A server in Dojo's place answers after
-// 20 ms; it is asked by itself and through the shop, in turn, by as many clients.
+// What the shop adds to Dojo's own time between the click and the payment link. A server in Dojo's place answers after 20 ms. As
+// many clients call it directly and through the shop, in turn.
 
 const upstreamMs = 20;
 const clientCounts = [1, 32, 128] as const;

@@ -11,8 +11,8 @@ import { readPostgresTokens, startBenchPostgres } from '../postgres.ts';
 import { figure, median } from '../stats.ts';
 import { type Aim, atMost, type Bench, type Report } from '../suite.ts';
 
-// What one act of the store costs with few and with many orders in it, in turn over all sizes. Asked of the store itself:
-// HTTP around it would hide the growth that is looked for.
+// What each operation of the store costs with few and with many orders, in turn over all sizes. It calls the store itself, since
+// HTTP would hide the growth.
 
 type Act = 'webhook' | 'webhookInGroup' | 'orderPage';
 type Shelf = {
@@ -29,7 +29,7 @@ const titles: Readonly<Record<Act, string>> = {
 };
 const inGroup = 64;
 
-/** Makes a database with this past; where it is, and the tokens of some of its orders. */
+/** Makes a database with this past. Returns its address and the tokens of some of its orders. */
 type Fill = (past: Past) => Promise<{ url: string; tokens: readonly string[] }>;
 
 const tokenCount = 2_000;
@@ -103,7 +103,7 @@ async function record(store: OrderStore, event: ReceivedEvent): Promise<void> {
   if (recorded?.kind !== 'applied') throw new Error(`An event was ${recorded?.kind}.`);
 }
 
-/** The median time of one work, one after another. */
+/** The median time of one operation, run one after another. */
 async function microsOf(works: readonly (() => Promise<unknown>)[]): Promise<number> {
   const micros: number[] = [];
   for (const work of works) {
@@ -114,7 +114,7 @@ async function microsOf(works: readonly (() => Promise<unknown>)[]): Promise<num
   return median(micros);
 }
 
-/** Each about an order that waits for its payment. */
+/** Each about an order that awaits payment. */
 function newEvents(shelf: Shelf, count: number): ReceivedEvent[] {
   return Array.from({ length: count }, () => {
     const number = shelf.used++;

@@ -10,14 +10,14 @@ import { type ShopOptions, startShop } from '../shop.ts';
 import { figure, median } from '../stats.ts';
 import { type Aim, atLeast, atMost, type Bench, profileArgv, type Report } from '../suite.ts';
 
-// Webhooks, as many as a server takes. Every server has its turn in every round: a process of its own, a warm-up, the
-// measured seconds, its end, and a look into its store for every event that it acknowledged.
+// As many webhooks as a server takes. Every server has its turn in every round: a new process, a warm-up, the measured seconds,
+// its end, and a check that its store has every acknowledged event.
 
 export type Contestant = {
   readonly name: string;
   readonly kind: 'hello' | 'dojo-webhook' | 'stripe-webhook' | 'adyen-webhook';
   start(folder: string): Promise<ServerProcess>;
-  /** Throws where an acknowledged event is not kept, or the disk was not waited for. */
+  /** Throws if an acknowledged event is missing, or commits did not wait for the disk. */
   audit?(folder: string, acknowledged: Acknowledged): Promise<void> | void;
 };
 
@@ -31,7 +31,7 @@ export type Turn = {
 type Names = 'hello' | 'raw' | 'stripe' | 'adyen' | 'naive' | 'shop' | 'off';
 
 const connections = 64;
-/** Requests are made for so much more than the warm-up reached. */
+/** How many times the rate of the warm-up to prepare requests for. */
 const headroom = 1.6;
 
 export async function intake(bench: Bench): Promise<Report> {
@@ -66,12 +66,12 @@ function contestantsOn(filled: string, bench: Bench): Record<Names, Contestant> 
     hello: { name: 'Express 5, "hello"', kind: 'hello', start: server('hello-express.ts') },
     raw: { name: 'node:http, "hello"', kind: 'hello', start: server('hello-raw.ts') },
     stripe: {
-      name: "in the manner of Stripe's sample, nothing stored",
+      name: "like Stripe's sample, nothing stored",
       kind: 'stripe-webhook',
       start: server('stripe-manner.ts'),
     },
     adyen: {
-      name: "in the manner of Adyen's sample, nothing stored",
+      name: "like Adyen's sample, nothing stored",
       kind: 'adyen-webhook',
       start: server('adyen-manner.ts'),
     },
@@ -99,7 +99,7 @@ function contestantsOn(filled: string, bench: Bench): Record<Names, Contestant> 
   };
 }
 
-/** A B C A B C …: what else the machine does meets all of them. */
+/** A B C A B C …, so that other load on the machine affects all of them. */
 export async function takeTurns<Name extends string>(
   bench: Bench,
   contestants: Record<Name, Contestant>,

@@ -11,7 +11,7 @@ import { firstCookie, startShop } from '../shop.ts';
 import { figure, median } from '../stats.ts';
 import { atMost, type Bench, type Report } from '../suite.ts';
 
-// How long a webhook and a page wait while the shop does something else as well. Every round has a shop of its own.
+// How long a webhook and a page wait while the shop is busy with something else. Every round has a new shop.
 
 type Turn = {
   readonly alone: LoadResult;
@@ -24,7 +24,7 @@ type Turn = {
 
 const connections = 64;
 const hangingCheckouts = 128;
-/** Until all of them are stored and wait. */
+/** Resolves when all of them are stored and wait. */
 const settleMs = 300;
 const run = 'latency';
 

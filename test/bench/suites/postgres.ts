@@ -17,8 +17,8 @@ import { figure, median } from '../stats.ts';
 import { atLeast, atMost, type Bench, type Report } from '../suite.ts';
 import { type Contestant, ratioOf, takeTurns, turnHead, turnRow } from './intake.ts';
 
-// The same webhooks on PostgreSQL: against one written naively, and by two shops on one database at once. The CPU is that
-// of the Node processes; the database server's own is beside it on the same cores.
+// The same webhooks on PostgreSQL: against a naive server, and by two shops on one database. CPU counts the Node processes; the
+// database server runs beside them on the same cores.
 
 type Names = 'hello' | 'four' | 'shop';
 
@@ -49,7 +49,7 @@ export async function postgres(bench: Bench): Promise<Report> {
         atLeast('intake on PostgreSQL against Express "hello"', ratioOf(turns.shop, turns.hello), 0.38),
         atLeast('intake on PostgreSQL against four statements', ratioOf(turns.shop, turns.four), 3.5),
         atMost(
-          'two shops on one PostgreSQL: looks that saw a wait for a lock',
+          'two shops on one PostgreSQL: samples with a wait for a lock',
           median(pairs.map((pair) => pair.lockWaits)),
           0,
         ),
@@ -99,7 +99,7 @@ function contestantsOn(server: BenchPostgres, filled: string): Record<Names, Con
 type Pair = { readonly perSecond: number; readonly lockWaits: number };
 const sides = ['left', 'right'] as const;
 
-/** Two shops, each with half of the orders, as a balancer would have it. */
+/** Two shops, each with half of the orders, as behind a load balancer. */
 async function takePairs(
   bench: Bench,
   { server, filled, orders }: { server: BenchPostgres; filled: string; orders: number },
@@ -132,7 +132,7 @@ async function takePair(
     const results = await Promise.all(
       loads.map(async (load, side) => {
         const run = sides[side] ?? '';
-        // The second begins in the middle of the orders.
+        // The second starts halfway through the orders.
         const from = (sent[side] ?? 0) + side * Math.floor(orders / 2);
         const plan = { kind: 'dojo-webhook', run, from, count: Math.ceil(seconds * 12_000), orders } as const;
         await load.prepare({ port: shops[side]?.port ?? 0, connections: 32, seconds, plan, pauseMs: 0 });
@@ -158,7 +158,7 @@ async function takePair(
   return { perSecond: results.reduce((sum, result) => sum + result.perSecond, 0), lockWaits };
 }
 
-/** Looks every few milliseconds whether a connection waits for another's lock. */
+/** Checks every few milliseconds whether a connection waits for another's lock. */
 function watchLocks(client: Client): { end(): Promise<number> } {
   let isOver = false;
   const looking = (async () => {

@@ -6,7 +6,7 @@ import { createIntentBody, dojoHeaders, requestsPerIntent } from '../requests.ts
 import { figure, median } from '../stats.ts';
 import { atMost, type Bench, type Report } from '../suite.ts';
 
-// The pretend Dojo with nothing and with many payment intents in it: one to create, one to read, one page of the search.
+// The pretend Dojo with none and with many payment intents: create one, read one, search one page.
 
 const many = 10_000;
 

@@ -9,8 +9,7 @@ import { startShop } from '../shop.ts';
 import { figure, median } from '../stats.ts';
 import { atMost, type Bench, type Report } from '../suite.ts';
 
-// From the start of the process to the last byte of its first answer, and what it holds once it rests. Nothing is
-// preloaded here.
+// From the start of the process to the last byte of its first answer, and its memory at rest. Preloads nothing.
 
 type Start = { readonly ms: number; readonly megabytes: number };
 
@@ -22,7 +21,7 @@ export async function start(bench: Bench): Promise<Report> {
     shop: () => startShop({ folder, databaseUrl: `sqlite:${join(folder, 'orders.db')}`, isBare: true }),
   };
   const restMs = bench.isQuick ? 100 : 1_000;
-  // The first start makes the database, which later ones find.
+  // The first start creates the database that later ones find.
   await measure(starts.shop, restMs);
   const turns: { hello: Start; shop: Start }[] = [];
   for (let round = 1; round <= bench.rounds * 2; round += 1) {
