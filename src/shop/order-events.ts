@@ -61,6 +61,7 @@ const newsOfStatus = Object.freeze({
 export function newsOf({ before, after }: OrderChange): OrderNews[] {
   const isRefund = after.refundedAmount > before.refundedAmount;
   const isNewStatus = after.status !== before.status || (isRefund && after.status === 'partly_refunded');
+  if (!isNewStatus && after.holds.length === 0) return [];
   const kind = isNewStatus ? newsOfStatus[after.status] : null;
   const holds = after.holds.filter((hold) => !before.holds.includes(hold));
   if (kind === null && holds.length === 0) return [];

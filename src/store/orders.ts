@@ -1,11 +1,5 @@
 import type { Order } from '../shop/order.ts';
-import {
-  type AttemptKey,
-  newsOf,
-  type OrderChange,
-  type OrderFacts,
-  sameFacts,
-} from '../shop/order-events.ts';
+import { type AttemptKey, newsOf, type OrderChange, type OrderFacts } from '../shop/order-events.ts';
 import {
   actsOf,
   attemptKeysSchema,
@@ -23,7 +17,7 @@ import {
   selectAttempts,
   selectOrder,
 } from './order-rows.ts';
-import { isAmong, type SqlTable, type SqlTransaction, valuesOf } from './sql.ts';
+import { changedColumns, isAmong, type SqlTable, type SqlTransaction } from './sql.ts';
 
 /** Load, decide, save: the one way in which an order changes. Resolves to what it became. */
 export async function changeOrder(
@@ -96,42 +90,39 @@ export async function loadFacts(tx: SqlTransaction, ids: readonly number[]): Pro
   }));
 }
 
-/** Stores what became of orders that this transaction has locked: what changed, and nothing else. */
+/** Stores what became of orders that this transaction has locked: the columns that changed, and nothing else. */
 export async function saveChanges(tx: SqlTransaction, changes: readonly OrderChange[]): Promise<void> {
-  const orders: object[] = [];
-  const due: object[] = [];
-  const attempts: object[] = [];
+  const updates = new Map<SqlTable, object[]>();
+  const update = (table: SqlTable, before: object, after: object, key: object) => {
+    const changed = changedColumns(table, before, after);
+    if (changed === null) return;
+    const rows = updates.get(changed);
+    if (rows === undefined) updates.set(changed, [{ ...after, ...key }]);
+    else rows.push({ ...after, ...key });
+  };
   const newAttempts: object[] = [];
-  const facts: object[] = [];
+  const due: object[] = [];
   for (const change of changes) {
     const { before, after } = change;
     const orderId = after.id;
     tx.news.push(...newsOf(change));
-    if (!isSame(derivedTable, before, after)) orders.push(after);
-    if (after.isDue && !before.isDue)
-      due.push({ orderId, dueAt: after.updatedAt, nextNotifyAt: after.updatedAt });
     for (const attempt of after.attempts) {
-      const { number } = attempt;
-      const known = before.attempts.find((entry) => entry.number === number);
-      if (known === undefined) newAttempts.push({ orderId, ...attempt });
+      const key = { orderId, number: attempt.number };
+      const known = before.attempts.find(({ number }) => number === attempt.number);
+      if (known === undefined) newAttempts.push({ ...attempt, ...key });
       else {
-        if (!isSame(attemptsTable, known, attempt)) attempts.push({ orderId, ...attempt });
-        if (!sameFacts(known.facts, attempt.facts)) facts.push({ orderId, number, ...attempt.facts });
+        update(attemptsTable, known, attempt, key);
+        update(factsTable, known.facts, attempt.facts, key);
       }
     }
+    update(derivedTable, before, after, {});
+    if (after.isDue && !before.isDue)
+      due.push({ orderId, dueAt: after.updatedAt, nextNotifyAt: after.updatedAt });
   }
   // Changes first: an attempt that ends makes room for a new one.
-  if (attempts.length > 0) await tx.withCommit(tx.updateRows(attemptsTable, attempts));
+  for (const [table, rows] of updates) await tx.withCommit(tx.updateRows(table, rows));
   if (newAttempts.length > 0) await tx.withCommit(tx.insertRows(attemptsTable, newAttempts));
-  if (facts.length > 0) await tx.withCommit(tx.updateRows(factsTable, facts));
-  if (orders.length > 0) await tx.withCommit(tx.updateRows(derivedTable, orders));
   if (due.length > 0) await tx.withCommit(tx.insertRows(fulfilmentsTable, due));
-}
-
-function isSame(table: SqlTable, one: object, other: object): boolean {
-  if (one === other) return true;
-  const values = valuesOf(table, other);
-  return valuesOf(table, one).every((value, index) => value === values[index]);
 }
 
 export async function findOrder(

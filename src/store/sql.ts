@@ -23,9 +23,35 @@ export function defineTable(name: string, key: string, types: Partial<Record<Sql
   return { name, key: key.split(' '), columns };
 }
 
+const narrowed = new Map<string, SqlTable>();
+
+/** The table with its key and only those columns in which two states of a row differ; null where none does. */
+export function changedColumns(table: SqlTable, before: object, after: object): SqlTable | null {
+  const columns = table.columns.filter(
+    ({ name, member }) =>
+      table.key.includes(name) || !isSame(valueIn(before, member), valueIn(after, member)),
+  );
+  if (columns.length === table.key.length) return null;
+  const signature = `${table.name} ${columns.map(({ name }) => name).join(' ')}`;
+  let changed = narrowed.get(signature);
+  if (changed === undefined) {
+    changed = { ...table, columns };
+    narrowed.set(signature, changed);
+  }
+  return changed;
+}
+
+function isSame(one: unknown, other: unknown): boolean {
+  return one === other || (typeof one === 'object' && encode(one) === encode(other));
+}
+
+function valueIn(row: object, member: string): unknown {
+  return (row as Record<string, unknown>)[member];
+}
+
 /** In the order of the table's columns: times in milliseconds, yes and no as 1 and 0, lists with commas. */
 export function valuesOf(table: SqlTable, row: object): SqlScalar[] {
-  return table.columns.map(({ member }) => encode((row as Record<string, unknown>)[member]));
+  return table.columns.map(({ member }) => encode(valueIn(row, member)));
 }
 
 function encode(value: unknown): SqlScalar {
