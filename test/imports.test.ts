@@ -19,8 +19,8 @@ type Import = {
 };
 
 /**
- * What each folder may import, as house.md has it: its own files always, and of the others whole folders or single files.
- * `types` are imported as types only. A name behind a `#` is the one thing that may be taken from a file.
+ * What each folder may import besides its own files, as docs/style.md says: whole folders or single files. `types` may be imported
+ * as types only. `file.ts#name` allows that one name.
  */
 const table: Record<string, { values: string[]; types: string[] }> = {
   dojo: { values: [], types: [] },
@@ -54,13 +54,13 @@ const table: Record<string, { values: string[]; types: string[] }> = {
   'log-redaction.ts': { values: ['dojo'], types: [] },
 };
 
-/** The entries of processes, where the environment comes in. */
+/** The entries of processes. */
 const mayReadEnvironment = ['main.ts', 'cli/shop.ts', 'simulator/main.ts', 'demo.ts'];
 
 const imports = files.flatMap((file) => importsOf(file, readSource(file)));
 const ours = imports.filter((entry) => entry.isOurs);
 
-describe('imports are found', () => {
+describe('the search for imports', () => {
   const source = `
     import 'dotenv/config';
     import type { A } from './a.ts';
@@ -79,7 +79,7 @@ describe('imports are found', () => {
     // import { n } from './n.ts';
   `.replace(/^ {4}/gm, '');
 
-  test('in every way that they can be written', () => {
+  test('finds every form of import', () => {
     expect(
       importsOf('http/file.ts', source).map(({ to, isType, names }) => [to, isType, names.join()]),
     ).toEqual([
@@ -96,42 +96,46 @@ describe('imports are found', () => {
     ]);
   });
 
-  test('in the source of the shop', () => {
+  test('finds the imports of the shop', () => {
     expect(files.length).toBeGreaterThan(30);
     expect(ours.length).toBeGreaterThan(50);
     expect(ours.some(({ from, to }) => from === 'create-shop.ts' && to === 'app.ts')).toBe(true);
   });
 });
 
-test('every folder imports only what the table of the house allows', () => {
-  expect(ours.flatMap((entry) => (isAllowed(entry) ? [] : [told(entry, ruleFor(entry.from))]))).toEqual([]);
+test('every folder imports only what the table allows', () => {
+  expect(
+    ours.flatMap((entry) => (isAllowed(entry) ? [] : [describeImport(entry, ruleFor(entry.from))])),
+  ).toEqual([]);
 });
 
-test('every folder and file at the top has a row in the table', () => {
-  expect(files.map(roomOf).filter((room) => table[room] === undefined)).toEqual([]);
+test('every folder and file directly in src has a row in the table', () => {
+  expect(files.map(areaOf).filter((area) => table[area] === undefined)).toEqual([]);
 });
 
-test('nothing but app and main imports http', () => {
+test('only app and main import http', () => {
   const wrong = ours.filter(
-    ({ from, to }) => roomOf(to) === 'http' && !['http', 'app.ts', 'main.ts'].includes(roomOf(from)),
+    ({ from, to }) => areaOf(to) === 'http' && !['http', 'app.ts', 'main.ts'].includes(areaOf(from)),
   );
-  expect(wrong.map((entry) => told(entry, 'only app and main import http'))).toEqual([]);
+  expect(wrong.map((entry) => describeImport(entry, 'only app and main import http'))).toEqual([]);
 });
 
-test('nothing that runs in production imports the simulator', () => {
+test('no production code imports the simulator', () => {
   const wrong = ours.filter(
-    ({ from, to }) => roomOf(to) === 'simulator' && !['simulator', 'demo.ts'].includes(roomOf(from)),
+    ({ from, to }) => areaOf(to) === 'simulator' && !['simulator', 'demo.ts'].includes(areaOf(from)),
   );
-  expect(wrong.map((entry) => told(entry, 'production code never imports the simulator'))).toEqual([]);
+  expect(wrong.map((entry) => describeImport(entry, 'production code never imports the simulator'))).toEqual(
+    [],
+  );
 });
 
-test('no imports go round in a circle', () => {
+test('no imports form a cycle', () => {
   const done = new Set<string>();
-  const circles: string[] = [];
+  const cycles: string[] = [];
   const visit = (file: string, path: readonly string[]): void => {
     if (path.includes(file)) {
-      circles.push(
-        `src/${[...path.slice(path.indexOf(file)), file].join(' -> ')}: imports never go in a circle`,
+      cycles.push(
+        `src/${[...path.slice(path.indexOf(file)), file].join(' -> ')}: imports never form a cycle`,
       );
       return;
     }
@@ -140,15 +144,15 @@ test('no imports go round in a circle', () => {
     done.add(file);
   };
   for (const file of files) visit(file, []);
-  expect(circles).toEqual([]);
+  expect(cycles).toEqual([]);
 });
 
-test('every import of ours names a file that is there, with its suffix', () => {
+test('every relative import names an existing file with its suffix', () => {
   const wrong = ours.filter(({ to }) => !to.endsWith('.ts') || !existsSync(join(root, to)));
-  expect(wrong.map((entry) => told(entry, 'names no file'))).toEqual([]);
+  expect(wrong.map((entry) => describeImport(entry, 'names no file'))).toEqual([]);
 });
 
-test('the environment is read where processes begin and nowhere else', () => {
+test('only the entries of processes read the environment', () => {
   const wrong = files.filter((file) => /\bprocess\s*(\.|\[')env\b|\bimport\.meta\.env\b/.test(codeOf(file)));
   expect(
     wrong
@@ -157,17 +161,17 @@ test('the environment is read where processes begin and nowhere else', () => {
   ).toEqual([]);
 });
 
-describe('the trade is pure', () => {
-  const shop = files.filter((file) => roomOf(file) === 'shop');
+describe('the code of the trade', () => {
+  const shop = files.filter((file) => areaOf(file) === 'shop');
 
-  test('it needs no package but zod', () => {
+  test('needs no package but zod', () => {
     const wrong = imports.filter(
-      ({ from, to, isOurs }) => roomOf(from) === 'shop' && !isOurs && to !== 'zod',
+      ({ from, to, isOurs }) => areaOf(from) === 'shop' && !isOurs && to !== 'zod',
     );
-    expect(wrong.map((entry) => told(entry, 'shop has no I/O and no framework'))).toEqual([]);
+    expect(wrong.map((entry) => describeImport(entry, 'shop has no I/O and no framework'))).toEqual([]);
   });
 
-  test.each(shop)('%s asks neither clock nor chance nor process', (file) => {
+  test.each(shop)('in %s uses no clock, randomness, process or network', (file) => {
     expect(
       codeOf(file).match(/Date\.now\(|new Date\(\)|Math\.random\(|\bprocess\.|\bsetTimeout\(|\bfetch\(/g),
     ).toBe(null);
@@ -175,26 +179,26 @@ describe('the trade is pure', () => {
 });
 
 function isAllowed({ from, to, isType, names }: Import): boolean {
-  if (roomOf(from) === roomOf(to)) return true;
-  const rule = table[roomOf(from)];
-  const targets = [to, roomOf(to)];
+  if (areaOf(from) === areaOf(to)) return true;
+  const rule = table[areaOf(from)];
+  const targets = [to, areaOf(to)];
   if (rule?.values.some((place) => targets.includes(place))) return true;
   if (isType) return rule?.types.some((place) => targets.includes(place)) ?? false;
   return names.length > 0 && names.every((name) => rule?.values.includes(`${to}#${name}`));
 }
 
 function ruleFor(file: string): string {
-  const rule = table[roomOf(file)] ?? { values: [], types: [] };
+  const rule = table[areaOf(file)] ?? { values: [], types: [] };
   const types = rule.types.length > 0 ? `, and types of ${rule.types.join(', ')}` : '';
-  return `${roomOf(file)} may import ${rule.values.join(', ') || 'nothing of ours'}${types}`;
+  return `${areaOf(file)} may import ${rule.values.join(', ') || 'nothing of ours'}${types}`;
 }
 
-function told({ from, to, isType, names }: Import, rule: string): string {
+function describeImport({ from, to, isType, names }: Import, rule: string): string {
   return `src/${from} imports ${isType ? 'the type ' : ''}${names.join(', ')} from ${to}: ${rule}`;
 }
 
-/** The folder of a file, or the file itself at the top of src. */
-function roomOf(file: string): string {
+/** The folder of a file, or the file itself if it is directly in src. */
+function areaOf(file: string): string {
   return file.split('/')[0] ?? file;
 }
 
@@ -202,7 +206,7 @@ function readSource(file: string): string {
   return readFileSync(join(root, file), 'utf8');
 }
 
-/** Without comments, which may speak of what the code must not do. */
+/** The source without comments, which may mention what the code must not do. */
 function codeOf(file: string): string {
   return readSource(file)
     .replace(/\/\*[\s\S]*?\*\//g, '')

@@ -120,7 +120,7 @@ describe('the shop as a process', () => {
     expect(await startAndStop()).toEqual(expect.arrayContaining(['main.ts', 'app.ts', 'worker.ts']));
   });
 
-  test('starts without a word where no compiled code can be kept', async () => {
+  test('starts silently when compiled code cannot be kept', async () => {
     mkdirSync(join(folder, 'data'));
     writeFileSync(join(folder, 'data', 'compile-cache'), 'in the way');
     const shop = startShop({}, execArgvOfNpmStart());
@@ -137,7 +137,7 @@ describe('the shop as a process', () => {
     expect(shop.output()).toContain('SESSION_SECRET is not set');
   });
 
-  test('logs JSON lines where its output is no terminal', async () => {
+  test('logs JSON lines when its output is not a terminal', async () => {
     const shop = startShop();
     await shop.said(open);
     await fetch(`http://127.0.0.1:${port}/`);

@@ -10,17 +10,17 @@ const secret = 'whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=';
 const minute = 60_000;
 let shop: Scenario;
 let merchant: MerchantClient;
-let taken: { headers: IncomingHttpHeaders; body: string }[];
+let received: { headers: IncomingHttpHeaders; body: string }[];
 let answers: number[];
 let server: ReturnType<typeof createServer>;
 
 beforeEach(async () => {
-  taken = [];
+  received = [];
   answers = [];
   server = createServer(async (req, res) => {
     let body = '';
     for await (const chunk of req) body += chunk;
-    taken.push({ headers: req.headers, body });
+    received.push({ headers: req.headers, body });
     res.writeHead(answers.shift() ?? 204, { location: 'http://127.0.0.1:1/' }).end();
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -48,13 +48,13 @@ async function pay(checkoutKey = 'key-1') {
 }
 
 describe("the merchant's own system", () => {
-  test('is told of a paid order once, in words that its secret verifies', async () => {
+  test('receives one signed notification of a paid order', async () => {
     const { order } = await pay();
     expect(await notify()).toBe(1);
     expect(await notify()).toBe(0);
-    const [notification] = taken;
+    const [notification] = received;
     const headers = { ...notification?.headers } as Record<string, string>;
-    // The library refuses what is minutes old, so the clock of the shop is taken for the time of the check.
+    // The library's own check refuses old timestamps, so the test signs again with the shop's clock.
     const signed = new Webhook(secret).sign(
       headers['webhook-id'] ?? '',
       shop.now(),
@@ -72,41 +72,44 @@ describe("the merchant's own system", () => {
     });
   });
 
-  test.each([500, 404, 302])('that answers %i is told again later, by the same id', async (answer) => {
-    await pay();
-    answers = [answer];
-    expect(await notify()).toBe(0);
-    expect(await notify()).toBe(0);
-    shop.pass(6_000);
-    expect(await notify()).toBe(1);
-    expect(new Set(taken.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
-    expect(taken).toHaveLength(2);
-  });
+  test.each([500, 404, 302])(
+    'receives a notification again, with the same id, after it answers %i',
+    async (answer) => {
+      await pay();
+      answers = [answer];
+      expect(await notify()).toBe(0);
+      expect(await notify()).toBe(0);
+      shop.pass(6_000);
+      expect(await notify()).toBe(1);
+      expect(new Set(received.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
+      expect(received).toHaveLength(2);
+    },
+  );
 
-  test('that never answers well is given up after eleven tries, loudly', async () => {
+  test('receives eleven tries at most, and the log has an error when all fail', async () => {
     await pay();
     answers = Array(20).fill(500);
     for (let day = 0; day < 12; day += 1) {
       await notify();
       shop.pass(24 * 60 * minute);
     }
-    expect(taken).toHaveLength(11);
+    expect(received).toHaveLength(11);
     expect(shop.shop.log.filter((line) => line.level === 'error')).toHaveLength(1);
   });
 
-  test('is not told of an order that was refunded before it could be', async () => {
+  test('receives no notification of an order that was refunded first', async () => {
     const { paymentIntentId } = await pay();
     await shop.portalRefund(paymentIntentId, 1395);
     await shop.handAll();
     expect(await notify()).toBe(0);
-    expect(taken).toEqual([]);
+    expect(received).toEqual([]);
   });
 
-  test('is told of the next order although another cannot be told', async () => {
+  test('receives the notification of the next order although another one fails', async () => {
     await pay('key-1');
     await pay('key-2');
     answers = [500];
     expect(await notify()).toBe(1);
-    expect(taken).toHaveLength(2);
+    expect(received).toHaveLength(2);
   });
 });

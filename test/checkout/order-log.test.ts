@@ -3,7 +3,7 @@ import { captureOrder } from '../../src/checkout/capture-order.ts';
 import { refundOrder } from '../../src/checkout/refund-order.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 import type { Scenario } from '../support/scenario.ts';
-import { current, hours, ordered, start, sweep } from '../support/scenario-steps.ts';
+import { current, hours, ordered, runReconcile, start } from '../support/scenario-steps.ts';
 import type { ShopOptions } from '../support/shop.ts';
 
 let postgres: PostgresServer;
@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => postgres.stop());
 
-/** The lines about one order, oldest first, without time and words. */
+/** The lines about one order, oldest first, without time and message. */
 function linesOf({ shop }: Scenario, orderReference: string) {
   return shop.log
     .filter((line) => line.orderReference === orderReference && line.event !== 'request')
@@ -24,8 +24,8 @@ const databases: readonly [string, () => Promise<ShopOptions>][] = [
   ['PostgreSQL', async () => ({ databaseUrl: await postgres.createDatabase() })],
 ];
 
-describe.each(databases)('on %s every change of an order is one line', (_name, options) => {
-  test('when it is paid, however often that is heard, and when money goes back', async () => {
+describe.each(databases)('with orders on %s the log has one line', (_name, options) => {
+  test('for a payment, however often the shop hears of it, and one for each refund', async () => {
     const shop = await start(await options());
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
@@ -35,7 +35,7 @@ describe.each(databases)('on %s every change of an order is one line', (_name, o
     await shop.handAll();
     await shop.hand(delivery);
     shop.pass(hours);
-    await sweep(shop);
+    await runReconcile(shop);
     const request = { id: 'r1', amount: 500, reason: 'Broken', expectedRefunded: 0 };
     await refundOrder(shop.context, await current(shop, order), request);
 
@@ -49,7 +49,7 @@ describe.each(databases)('on %s every change of an order is one line', (_name, o
     ]);
   });
 
-  test('when it is reserved and captured', async () => {
+  test('for a reservation and one for its capture', async () => {
     const shop = await start({ ...(await options()), env: { CAPTURE_MODE: 'Manual' } });
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
@@ -64,11 +64,11 @@ describe.each(databases)('on %s every change of an order is one line', (_name, o
     ]);
   });
 
-  test('when it expires, and a warning when late money holds it', async () => {
+  test('for an order that expires, and a warning when a late payment puts it on hold', async () => {
     const shop = await start(await options());
     const { order, intentId } = await ordered(shop);
     shop.pass(2 * hours);
-    await sweep(shop);
+    await runReconcile(shop);
     const body = Buffer.from(
       JSON.stringify({
         id: 'evt_late',

@@ -18,7 +18,7 @@ afterEach(async () => {
   for (const part of open.splice(0).reverse()) await part.close();
 });
 
-async function shopBefore(answers: Answer[], options: ShopOptions = {}) {
+async function openShopFacing(answers: Answer[], options: ShopOptions = {}) {
   const dojo = await startFaultyDojo(...answers);
   const shop = await openShop({
     ...options,
@@ -31,18 +31,17 @@ async function shopBefore(answers: Answer[], options: ShopOptions = {}) {
 
 const purchase = { items: [{ sku: 'mug', quantity: 1 }], checkoutKey: 'key-1', shopperId: 'shopper-1' };
 const place = (shop: OpenShop) => placeOrder(shop.context, purchase);
-/** Dojo finds fault with the request. */
 const refuses: Answer = (res) => void res.writeHead(400).end('{}');
 const attempts = (shop: OpenShop) => rows(shop, 'SELECT number, state FROM attempts ORDER BY number');
 
 describe('a shopper who checks out', () => {
-  test('is not sent to a payment page that belongs to another order', async () => {
+  test('is never sent to the payment page of another order', async () => {
     const sameForAll: Answer = (res, body) => {
       res
         .setHeader('content-type', 'application/json')
         .end(JSON.stringify(createdReply(body, 'pi_sandbox_T1')));
     };
-    const { shop } = await shopBefore([sameForAll]);
+    const { shop } = await openShopFacing([sameForAll]);
     expect((await place(shop)).kind).toBe('ready');
     const other = await placeOrder(shop.context, { ...purchase, checkoutKey: 'key-2' });
     expect(other).toMatchObject({ kind: 'dojo-refused', order: { checkoutKey: 'key-2' } });
@@ -51,13 +50,13 @@ describe('a shopper who checks out', () => {
     expect(line).toMatchObject({ orderReference: reference, attempt: 1, paymentIntentId: 'pi_sandbox_T1' });
   });
 
-  test('has the order and its attempt stored in one commit before Dojo is asked, and the link in another', async () => {
+  test('has order and attempt stored in one commit before the call to Dojo, and the payment link in a second one', async () => {
     const seen: unknown[] = [];
-    const checks: Answer = (res, body, req) => {
+    const recordsRows: Answer = (res, body, req) => {
       seen.push(...rows(shop, 'SELECT reference, number, state FROM orders JOIN attempts ON order_id = id'));
       creates(res, body, req);
     };
-    const { shop, dojo } = await shopBefore([checks]);
+    const { shop, dojo } = await openShopFacing([recordsRows]);
     const calls: string[] = [];
     const store = new Proxy(shop.context.store, {
       get(target, name) {
@@ -70,29 +69,29 @@ describe('a shopper who checks out', () => {
     expect(seen).toEqual([{ reference: dojo.asked[0]?.reference, number: 1, state: 'sending' }]);
   });
 
-  test('with another basket under the same key is told so, and no attempt is begun for either', async () => {
-    const { shop, dojo } = await shopBefore([refuses, creates]);
+  test('with another basket under the same key is refused, and no attempt begins', async () => {
+    const { shop, dojo } = await openShopFacing([refuses, creates]);
     expect((await place(shop)).kind).toBe('dojo-refused');
     const before = attempts(shop);
     const other = { ...purchase, items: [{ sku: 'mug', quantity: 2 }] };
     expect(await placeOrder(shop.context, other)).toEqual({ kind: 'basket-changed' });
     expect(attempts(shop)).toEqual(before);
     expect(dojo.asked).toHaveLength(1);
-    // What was refused created nothing, so its number is free again.
+    // The refused attempt created nothing, so its number is free again.
     expect((await place(shop)).kind).toBe('ready');
     expect(attempts(shop)).toEqual([{ number: 1, state: 'attached' }]);
   });
 
-  test('and is refused by Dojo leaves a line in the log that names the order and the attempt', async () => {
-    const { shop, dojo } = await shopBefore([refuses]);
+  test('and is refused by Dojo leaves a log line that names the order and the attempt', async () => {
+    const { shop, dojo } = await openShopFacing([refuses]);
     await place(shop);
     const orderReference = dojo.asked[0]?.reference;
     const lines = shop.log.filter((line) => line.orderReference === orderReference);
     expect(lines).toMatchObject([{ attempt: 1, level: 'warn', err: { kind: 'invalid', status: 400 } }]);
   });
 
-  test('while Dojo does not answer gets one within ten seconds, after a second try', async () => {
-    const { shop, dojo } = await shopBefore([neverAnswers]);
+  test('gets an answer within ten seconds, after a second attempt, while Dojo does not answer', async () => {
+    const { shop, dojo } = await openShopFacing([neverAnswers]);
     const startedAt = performance.now();
     expect((await place(shop)).kind).toBe('dojo-unavailable');
     expect(performance.now() - startedAt).toBeLessThan(10_000);
@@ -104,11 +103,11 @@ describe('a shopper who checks out', () => {
   });
 
   test.each([
-    ['cut the connection', cutsTheConnection],
-    ['did not answer', neverAnswers],
-    ['dripped an answer without an end', drips],
-  ])('and Dojo %s once, is sent to the second intent and never to the first', async (_what, answer) => {
-    const { shop, dojo } = await shopBefore([answer, creates]);
+    ['cuts the connection', cutsTheConnection],
+    ['does not answer', neverAnswers],
+    ['sends an answer that never ends', drips],
+  ])('is sent to the second intent and never to the first when Dojo at first %s', async (_what, answer) => {
+    const { shop, dojo } = await openShopFacing([answer, creates]);
     const placed = await place(shop);
     expect(placed).toMatchObject({ kind: 'ready', paymentIntentId: expect.stringMatching(/_2$/) });
     expect(dojo.asked.map((body) => body.metadata.attempt)).toEqual(['1', '2']);
@@ -118,24 +117,24 @@ describe('a shopper who checks out', () => {
     ]);
   });
 
-  test('and Dojo answers with 64 MiB, is told so without their being kept in memory', async () => {
-    const { shop } = await shopBefore([floods]);
+  test('is refused when Dojo answers with 64 MiB, which the shop does not keep in memory', async () => {
+    const { shop } = await openShopFacing([floods]);
     const before = process.memoryUsage().rss;
     expect((await place(shop)).kind).toBe('dojo-refused');
     expect(process.memoryUsage().rss - before).toBeLessThan(40 * 1024 * 1024);
   });
 
-  test('in two requests at once waits for the one that asked Dojo first', async () => {
+  test('in three requests at once gets one intent', async () => {
     const slowly: Answer = (res, body, req) => void setTimeout(() => creates(res, body, req), 300);
-    const { shop, dojo } = await shopBefore([slowly]);
+    const { shop, dojo } = await openShopFacing([slowly]);
     const placed = await Promise.all([place(shop), place(shop), place(shop)]);
     expect(placed.map((outcome) => outcome.kind)).toEqual(['ready', 'ready', 'ready']);
     expect(dojo.asked).toHaveLength(1);
   });
 
-  test('again after the server died between Dojo’s answer and the commit gets another intent, the first unseen', async () => {
+  test('again after the server died between Dojo’s answer and the commit gets another intent and never sees the first', async () => {
     let now = new Date();
-    const { shop, dojo } = await shopBefore([creates], {
+    const { shop, dojo } = await openShopFacing([creates], {
       context: { now: () => now, sleep: async () => pass(1_000) },
     });
     const pass = async (ms: number) => {
@@ -144,7 +143,7 @@ describe('a shopper who checks out', () => {
     const died = new Error('The server died.');
     const dying = { ...shop.context.store, attachIntent: () => Promise.reject(died) };
     await expect(placeOrder({ ...shop.context, store: dying }, purchase)).rejects.toBe(died);
-    // Somebody may still be asking Dojo: within the lease nobody asks again.
+    // Another process may still be calling Dojo: no one calls again before the lease ends.
     expect((await place(shop)).kind).toBe('dojo-unavailable');
     expect(dojo.asked).toHaveLength(1);
     await pass(15_000);
@@ -155,7 +154,7 @@ describe('a shopper who checks out', () => {
     ]);
   });
 
-  test('so slowly that another request took over is sent to the link of that other one', async () => {
+  test('in a request so slow that another takes over is sent to the link of the other one', async () => {
     let now = new Date();
     let answers = 0;
     const lateThenPrompt: Answer = (res, body, req) => {
@@ -164,17 +163,17 @@ describe('a shopper who checks out', () => {
       now = new Date(now.getTime() + 16_000);
       void place(shop).then(() => creates(res, { ...body }, req));
     };
-    const { shop } = await shopBefore([lateThenPrompt], { context: { now: () => now } });
+    const { shop } = await openShopFacing([lateThenPrompt], { context: { now: () => now } });
     const placed = await place(shop);
     expect(rows(shop, "SELECT count(*) AS n FROM attempts WHERE state = 'attached'")).toEqual([{ n: 1 }]);
     expect(['ready', 'dojo-unavailable']).toContain(placed.kind);
     expect((await place(shop)).kind).toBe('ready');
   });
 
-  test('in the same millisecond and with the same random number as another still gets an order', async () => {
+  test('in the same millisecond and with the same random number as another shopper gets an order too', async () => {
     const numbers = [7, 7, 8];
     const now = new Date();
-    const { shop } = await shopBefore([creates], {
+    const { shop } = await openShopFacing([creates], {
       context: { now: () => now, random: () => numbers.shift() ?? 9 },
     });
     await place(shop);
@@ -182,8 +181,8 @@ describe('a shopper who checks out', () => {
     expect(rows(shop, 'SELECT count(*) AS n FROM orders')).toEqual([{ n: 2 }]);
   });
 
-  test('while nothing listens where Dojo should be is told so at once, and no attempt is used up', async () => {
-    const { shop, dojo } = await shopBefore([creates]);
+  test('gets an answer at once and uses up no attempt while nothing listens at Dojo’s address', async () => {
+    const { shop, dojo } = await openShopFacing([creates]);
     await dojo.close();
     for (let click = 0; click < 5; click += 1) expect((await place(shop)).kind).toBe('dojo-unavailable');
     expect(attempts(shop)).toEqual([{ number: 1, state: 'refused' }]);

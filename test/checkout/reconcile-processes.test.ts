@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => postgres.stop());
 
-test('of four processes one sweeps, and Dojo is asked about each order once', async () => {
+test('one of four processes reconciles, and it asks Dojo about each order once', async () => {
   const databaseUrl = await postgres.createDatabase();
   const scenario = await start({ databaseUrl });
   const orders = [];
@@ -30,13 +30,13 @@ test('of four processes one sweeps, and Dojo is asked about each order once', as
       return dojo.getPaymentIntent(id);
     },
   };
-  const sweeps = await Promise.all(
+  const runs = await Promise.all(
     stores.map((store, index) =>
       reconcile({ ...scenario.context, dojo: counted, store }, `process ${index}`),
     ),
   );
-  expect(sweeps.filter(({ ran }) => ran)).toHaveLength(1);
-  expect(sweeps.reduce((sum, sweep) => sum + sweep.orders, 0)).toBe(5);
+  expect(runs.filter(({ ran }) => ran)).toHaveLength(1);
+  expect(runs.reduce((sum, run) => sum + run.orders, 0)).toBe(5);
   expect(asked).toHaveLength(5);
   for (const order of orders) expect((await current(scenario, order)).status).toBe('paid');
   const due = await scenario.context.store.claimFulfilments('packer', scenario.now(), scenario.now(), 10);

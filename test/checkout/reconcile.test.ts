@@ -10,26 +10,26 @@ import {
   hours,
   minutes,
   ordered,
+  runReconcile,
   start,
   statusAtDojo,
-  sweep,
 } from '../support/scenario-steps.ts';
 
-describe('the sweep', () => {
-  test('makes an order paid and due whose webhook never came, with one call', async () => {
+describe('the reconciler', () => {
+  test('makes an order whose webhook never came paid and due, with one call', async () => {
     const shop = await start();
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
-    expect((await sweep(shop)).orders).toBe(0);
+    expect((await runReconcile(shop)).orders).toBe(0);
     shop.pass(2 * minutes);
-    expect((await sweep(shop)).orders).toBe(1);
+    expect((await runReconcile(shop)).orders).toBe(1);
     expect(await current(shop, order)).toMatchObject({ status: 'paid', holds: [] });
     expect(due(shop)).toHaveLength(1);
     shop.pass(30 * hours);
-    expect((await sweep(shop)).orders).toBe(0);
+    expect((await runReconcile(shop)).orders).toBe(0);
   });
 
-  test('reads a paid order once, and holds it when Dojo holds another amount', async () => {
+  test('verifies a paid order once, and holds it when Dojo has another amount', async () => {
     const shop = await start();
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
@@ -41,13 +41,13 @@ describe('the sweep', () => {
     });
     Object.assign(shop.context.dojo, { getPaymentIntent: lie });
     shop.pass(minutes);
-    await sweep(shop);
+    await runReconcile(shop);
     expect(await current(shop, order)).toMatchObject({ status: 'paid', holds: ['amount_mismatch'] });
     shop.pass(30 * hours);
-    expect((await sweep(shop)).orders).toBe(0);
+    expect((await runReconcile(shop)).orders).toBe(0);
   });
 
-  test('checks at an open order eight times at most', async () => {
+  test('checks an open order eight times at most', async () => {
     const shop = await start();
     const { order } = await ordered(shop);
     Object.assign(shop.context.dojo, {
@@ -56,27 +56,27 @@ describe('the sweep', () => {
     let checks = 0;
     for (let hour = 0; hour < 80; hour += 1) {
       shop.pass(hours);
-      checks += (await sweep(shop)).orders;
+      checks += (await runReconcile(shop)).orders;
     }
     expect(checks).toBe(8);
     expect((await current(shop, order)).status).toBe('awaiting_payment');
   });
 
-  test('closes an order whose time is up, after canceling its intent so that nobody can pay it', async () => {
+  test('expires an order that is not paid in time, and cancels its intent so that no one can pay it', async () => {
     const shop = await start();
     const { order, intentId } = await ordered(shop);
     shop.pass(59 * minutes);
-    await sweep(shop);
+    await runReconcile(shop);
     expect((await current(shop, order)).status).toBe('awaiting_payment');
     shop.pass(8 * minutes);
-    await sweep(shop);
+    await runReconcile(shop);
     expect((await current(shop, order)).status).toBe('expired');
     expect(statusAtDojo(shop, intentId)).toBe('Canceled');
     expect(await shop.pay(intentId)).not.toBe(303);
   });
 
   test.each([-121_000, 121_000])(
-    'expires nothing while our clock and Dojo’s differ by %i ms',
+    'expires nothing while the shop’s clock and Dojo’s differ by %i ms',
     async (skewMs) => {
       const shop = await start();
       const { order } = await ordered(shop);
@@ -85,17 +85,17 @@ describe('the sweep', () => {
       const open = await ask((await current(shop, order)).attempts[0]?.paymentIntentId ?? '');
       Object.assign(shop.context.dojo, { getPaymentIntent: async () => open });
       shop.pass(9 * hours);
-      await sweep(shop);
+      await runReconcile(shop);
       expect((await current(shop, order)).status).toBe('awaiting_payment');
       expect(shop.shop.log.some((line) => String(line.msg).includes('clock'))).toBe(true);
     },
   );
 
-  test('makes a late payment paid and held', async () => {
+  test('expires an order that a late payment then makes paid and held', async () => {
     const shop = await start();
     const { order, intentId } = await ordered(shop);
     shop.pass(8 * hours);
-    await sweep(shop);
+    await runReconcile(shop);
     expect((await current(shop, order)).status).toBe('expired');
     const { sign, statusUpdate } = await import('../support/webhook.ts');
     const body = statusUpdate({ paymentIntentId: intentId, paymentStatus: 'Captured' });
@@ -108,7 +108,7 @@ describe('the sweep', () => {
     expect(due(shop)).toHaveLength(0);
   });
 
-  test('finds and cancels the intent of a call whose answer was lost, and leaves the other alone', async () => {
+  test('finds and cancels the intent of a call whose answer was lost, and leaves the order’s other intent alone', async () => {
     const shop = await start();
     const create = shop.context.dojo.createPaymentIntent;
     let lost = 0;
@@ -123,7 +123,7 @@ describe('the sweep', () => {
     const { order, intentId } = await ordered(shop);
     expect(shop.simulator.paymentIntents()).toHaveLength(2);
     shop.pass(minutes);
-    expect((await sweep(shop)).orphans).toBe(1);
+    expect((await runReconcile(shop)).orphans).toBe(1);
     const other = shop.simulator.paymentIntents().find((intent) => intent.id !== intentId);
     expect(other?.status).toBe('Canceled');
     expect(statusAtDojo(shop, intentId)).toBe('Created');
@@ -133,7 +133,7 @@ describe('the sweep', () => {
     expect(await current(shop, order)).toMatchObject({ status: 'paid', holds: [] });
   });
 
-  test('holds an order when money is in an intent that nobody should have seen', async () => {
+  test('holds an order when an orphan intent was paid', async () => {
     const shop = await start();
     const create = shop.context.dojo.createPaymentIntent;
     Object.assign(shop.context.dojo, {
@@ -145,13 +145,13 @@ describe('the sweep', () => {
     expect((await shop.place()).kind).toBe('dojo-unavailable');
     for (const intent of shop.simulator.paymentIntents()) await shop.pay(intent.id);
     shop.pass(minutes);
-    expect((await sweep(shop)).orphans).toBe(2);
+    expect((await runReconcile(shop)).orphans).toBe(2);
     const order = await shop.context.store.findOrderByCheckoutKey('key-1');
     expect(order).toMatchObject({ status: 'paid', holds: ['late_payment', 'paid_twice'] });
     expect(due(shop)).toHaveLength(0);
   });
 
-  test('gives up looking for an intent that was never created', async () => {
+  test('stops searching for an intent that was never created', async () => {
     const shop = await start();
     Object.assign(shop.context.dojo, {
       createPaymentIntent: () => Promise.reject(new DojoError('timeout', 'Nothing came.')),
@@ -159,7 +159,7 @@ describe('the sweep', () => {
     await shop.place();
     for (const pause of [1, 4, 10, 60, 600]) {
       shop.pass(pause * minutes);
-      await sweep(shop);
+      await runReconcile(shop);
     }
     const order = await shop.context.store.findOrderByCheckoutKey('key-1');
     expect(order?.attempts.map(({ state, checks }) => [state, checks])).toEqual([
@@ -168,18 +168,18 @@ describe('the sweep', () => {
     ]);
   });
 
-  test('settles what a dead process left under way', async () => {
+  test('cancels the intent that a dead process left behind', async () => {
     const shop = await start();
     const died = { ...shop.context.store, attachIntent: () => Promise.reject(new Error('The server died.')) };
     const purchase = { items: [{ sku: 'mug', quantity: 1 }], checkoutKey: 'key-1', shopperId: 'shopper-1' };
     await expect(placeOrder({ ...shop.context, store: died }, purchase)).rejects.toThrow('died');
     shop.pass(minutes);
-    await sweep(shop);
+    await runReconcile(shop);
     expect(shop.simulator.paymentIntents().map((intent) => intent.status)).toEqual(['Canceled']);
     expect((await shop.place()).kind).toBe('ready');
   });
 
-  test('is run by one process at a time, and taken over from one that died', async () => {
+  test('runs in one process at a time, and another takes over from one that died', async () => {
     const shop = await start();
     await ordered(shop);
     shop.pass(2 * minutes);
@@ -191,12 +191,12 @@ describe('the sweep', () => {
         new Date(shop.now().getTime() + minutes),
       ),
     ).toBe(true);
-    expect((await sweep(shop)).ran).toBe(false);
+    expect((await runReconcile(shop)).ran).toBe(false);
     shop.pass(minutes);
-    expect(await sweep(shop)).toMatchObject({ ran: true, orders: 1 });
+    expect(await runReconcile(shop)).toMatchObject({ ran: true, orders: 1 });
   });
 
-  test('ends at once where Dojo cannot be asked, and what was due stays due', async () => {
+  test('stops at once when Dojo cannot be called, and checks in the next run what was due', async () => {
     const shop = await start();
     const one = await ordered(shop, 'key-1');
     await ordered(shop, 'key-2');
@@ -206,42 +206,42 @@ describe('the sweep', () => {
       getPaymentIntent: () => Promise.reject(new DojoError('paused', 'Dojo is not called for now.')),
     });
     shop.pass(2 * minutes);
-    expect(await sweep(shop)).toMatchObject({ ran: true, orders: 0 });
+    expect(await runReconcile(shop)).toMatchObject({ ran: true, orders: 0 });
     Object.assign(shop.context.dojo, { getPaymentIntent: ask });
     shop.pass(2 * minutes);
-    expect((await sweep(shop)).orders).toBe(2);
+    expect((await runReconcile(shop)).orders).toBe(2);
     expect((await current(shop, one.order)).status).toBe('paid');
   });
 });
 
-describe('the sweep, whatever Dojo says or does not say,', () => {
-  /** The next answers of one method fail or are others; then it is itself again. */
+describe('the reconciler, whatever Dojo answers,', () => {
+  /** Replaces the next calls of one method; the calls after them are real. */
   function once<Name extends keyof Scenario['context']['dojo']>(
     shop: Scenario,
     name: Name,
-    ...stand: Scenario['context']['dojo'][Name][]
+    ...replacements: Scenario['context']['dojo'][Name][]
   ): void {
     const real = shop.context.dojo[name] as (...args: unknown[]) => unknown;
-    const next = (...args: unknown[]) => ((stand.shift() as typeof real | undefined) ?? real)(...args);
+    const next = (...args: unknown[]) => ((replacements.shift() as typeof real | undefined) ?? real)(...args);
     Object.assign(shop.context.dojo, { [name]: next });
   }
   const claimed = (shop: Scenario) =>
     shop.context.store.claimFulfilments('me', shop.now(), new Date(shop.now().getTime() + hours), 10);
   const fails = (kind: DojoErrorKind) => () => Promise.reject(new DojoError(kind, 'No usable answer.'));
 
-  test('still checks at an order after it looked for a orphan of it', async () => {
+  test('still checks an order after searching for its orphan intent', async () => {
     const shop = await start();
     once(shop, 'createPaymentIntent', fails('timeout'));
     const { order, intentId } = await ordered(shop);
     shop.pass(minutes);
-    expect((await sweep(shop)).orphans).toBe(1);
+    expect((await runReconcile(shop)).orphans).toBe(1);
     await shop.pay(intentId);
     shop.pass(hours);
-    await sweep(shop);
+    await runReconcile(shop);
     expect(await current(shop, order)).toMatchObject({ status: 'paid', holds: [] });
   });
 
-  test('never gives out goods for money in an intent that nobody was shown, even when the webhook came first', async () => {
+  test('never releases goods for a paid orphan intent, even when its webhook comes first', async () => {
     const shop = await start();
     const create = shop.context.dojo.createPaymentIntent;
     const lost = async (...args: Parameters<typeof create>) => {
@@ -253,12 +253,12 @@ describe('the sweep, whatever Dojo says or does not say,', () => {
     for (const intent of shop.simulator.paymentIntents()) await shop.pay(intent.id);
     await shop.handAll();
     shop.pass(minutes);
-    await sweep(shop);
+    await runReconcile(shop);
     expect(due(shop)).toEqual([]);
     expect((await shop.context.store.findOrderByCheckoutKey('key-1'))?.holds).toContain('late_payment');
   });
 
-  test('asks on while Dojo’s amount lags behind a refund, and lets no form refund it again', async () => {
+  test('keeps asking while Dojo’s amount lags behind a refund, and lets no form refund it again', async () => {
     const shop = await start();
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
@@ -279,7 +279,7 @@ describe('the sweep, whatever Dojo says or does not say,', () => {
     );
     for (let minute = 0; minute < 12; minute += 1) {
       shop.pass(minutes);
-      await sweep(shop);
+      await runReconcile(shop);
     }
     expect(await current(shop, order)).toMatchObject({ status: 'partly_refunded', holds: [] });
   });
@@ -298,7 +298,7 @@ describe('the sweep, whatever Dojo says or does not say,', () => {
     },
   );
 
-  test('keeps goods back when everything was refunded and Dojo’s amount lags behind', async () => {
+  test('keeps goods back after a full refund while Dojo’s amount lags behind', async () => {
     const shop = await start();
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
@@ -311,7 +311,7 @@ describe('the sweep, whatever Dojo says or does not say,', () => {
     expect(await claimed(shop)).toEqual([]);
   });
 
-  test('finishes the refunds behind one that Dojo never answers well', async () => {
+  test('finishes the refunds behind one that never gets a usable answer', async () => {
     const shop = await start();
     const one = await ordered(shop, 'key-1');
     const two = await ordered(shop, 'key-2');
@@ -330,11 +330,11 @@ describe('the sweep, whatever Dojo says or does not say,', () => {
     }
     isLost = false;
     shop.pass(2 * minutes);
-    await sweep(shop);
+    await runReconcile(shop);
     expect((await current(shop, two.order)).status).toBe('partly_refunded');
   });
 
-  test('finds the orphan of an attempt whose number was used before', async () => {
+  test('finds the orphan intent of an attempt whose number was used before', async () => {
     const shop = await start();
     once(shop, 'createPaymentIntent', fails('unreachable'));
     expect((await shop.place()).kind).toBe('dojo-unavailable');
@@ -346,7 +346,7 @@ describe('the sweep, whatever Dojo says or does not say,', () => {
     });
     await shop.place();
     shop.pass(minutes);
-    await sweep(shop);
+    await runReconcile(shop);
     expect(
       shop.simulator
         .paymentIntents()
@@ -355,22 +355,22 @@ describe('the sweep, whatever Dojo says or does not say,', () => {
     ).toEqual(['Canceled', 'Created']);
   });
 
-  test('asks again after an answer with a status nobody knows, or about another intent', async () => {
+  test('asks again after an answer with an unknown status, or about another order', async () => {
     for (const odd of [{ status: 'Processing' }, { reference: 'ORD-other' }]) {
       const shop = await start();
       const { order, intentId } = await ordered(shop);
       const open = await shop.context.dojo.getPaymentIntent(intentId);
       once(shop, 'getPaymentIntent', async () => ({ ...open, ...odd }));
       shop.pass(2 * minutes);
-      await sweep(shop);
+      await runReconcile(shop);
       await shop.pay(intentId);
       shop.pass(2 * hours);
-      await sweep(shop);
+      await runReconcile(shop);
       expect((await current(shop, order)).status).toBe('paid');
     }
   });
 
-  test('refunds what a cut-off reversal can no longer give back', async () => {
+  test('refunds what an interrupted reversal can no longer give back', async () => {
     const shop = await start();
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
@@ -380,11 +380,11 @@ describe('the sweep, whatever Dojo says or does not say,', () => {
       DojoError,
     );
     shop.pass(48 * hours);
-    await sweep(shop);
+    await runReconcile(shop);
     expect(await current(shop, order)).toMatchObject({ status: 'refunded', holds: [] });
   });
 
-  test('checks at the other orders although one is never answered well, and not at that one without end', async () => {
+  test('checks the other orders although one never gets a usable answer, and stops checking that one', async () => {
     const shop = await start();
     const bad = await ordered(shop, 'key-1');
     const good = await ordered(shop, 'key-2');
@@ -398,16 +398,16 @@ describe('the sweep, whatever Dojo says or does not say,', () => {
     };
     Object.assign(shop.context.dojo, { getPaymentIntent: partly });
     shop.pass(2 * minutes);
-    await sweep(shop);
+    await runReconcile(shop);
     expect((await current(shop, good.order)).status).toBe('paid');
     for (let hour = 0; hour < 100; hour += 1) {
       shop.pass(hours);
-      await sweep(shop);
+      await runReconcile(shop);
     }
     expect(asked).toBeLessThanOrEqual(8);
   });
 
-  test('checks again when a refund is heard of while Dojo is being asked', async () => {
+  test('checks again when the webhook of a refund comes during a check', async () => {
     const shop = await start();
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
@@ -419,19 +419,19 @@ describe('the sweep, whatever Dojo says or does not say,', () => {
       return before;
     });
     shop.pass(minutes);
-    await sweep(shop);
+    await runReconcile(shop);
     shop.pass(minutes);
-    await sweep(shop);
+    await runReconcile(shop);
     expect(await current(shop, order)).toMatchObject({ status: 'partly_refunded' });
   });
 
-  test('can be run by another process as soon as it has ended', async () => {
+  test('can run in another process as soon as it has ended', async () => {
     const shop = await start();
     expect((await reconcile(shop.context, 'one')).ran).toBe(true);
     expect((await reconcile(shop.context, 'two')).ran).toBe(true);
   });
 
-  test('keeps to two calls a second, whatever they are for', async () => {
+  test('makes at most two calls a second, whatever they are for', async () => {
     const shop = await start();
     for (let order = 0; order < 5; order += 1) await ordered(shop, `key-${order}`);
     shop.pass(8 * hours);
@@ -446,7 +446,7 @@ describe('the sweep, whatever Dojo says or does not say,', () => {
       });
     }
     const startedAt = shop.now().getTime();
-    await sweep(shop);
+    await runReconcile(shop);
     expect(calls).toBeGreaterThanOrEqual(5);
     expect(shop.now().getTime() - startedAt).toBeGreaterThanOrEqual(calls * 500);
   });

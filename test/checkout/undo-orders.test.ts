@@ -9,13 +9,13 @@ import {
   hours,
   minutes,
   ordered,
+  runReconcile,
   start,
   statusAtDojo,
-  sweep,
 } from '../support/scenario-steps.ts';
 
 describe('a merchant', () => {
-  test('cancels an unpaid order, and nobody can pay it any more', async () => {
+  test('cancels an unpaid order, and no one can pay it any more', async () => {
     const shop = await start();
     const { order, intentId } = await ordered(shop);
     expect(await cancelOrder(shop.context, order)).toMatchObject({
@@ -25,7 +25,7 @@ describe('a merchant', () => {
     expect(statusAtDojo(shop, intentId)).toBe('Canceled');
   });
 
-  test('who cancels while the shopper pays has a paid order that is held', async () => {
+  test('who cancels while the shopper pays gets a paid order on hold', async () => {
     const shop = await start();
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
@@ -36,7 +36,7 @@ describe('a merchant', () => {
     expect(due(shop)).toHaveLength(0);
   });
 
-  test('whose wish to cancel was cut off has it done by the sweep', async () => {
+  test('whose cancellation is interrupted has it finished by the reconciler', async () => {
     const shop = await start();
     const { order, intentId } = await ordered(shop);
     const cancel = shop.context.dojo.cancelPaymentIntent;
@@ -46,12 +46,12 @@ describe('a merchant', () => {
     await expect(cancelOrder(shop.context, order)).rejects.toThrow(DojoError);
     Object.assign(shop.context.dojo, { cancelPaymentIntent: cancel });
     shop.pass(minutes);
-    await sweep(shop);
+    await runReconcile(shop);
     expect(statusAtDojo(shop, intentId)).toBe('Canceled');
     expect((await current(shop, order)).status).toBe('canceled');
   });
 
-  test('captures what was reserved, once', async () => {
+  test('captures a reservation once', async () => {
     const shop = await start({ env: { CAPTURE_MODE: 'Manual' } });
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
@@ -64,7 +64,7 @@ describe('a merchant', () => {
     expect(await captureOrder(shop.context, captured.order)).toMatchObject({ kind: 'not-reserved' });
   });
 
-  test('captures nothing from an intent that holds another amount', async () => {
+  test('captures nothing from an intent with another amount', async () => {
     const shop = await start({ env: { CAPTURE_MODE: 'Manual' } });
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
@@ -80,7 +80,7 @@ describe('a merchant', () => {
     expect(statusAtDojo(shop, intentId)).toBe('Authorized');
   });
 
-  test('releases what was reserved', async () => {
+  test('releases a reservation', async () => {
     const shop = await start({ env: { CAPTURE_MODE: 'Manual' } });
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
@@ -90,7 +90,7 @@ describe('a merchant', () => {
     expect(statusAtDojo(shop, intentId)).toBe('Reversed');
   });
 
-  test('gives everything back on the same day by a reversal, later by a refund', async () => {
+  test('gives everything back by reversal on the same day, and by refund later', async () => {
     const shop = await start();
     for (const [key, wait, status] of [
       ['key-1', 0, 'reversed'],
@@ -105,7 +105,7 @@ describe('a merchant', () => {
     }
   });
 
-  test('who undoes an order twice is told that nothing is left', async () => {
+  test('who undoes an order twice is refused the second time', async () => {
     const shop = await start();
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
@@ -117,7 +117,7 @@ describe('a merchant', () => {
     expect(await undo('undo-2')).toBe('too-much');
   });
 
-  test('refunds in parts, never more than was paid, and never by a form that is out of date', async () => {
+  test('refunds in parts, never more than was paid, and never from a form that is out of date', async () => {
     const shop = await start();
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
@@ -142,7 +142,7 @@ describe('a merchant', () => {
     expect(atDojo?.refunds.map((entry) => entry.amount)).toEqual([500, 895]);
   });
 
-  test('of two that refund the rest at once, one does', async () => {
+  test('refunds once when three requests for the same money come at once', async () => {
     const shop = await start();
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
@@ -156,7 +156,7 @@ describe('a merchant', () => {
     expect(refunds.map((refund) => refund.kind).sort()).toEqual(['done', 'stale', 'stale']);
   });
 
-  test('whose refund was cut off has it finished by the sweep, and the money moves once', async () => {
+  test('whose refund is interrupted has it finished by the reconciler, and the money moves once', async () => {
     const shop = await start();
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
@@ -172,13 +172,13 @@ describe('a merchant', () => {
     await expect(refundOrder(shop.context, await current(shop, order), request)).rejects.toThrow(DojoError);
     Object.assign(shop.context.dojo, { refundPaymentIntent: send });
     shop.pass(2 * minutes);
-    expect((await sweep(shop)).refunds).toBe(1);
+    expect((await runReconcile(shop)).refunds).toBe(1);
     expect(await current(shop, order)).toMatchObject({ status: 'partly_refunded', holds: [] });
     const atDojo = shop.simulator.paymentIntents().find((intent) => intent.id === intentId);
     expect(atDojo?.refunds.map((entry) => entry.amount)).toEqual([500]);
   });
 
-  test('who refunds in Dojo’s portal before the goods are out stops them, and the sweep reads how much', async () => {
+  test('who refunds in Dojo’s portal before shipping stops the goods, and the reconciler learns the amount', async () => {
     const shop = await start();
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
@@ -193,13 +193,13 @@ describe('a merchant', () => {
       await shop.context.store.claimFulfilments('me', shop.now(), new Date(shop.now().getTime() + hours), 10),
     ).toEqual([]);
     shop.pass(minutes);
-    await sweep(shop);
+    await runReconcile(shop);
     expect((await current(shop, order)).attempts[0]?.facts.refundedAmount).toBe(1395);
   });
 });
 
-describe('whoever ships', () => {
-  test('is given nothing of which a part went back from elsewhere', async () => {
+describe('a merchant who ships', () => {
+  test('gets no order that was partly refunded elsewhere', async () => {
     const shop = await start();
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
@@ -207,7 +207,7 @@ describe('whoever ships', () => {
     await shop.portalRefund(intentId, 500);
     await shop.handAll();
     shop.pass(minutes);
-    await sweep(shop);
+    await runReconcile(shop);
     expect(await current(shop, order)).toMatchObject({
       status: 'partly_refunded',
       holds: ['refunded_before_fulfilment'],
@@ -216,7 +216,7 @@ describe('whoever ships', () => {
     expect(await shop.context.store.claimFulfilments('me', shop.now(), until, 10)).toEqual([]);
   });
 
-  test('claims a paid order, and nobody else gets it before the claim ends', async () => {
+  test('claims a paid order, and no one else gets it before the claim ends', async () => {
     const shop = await start();
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);

@@ -60,7 +60,7 @@ describe('orders show', () => {
     expect(json(await run(['orders', 'show', '--json', reference]))).toEqual(json(refunded));
   });
 
-  test('says that money is unknown where Dojo took another amount than the order has', async () => {
+  test('says that money is unknown when Dojo took another amount than the order has', async () => {
     const { run, shop, reference, intentId } = await openWithOrder();
     await shop.pay(intentId);
     shop.simulator.faults.add({ kind: 'wrong-amount', operation: 'get-payment-intent' });
@@ -87,7 +87,7 @@ describe('orders cancel', () => {
     );
   });
 
-  test('is refused where the shopper has paid meanwhile, and names the hold', async () => {
+  test('is refused when the shopper has paid meanwhile, and names the hold', async () => {
     const { run, shop, reference, intentId } = await openWithOrder();
     await shop.pay(intentId);
     const { code, stdout, stderr } = await run(['orders', 'cancel', reference]);
@@ -108,7 +108,7 @@ describe('orders capture', () => {
     expect(atDojo(shop)).toMatchObject({ captures: [1395], charged: 1395, reserved: 0 });
   });
 
-  test('says how to go on where Dojo gives no answer, and then takes the money once', async () => {
+  test('says how to go on when Dojo gives no answer, and then takes the money once', async () => {
     const { run, shop, reference } = await openPaid(manual);
     shop.simulator.faults.add({
       kind: 'status',

@@ -30,7 +30,7 @@ describe('reconcile', () => {
     expect(await run(['reconcile'])).toEqual(refusal(/Another process/));
   });
 
-  test('exits 69 where Dojo cannot be reached, and what is due stays due', async () => {
+  test('exits 69 when Dojo cannot be reached, and what is due stays due', async () => {
     const { run, shop, reference } = await openWithOrder();
     changeOrders(shop, 'next_check_at = 0');
     const stopped = await run(['reconcile'], { DOJO_API_URL: 'http://127.0.0.1:9' });

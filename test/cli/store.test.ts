@@ -79,7 +79,7 @@ async function fill(store: OrderStore): Promise<void> {
     );
   };
   await Promise.all(Array.from({ length: orders }, (_, number) => one(number + 1)));
-  await store.recordEvents([event(0, 'Captured', 'pi_stranger')]);
+  await store.recordEvents([event(0, 'Captured', 'pi_unknown')]);
   const bytes = Buffer.from([0, 255, 128]);
   const digest = createHash('sha256').update(bytes).digest();
   await store.quarantine({ body: bytes, digest, secret: 'whs_0', reason: 'not-understood', receivedAt: now });
@@ -147,7 +147,7 @@ describe('store copy', () => {
       const id = createOrderId(later(10), 10);
       // Its money came before anyone knew whose it was.
       const link = { paymentLink: 'https://pay.dojo.test/x', expireAt: null };
-      await store.attachIntent(id, 1, { id: 'pi_stranger', ...link }, now);
+      await store.attachIntent(id, 1, { id: 'pi_unknown', ...link }, now);
     });
     const { code, stdout } = await run('store', 'copy', '--json', '--to', target);
     expect(code).toBe(0);
@@ -177,7 +177,7 @@ describe('store copy', () => {
     expect(await run('store', 'copy', '--to', source)).toEqual(usageError(/'--to <address>'.*postgres:/));
   });
 
-  test('exits 69 where the target cannot be reached, and 1 where it refuses', async () => {
+  test('exits 69 when the target cannot be reached, and 1 when it refuses', async () => {
     const nowhere = await run('store', 'copy', '--to', 'postgres://shop@127.0.0.1:9/shop');
     expect(nowhere).toMatchObject({ code: 69, stdout: '' });
     expect(nowhere.stderr).toMatch(/^The order store is unavailable: [^\n]*ECONNREFUSED[^\n]*\n$/);

@@ -91,11 +91,11 @@ describe('webhooks list', () => {
     });
   });
 
-  test('prints an empty list as JSON where there is no subscription', async () => {
+  test('prints an empty list as JSON when there is no subscription', async () => {
     expect(await run(['webhooks', 'list', '--json'])).toEqual({ code: 0, stdout: '[]\n', stderr: '' });
   });
 
-  test('names the setting where Dojo refuses the key, and exits 78', async () => {
+  test('names the setting when Dojo refuses the key, and exits 78', async () => {
     const refused = await run(['webhooks', 'list'], { DOJO_API_KEY: 'sk_sandbox_other' });
     expect(refused).toMatchObject({ code: 78, stdout: '' });
     expect(refused.stderr).toMatch(/^DOJO_API_KEY: Dojo refuses the key: .*401[^\n]*\n$/);

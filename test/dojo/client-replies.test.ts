@@ -44,7 +44,7 @@ describe('an intent is accepted', () => {
     });
   });
 
-  test('with null where Dojo has no value', async () => {
+  test('with null when Dojo has no value', async () => {
     const nothing = {
       captureMode: null,
       metadata: null,

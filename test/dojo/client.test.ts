@@ -358,8 +358,8 @@ describe.each(calls)('$name', ({ run, method, path, body, headers, status = 200,
   });
 
   test('agrees with Dojo’s contract in request and answer', () => {
-    expect(openApi.requestFaults({ method, path, body })).toEqual([]);
-    expect(openApi.responseFaults({ method, path, status, body: reply })).toEqual([]);
+    expect(openApi.requestProblems({ method, path, body })).toEqual([]);
+    expect(openApi.responseProblems({ method, path, status, body: reply })).toEqual([]);
   });
 
   test('is refused with Dojo’s trace id', async () => {

@@ -30,7 +30,7 @@ describe('the problem in an error body is read', () => {
     expect(parseProblem(body)).toEqual(said);
   });
 
-  test('even where most of it is missing', () => {
+  test('even when most of it is missing', () => {
     expect(parseProblem({ Status: 400, Detail: 'Too much' })).toEqual({ ...nothing, detail: 'Too much' });
   });
 

@@ -14,7 +14,7 @@ import {
 const ok = '{"ok":true}';
 
 describe('a request', () => {
-  test('carries the key as it is, the version, and no body where there is none', async () => {
+  test('carries the key as it is, the version, and no body when there is none', async () => {
     const server = await startAnswering(200, ok);
     await expect(openSender(server.url).send(askCall)).resolves.toEqual({ ok: true });
     expect(server.received).toHaveLength(1);

@@ -29,13 +29,13 @@ describe('a request to the shop', () => {
     expect(response.text + JSON.stringify(response.headers)).not.toContain('evil');
   });
 
-  test('may name any host where it is a webhook or a health check', async () => {
+  test('may name any host when it is a webhook or a health check', async () => {
     await request(named.app).post('/webhooks/dojo').set('Host', 'inside').expect(401);
     await request(named.app).get('/healthz').set('Host', '10.0.0.7').expect(200);
     await request(named.app).get('/readyz').set('Host', '10.0.0.7').expect(200);
   });
 
-  test('is not believed about its host, scheme or address where no proxy is trusted', async () => {
+  test('is not believed about its host, scheme or address when no proxy is trusted', async () => {
     const response = await request(shop.app)
       .get('/')
       .set({ 'X-Forwarded-Host': 'evil.example', 'X-Forwarded-Proto': 'https', 'X-Forwarded-For': '1.2.3.4' })
@@ -93,7 +93,7 @@ describe('the shop’s cookie', () => {
     expect(attributes.join()).not.toContain('Domain');
   });
 
-  test('is ignored and replaced where it is altered, forged or huge', async () => {
+  test('is ignored and replaced when it is altered, forged or huge', async () => {
     const own = cookieOf(await request(shop.app).get('/')).split(';')[0] ?? '';
     for (const cookie of [
       `${own}x`,

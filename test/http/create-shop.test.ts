@@ -169,7 +169,7 @@ describe('a webhook for a shop inside another app', () => {
     expect((await agent.get(`/orders/${token}`)).text).toContain('Thank you');
   });
 
-  test('is answered with 500 at once where the app has read its body, and the log says what to do', async () => {
+  test('is answered with 500 at once when the app has read its body, and the log says what to do', async () => {
     const host = createHost(shop.router, { parsersFirst: true });
     const response = await deliver(host).expect(500);
     expect(response.headers['content-type']).toMatch(/problem\+json/);

@@ -233,7 +233,7 @@ describe("an order's own page", () => {
     ['SQL', "' OR 1=1--", 404],
     ['NUL', '%00', 404],
     ['broken', '%ZZ', 400],
-  ])('is not found where the token is %s', async (_what, wrong, status) => {
+  ])('is not found when the token is %s', async (_what, wrong, status) => {
     for (const path of ['/orders/', '/checkout/success/', '/checkout/cancelled/']) {
       const page = await request(shop.app)
         .get(`${path}${wrong.replaceAll(' ', '%20')}`)
@@ -251,7 +251,7 @@ describe("an order's own page", () => {
   test.each([
     ['a page', 'text/html'],
     ['a problem', 'application/json'],
-  ])('is 500 as %s, without a stack, where what the store holds cannot be read', async (_what, accept) => {
+  ])('is 500 as %s, without a stack, when what the store holds cannot be read', async (_what, accept) => {
     const database = new DatabaseSync(shop.databasePath);
     database.exec(`UPDATE baskets SET basket = '{"lines": broken'`);
     database.close();

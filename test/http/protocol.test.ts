@@ -36,7 +36,7 @@ describe('a webhook on the wire', () => {
     expect(rows(shop, 'SELECT event_id FROM events')).toEqual([{ event_id: 'evt_T1' }]);
   });
 
-  test('is refused where it is compressed, because the signature covers the bytes as they came', async () => {
+  test('is refused when it is compressed, because the signature covers the bytes as they came', async () => {
     const zipped = gzipSync(body);
     const head = `POST /webhooks/dojo HTTP/1.1\r\nHost: x\r\nConnection: close\r\ndojo-signature: ${sign(zipped)}\r\nContent-Encoding: gzip\r\nContent-Length: ${zipped.length}\r\n\r\n`;
     const response = await sendRaw(served.port, Buffer.concat([Buffer.from(head), zipped]));
@@ -61,7 +61,7 @@ describe('a webhook on the wire', () => {
     expect(Buffer.from(kept[0]?.body as Uint8Array).toString()).toBe(delivery);
   });
 
-  test('is refused before it is sent where it announces too many bytes', async () => {
+  test('is refused before it is sent when it announces too many bytes', async () => {
     const socket = connect(served.port, '127.0.0.1');
     socket.write(`POST /webhooks/dojo HTTP/1.1\r\n${signed}Content-Length: 65537\r\n\r\n`);
     const [answer] = await once(socket, 'data');
@@ -69,7 +69,7 @@ describe('a webhook on the wire', () => {
     socket.destroy();
   });
 
-  test('is refused where its chunks grow too long, and its connection serves the next request', async () => {
+  test('is refused when its chunks grow too long, and its connection serves the next request', async () => {
     const chunk = `4000\r\n${'x'.repeat(0x4000)}\r\n`;
     const head = 'POST /webhooks/dojo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n';
     const next = 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
@@ -78,7 +78,7 @@ describe('a webhook on the wire', () => {
     expect(response).toMatch(/alive\n$/);
   });
 
-  test('leaves nothing behind where its sender goes away, and is no error in the log', async () => {
+  test('leaves nothing behind when its sender goes away, and logs no error', async () => {
     const before = contents(shop);
     const socket = connect(served.port, '127.0.0.1');
     socket.write(`POST /webhooks/dojo HTTP/1.1\r\n${signed}Content-Length: 500\r\n\r\n{"id":"evt`);
@@ -91,7 +91,7 @@ describe('a webhook on the wire', () => {
     expect(shop.log.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
-  test('is ended with 408 where it stalls, and leaves nothing behind', async () => {
+  test('is ended with 408 when it stalls, and leaves nothing behind', async () => {
     const before = contents(shop);
     const stalled = `POST /webhooks/dojo HTTP/1.1\r\n${signed}Content-Length: 500\r\n\r\n{"id":"evt`;
     expect(statusLine(await sendRaw(served.port, stalled))).toBe('HTTP/1.1 408 Request Timeout');

@@ -61,12 +61,12 @@ const captured = () => live.simulator.paymentIntents().map((intent) => intent.st
 
 async function goToPayment(page: Page, picture?: string): Promise<void> {
   await page.goto(live.url);
-  await look(page, picture && `${picture}-1-shop`);
+  await checkPage(page, picture && `${picture}-1-shop`);
   await page.getByRole('button', { name: `Add ${product?.name} to basket`, exact: true }).click();
-  await look(page, picture && `${picture}-2-basket`);
+  await checkPage(page, picture && `${picture}-2-basket`);
   await page.getByRole('button', { name: /^Checkout £/ }).click();
   await page.waitForURL(/\/checkout\/pi_sandbox_/);
-  await look(page, picture && `${picture}-3-payment`);
+  await checkPage(page, picture && `${picture}-3-payment`);
 }
 
 async function pay(page: Page, card: { number: string; code: string }): Promise<void> {
@@ -80,7 +80,7 @@ async function pay(page: Page, card: { number: string; code: string }): Promise<
 const thanks = (page: Page) => page.getByRole('heading', { level: 1, name: /Thank you/ });
 
 /** Checks a page with axe and at 320 px, and takes a picture for the docs if asked to. */
-async function look(page: Page, picture?: string): Promise<void> {
+async function checkPage(page: Page, picture?: string): Promise<void> {
   expect(await findBarriers(page)).toEqual([]);
   if (picture && process.env.PICTURES)
     await page.screenshot({ path: `docs/${picture}.jpg`, quality: 85, fullPage: true });
@@ -109,7 +109,7 @@ describe.each([
     await goToPayment(page, 'purchase');
     await pay(page, cards.pays);
     await thanks(page).waitFor();
-    await look(page, 'purchase-4-paid');
+    await checkPage(page, 'purchase-4-paid');
     expect(await orders()).toEqual([{ status: 'paid', holds: '' }]);
     expect(await fulfilments()).toHaveLength(1);
     expect(captured()).toEqual(['Captured']);
@@ -132,7 +132,7 @@ describe.each([
     await goToPayment(page);
     await pay(page, cards.asks);
     await page.getByRole('heading', { name: 'Confirm it is you' }).waitFor();
-    await look(page, 'three-d-secure');
+    await checkPage(page, 'three-d-secure');
     await page.getByRole('button', { name: 'Approve' }).click();
     await thanks(page).waitFor();
     expect(await orders()).toEqual([{ status: 'paid', holds: '' }]);
@@ -155,7 +155,7 @@ describe.each([
     await goToPayment(page);
     await pay(page, cards.declined);
     await page.getByRole('alert').waitFor();
-    await look(page, 'declined');
+    await checkPage(page, 'declined');
     expect(await orders()).toEqual([{ status: 'awaiting_payment', holds: '' }]);
     await pay(page, cards.pays);
     await thanks(page).waitFor();
@@ -168,7 +168,7 @@ describe.each([
     await goToPayment(page);
     await page.getByRole('link', { name: 'Cancel' }).click();
     await page.waitForURL(/\/checkout\/cancelled\//);
-    await look(page, 'left-the-payment-page');
+    await checkPage(page, 'left-the-payment-page');
     expect(await page.getByText('Nothing was taken').count()).toBeGreaterThan(0);
     await page.getByRole('link', { name: /^Pay £/ }).click();
     await pay(page, cards.pays);
@@ -203,7 +203,7 @@ describe.each([
     await goToPayment(page);
     await pay(page, cards.pays);
     await page.getByText("We are confirming your payment. You don't need to pay again.").waitFor();
-    await look(page, 'confirming');
+    await checkPage(page, 'confirming');
     expect(await orders()).toEqual([{ status: 'awaiting_payment', holds: '' }]);
     expect(await fulfilments()).toEqual([]);
     live.holdWebhooks(false);
@@ -219,18 +219,18 @@ describe.each([
     const [order] = (await rows('SELECT token FROM orders')) as { token: string }[];
     await page.goto(`${live.url}/orders/${order?.token}`);
     expect(await page.getByText(product?.name ?? '').count()).toBeGreaterThan(0);
-    const stranger = await open();
-    await stranger.goto(`${live.url}/orders/${order?.token}`);
-    await look(stranger);
-    expect(await stranger.getByText(product?.name ?? '').count()).toBe(0);
+    const otherPage = await open();
+    await otherPage.goto(`${live.url}/orders/${order?.token}`);
+    await checkPage(otherPage);
+    expect(await otherPage.getByText(product?.name ?? '').count()).toBe(0);
   });
 
   test('finds the way back to the shop from an unknown page', async () => {
     const page = await open({ colorScheme: 'dark' });
     await page.goto(`${live.url}/nothing-here`);
-    await look(page);
+    await checkPage(page);
     await page.getByRole('link', { name: /shop/i }).first().click();
-    await look(page);
+    await checkPage(page);
     expect(new URL(page.url()).pathname).toBe('/');
   });
 });

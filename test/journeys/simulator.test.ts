@@ -24,7 +24,7 @@ afterEach(async () => {
   await live.close();
 });
 
-async function look(picture: string): Promise<void> {
+async function checkPage(picture: string): Promise<void> {
   expect(await findBarriers(page)).toEqual([]);
   if (process.env.PICTURES) await page.screenshot({ path: `docs/${picture}.jpg`, quality: 85 });
 }
@@ -44,7 +44,7 @@ test('a developer drops a webhook, sees the order wait for it, and sends it agai
   await page.getByLabel('How often').fill('1');
   await page.getByRole('button', { name: 'Switch on' }).click();
   await page.getByText('happened 0 of 1').waitFor();
-  await look('simulator-faults');
+  await checkPage('simulator-faults');
 
   await page.goto(live.url);
   await page
@@ -60,7 +60,7 @@ test('a developer drops a webhook, sees the order wait for it, and sends it agai
 
   await page.goto(live.simulator.url);
   await page.getByText('dropped').first().waitFor();
-  await look('simulator-overview');
+  await checkPage('simulator-overview');
   await page
     .getByRole('button', { name: /^Send again/ })
     .first()
@@ -110,7 +110,7 @@ test('a shopper saves a card and pays with it the next time', async () => {
 
   await openPayment();
   await page.getByLabel(/ending in 1005/).check();
-  await look('simulator-payment-page');
+  await checkPage('simulator-payment-page');
   await page.getByRole('button', { name: /^Pay £/ }).click();
   await page.getByRole('heading', { name: 'Payment complete' }).waitFor();
   expect(live.simulator.ledger()).toMatchObject([{ charged: 2 * 3645, refunded: 0 }]);

@@ -169,7 +169,7 @@ export async function crash(options: CrashOptions): Promise<CrashReport> {
   async function courier(name: number): Promise<void> {
     for (let number = 1; !isClosing; number += 1) {
       // A second, endless stream: intents without an order.
-      await deliver(waiting.shift() ?? createDelivery(`pi_stranger_${name}_${number}`, 'Captured', false));
+      await deliver(waiting.shift() ?? createDelivery(`pi_unknown_${name}_${number}`, 'Captured', false));
     }
   }
 

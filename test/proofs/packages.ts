@@ -133,7 +133,7 @@ function checkFiles(name: string, folder: string): void {
 
 type Place = {
   readonly folder: string;
-  /** Programs are looked for here first. */
+  /** Searched first for programs. */
   readonly path?: string;
 };
 

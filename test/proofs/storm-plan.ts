@@ -41,7 +41,7 @@ export function planStorm(count: number, random: Random) {
   const orders: PlannedOrder[] = [];
   const events: Event[] = [];
   const deliveries: Delivery[] = [];
-  let strangers = 0;
+  let unknownIntents = 0;
 
   const live = (paymentIntentId: string, begin: number): void => {
     let place = begin;
@@ -64,8 +64,8 @@ export function planStorm(count: number, random: Random) {
     live(order.intentId, begin);
     if (order.orphanIntentId !== null && random.chance(0.5)) live(order.orphanIntentId, begin);
     if (random.chance(0.02)) {
-      strangers += 1;
-      live(`pi_sandbox_stranger_${number}`, begin);
+      unknownIntents += 1;
+      live(`pi_sandbox_unknown_${number}`, begin);
     }
   }
 
@@ -97,7 +97,7 @@ export function planStorm(count: number, random: Random) {
     });
   }
   deliveries.sort((a, b) => a.place - b.place);
-  return { orders, events, deliveries, duplicates, reordered, forged, strangers };
+  return { orders, events, deliveries, duplicates, reordered, forged, unknownIntents };
 }
 
 function createEvent(id: string, paymentIntentId: string, paymentStatus: string): Event {

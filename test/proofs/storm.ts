@@ -31,7 +31,7 @@ export type StormReport = {
   readonly duplicates: number;
   readonly reordered: number;
   readonly forged: number;
-  readonly strangers: number;
+  readonly unknownIntents: number;
   /** How often each status code was answered. */
   readonly answers: Readonly<Record<string, number>>;
   readonly statuses: Readonly<Record<string, number>>;
@@ -86,7 +86,7 @@ export async function storm({ deliveries, seed, ...options }: StormOptions): Pro
       duplicates: plan.duplicates,
       reordered: plan.reordered,
       forged: plan.forged,
-      strangers: plan.strangers,
+      unknownIntents: plan.unknownIntents,
       answers: sent.answers,
       ...audited.counts,
       preparedInSeconds,

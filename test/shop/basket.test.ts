@@ -15,7 +15,7 @@ import { createBasket, createCatalogue, productMembers } from './builders.ts';
 const catalogue = createCatalogue();
 
 describe('a basket is priced', () => {
-  test('from the catalogue, line by line, with delivery and the VAT of it all', () => {
+  test('from the catalogue, line by line, with delivery and VAT', () => {
     expect(
       priced([
         { sku: 'mug', quantity: 1 },
@@ -35,7 +35,7 @@ describe('a basket is priced', () => {
     });
   });
 
-  test('whatever prices, names or amounts come with the items', () => {
+  test('without regard to prices, names or amounts that come with the items', () => {
     const items = [{ sku: 'mug', quantity: 1, price: 1, unitPrice: 1, lineTotal: 1, name: 'Free' }];
     expect(priced(items)).toEqual(priced([{ sku: 'mug', quantity: 1 }]));
   });
@@ -46,7 +46,7 @@ describe('a basket is priced', () => {
     );
   });
 
-  test('the same whatever is in it: goods are the lines, the total is goods and delivery, all whole', () => {
+  test('with its lines as goods, goods and delivery as its total, and whole amounts', () => {
     fc.assert(
       fc.property(
         fc.uniqueArray(
@@ -81,12 +81,12 @@ describe('delivery', () => {
     expect(basket.total).toBe(price + amount);
   });
 
-  test('is never free where the catalogue does not say from when', () => {
+  test('is never free when the catalogue does not say from which amount', () => {
     const shop = createCatalogue({ delivery: { caption: 'Post', flat: 395, freeFrom: null } });
     expect(priced([{ sku: 'mug', quantity: 100 }], shop).delivery.amount).toBe(395);
   });
 
-  test('is always free from nothing', () => {
+  test('is always free when it is free from 0', () => {
     const shop = createCatalogue({ delivery: { caption: 'Post', flat: 395, freeFrom: 0 } });
     expect(priced([{ sku: 'pin', quantity: 1 }], shop).delivery.amount).toBe(0);
   });
@@ -99,7 +99,7 @@ describe('a basket is refused', () => {
     expect(refusal([])).toEqual({ kind: 'empty' });
   });
 
-  test('with 51 lines, not with 50', () => {
+  test('with 51 lines but not with 50', () => {
     const shop = createCatalogue({ products: fifty });
     const items = [...shop.products.keys()].map((sku) => ({ sku, quantity: 1 }));
     expect(refusal(items, shop)).toEqual({ kind: 'too-many-lines' });
@@ -128,7 +128,7 @@ describe('a basket is refused', () => {
     },
   );
 
-  test('above ten thousand pounds with delivery, not at it', () => {
+  test('above £10,000 with delivery but not at £10,000', () => {
     const at = createCatalogue({
       delivery: { caption: 'Post', flat: 1 },
       products: [productMembers('thing', 999_999)],
@@ -142,22 +142,26 @@ describe('a basket is refused', () => {
   });
 });
 
-test('one and a hundred of a product can be bought', () => {
+test('a shopper can buy from one to a hundred of a product', () => {
   expect(priced([{ sku: 'pin', quantity: 1 }]).goods).toBe(1);
   expect(priced([{ sku: 'pin', quantity: 100 }]).goods).toBe(100);
 });
 
-describe('two baskets are the same purchase', () => {
+describe('two baskets', () => {
   const [line] = createBasket().lines;
-  if (line === undefined) throw new Error('The built basket has a line.');
+  if (line === undefined) throw new Error('The built basket must have a line.');
   const other = { ...line, sku: 'spoon' };
 
   const same: [string, PricedBasket, PricedBasket][] = [
     ['when they are equal', createBasket(), createBasket()],
-    ['in another order', createBasket({ lines: [line, other] }), createBasket({ lines: [other, line] })],
-    ['when only a name changed', createBasket(), createBasket({ lines: [{ ...line, name: 'A mug' }] })],
+    [
+      'when their lines are in another order',
+      createBasket({ lines: [line, other] }),
+      createBasket({ lines: [other, line] }),
+    ],
+    ['when only a name differs', createBasket(), createBasket({ lines: [{ ...line, name: 'A mug' }] })],
   ];
-  test.each(same)('%s', (_name, one, another) => {
+  test.each(same)('are the same purchase %s', (_name, one, another) => {
     expect(isSamePurchase(one, another)).toBe(true);
     expect(isSamePurchase(another, one)).toBe(true);
   });
@@ -171,19 +175,19 @@ describe('two baskets are the same purchase', () => {
     ['another total', { total: 1001 }],
     ['another currency', { currencyCode: 'EUR' }],
   ];
-  test.each(different)('but not with %s', (_name, members) => {
+  test.each(different)('are different purchases when one has %s', (_name, members) => {
     expect(isSamePurchase(createBasket(), createBasket(members))).toBe(false);
     expect(isSamePurchase(createBasket(members), createBasket())).toBe(false);
   });
 });
 
-describe('a shopper changes the basket', () => {
+describe('a shopper', () => {
   const items: readonly BasketItem[] = Object.freeze([
     Object.freeze({ sku: 'mug', quantity: 1 }),
     Object.freeze({ sku: 'spoon', quantity: 2 }),
   ]);
 
-  test('adding what is new at the end, and what is there to its line', () => {
+  test('adds a new product at the end of the basket, and more of a product to its line', () => {
     expect(addItem(items, { sku: 'pin', quantity: 3 })).toEqual([...items, { sku: 'pin', quantity: 3 }]);
     expect(addItem(items, { sku: 'mug', quantity: 3 })).toEqual([
       { sku: 'mug', quantity: 4 },
@@ -191,12 +195,12 @@ describe('a shopper changes the basket', () => {
     ]);
   });
 
-  test('setting a quantity of what is there, and of nothing else', () => {
+  test('sets the quantity of a product in the basket, and of no other', () => {
     expect(setQuantity(items, { sku: 'mug', quantity: 9 })[0]).toEqual({ sku: 'mug', quantity: 9 });
     expect(setQuantity(items, { sku: 'pin', quantity: 9 })).toEqual(items);
   });
 
-  test('taking a line out, twice if they like', () => {
+  test('removes a line, and may do so twice', () => {
     const rest = removeItem(items, 'mug');
     expect(rest).toEqual([{ sku: 'spoon', quantity: 2 }]);
     expect(removeItem(rest, 'mug')).toEqual(rest);

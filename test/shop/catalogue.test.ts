@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { CatalogueError, parseCatalogue } from '../../src/shop/catalogue.ts';
 import { catalogueText, createCatalogue, type FileMembers, productMembers } from './builders.ts';
 
-describe('the sample that comes with the shop', () => {
+describe('the sample catalogue', () => {
   const text = readFileSync(new URL('../../src/shop/sample-catalogue.json', import.meta.url), 'utf8');
   const sample = parseCatalogue(text);
 
@@ -12,12 +12,12 @@ describe('the sample that comes with the shop', () => {
     expect(sample).toMatchObject({ currency: 'GBP', vatRatePercent: 20 });
   });
 
-  test('asks for delivery below an amount that a basket can reach', () => {
+  test('charges for delivery below an amount', () => {
     expect(sample.delivery.flat).toBeGreaterThan(0);
     expect(sample.delivery.freeFrom).toBeGreaterThan(0);
   });
 
-  test('has a picture of its own for every product', () => {
+  test('has a separate picture for each product', () => {
     const pictures = [...sample.products.values()].map((product) => product.picture);
     expect(new Set(pictures).size).toBe(8);
     for (const picture of pictures)
@@ -29,18 +29,21 @@ test('products keep the order of the file', () => {
   expect([...createCatalogue().products.keys()]).toEqual(['mug', 'spoon', 'pin']);
 });
 
-test('a shop whose delivery is never free says null, or nothing', () => {
+test('a catalogue without free delivery says null or nothing', () => {
   expect(createCatalogue({ delivery: { caption: 'Post', flat: 1, freeFrom: null } }).delivery.freeFrom).toBe(
     null,
   );
   expect(createCatalogue({ delivery: { caption: 'Post', flat: 1 } }).delivery.freeFrom).toBe(null);
 });
 
-test.each(['constructor', 'tostring', 'has-own'])('a product that nobody sells is not found as %s', (sku) => {
-  expect(createCatalogue().products.get(sku)).toBeUndefined();
-});
+test.each(['constructor', 'tostring', 'has-own'])(
+  'a product named %s is not found when the file has none',
+  (sku) => {
+    expect(createCatalogue().products.get(sku)).toBeUndefined();
+  },
+);
 
-const faultyMembers: [string, FileMembers, RegExp][] = [
+const badMembers: [string, FileMembers, RegExp][] = [
   ['no name', { shopName: undefined }, /^shopName: /],
   ['a name of spaces', { shopName: '   ' }, /^shopName: /],
   ['a name of 61 characters', { shopName: 'x'.repeat(61) }, /^shopName: /],
@@ -67,15 +70,18 @@ const faultyMembers: [string, FileMembers, RegExp][] = [
     /^delivery\.freeFrom: /,
   ],
   ['no products', { products: [] }, /^products: /],
-  ['products that are no list', { products: {} }, /^products: /],
+  ['products that are not a list', { products: {} }, /^products: /],
   ['a sku twice', { products: [productMembers('mug', 1), productMembers('mug', 2)] }, /^products: every sku/],
 ];
 
-test.each(faultyMembers)('a file with %s is refused, naming the member', (_name, members, fault) => {
-  expect(faultsOf(catalogueText(members))).toEqual([expect.stringMatching(fault)]);
-});
+test.each(badMembers)(
+  'a file with %s is refused, and the error names the member',
+  (_name, members, problem) => {
+    expect(problemsOf(catalogueText(members))).toEqual([expect.stringMatching(problem)]);
+  },
+);
 
-const faultyProducts: [string, FileMembers, string][] = [
+const badProducts: [string, FileMembers, string][] = [
   ['without a sku', { sku: undefined }, 'sku'],
   ['with an empty sku', { sku: '' }, 'sku'],
   ['with a sku in capitals', { sku: 'Mug' }, 'sku'],
@@ -98,23 +104,23 @@ const faultyProducts: [string, FileMembers, string][] = [
   ['with a picture above the public folder', { picture: '../secret.svg' }, 'picture'],
   ['with a picture from the root', { picture: '/x.svg' }, 'picture'],
   ['with a page for a picture', { picture: 'x.html' }, 'picture'],
-  ['without words for its picture', { pictureAlt: '' }, 'pictureAlt'],
+  ['without a text for its picture', { pictureAlt: '' }, 'pictureAlt'],
 ];
 
-test.each(faultyProducts)('a product %s is refused, naming its place', (_name, members, member) => {
-  expect(faultsOf(catalogueText({}, members))).toEqual([
+test.each(badProducts)('a product %s is refused, and the error names its place', (_name, members, member) => {
+  expect(problemsOf(catalogueText({}, members))).toEqual([
     expect.stringMatching(new RegExp(`^products\\.0\\.${member}: `)),
   ]);
 });
 
-test('a sku of one and one of forty characters are fine', () => {
+test('a sku may have from one to forty characters', () => {
   for (const sku of ['x', 'x'.repeat(40), '4-you', 'constructor'])
     expect(parseCatalogue(catalogueText({}, { sku })).products.has(sku)).toBe(true);
 });
 
-test('every fault of a file is told at once, one a line', () => {
+test('all problems of a file are reported together, one a line', () => {
   const text = catalogueText({ currency: 'USD', strapline: '' }, { price: 0, sku: 'A' });
-  expect(faultsOf(text).map((fault) => fault.split(':')[0])).toEqual([
+  expect(problemsOf(text).map((problem) => problem.split(':')[0])).toEqual([
     'strapline',
     'currency',
     'products.0.sku',
@@ -124,18 +130,18 @@ test('every fault of a file is told at once, one a line', () => {
 
 test.each([
   ['nothing', ''],
-  ['a comma too many', '{"a":1,}'],
+  ['one comma too many', '{"a":1,}'],
   ['a word over two lines', '{"a":\n x}'],
-  ['a page', '<!doctype html>\n<p>404</p>'],
+  ['an HTML page', '<!doctype html>\n<p>404</p>'],
 ])('a file that holds %s is refused in one line', (_name, text) => {
-  expect(faultsOf(text)).toEqual([expect.stringMatching(/^file: is not JSON/)]);
+  expect(problemsOf(text)).toEqual([expect.stringMatching(/^file: is not JSON/)]);
 });
 
 test.each(['null', '[]', '"text"', '1'])('a file that holds %s is refused', (text) => {
-  expect(faultsOf(text)).toEqual([expect.stringMatching(/^file: /)]);
+  expect(problemsOf(text)).toEqual([expect.stringMatching(/^file: /)]);
 });
 
-function faultsOf(text: string): string[] {
+function problemsOf(text: string): string[] {
   try {
     parseCatalogue(text);
   } catch (error) {

@@ -66,7 +66,7 @@ const wrongSkus = [
 ];
 
 describe('the form beside a product', () => {
-  test('gives a sku, and what was typed as it was typed', () => {
+  test('returns the sku, and the quantity exactly as it was typed', () => {
     expect(typedItemFormSchema.parse({ sku: 'mug', quantity: '1e3' })).toEqual({
       sku: 'mug',
       quantity: '1e3',
@@ -74,15 +74,15 @@ describe('the form beside a product', () => {
     expect(typedQuantityFormSchema.parse({ quantity: ' 1' })).toEqual({ quantity: ' 1' });
   });
 
-  test.each(['1', '9', '10', '99', '100'])('takes the quantity %s', (quantity) => {
+  test.each(['1', '9', '10', '99', '100'])('accepts the quantity %s', (quantity) => {
     expect(typedQuantitySchema.parse(quantity)).toBe(Number(quantity));
   });
 
-  test.each([...typedWrongly, ...wrongTypes])('takes %j for no quantity', (quantity) => {
+  test.each([...typedWrongly, ...wrongTypes])('does not accept %j as a quantity', (quantity) => {
     expect(typedQuantitySchema.safeParse(quantity).success).toBe(false);
   });
 
-  test.each(wrongTypes)('refuses %j in place of what is typed', (quantity) => {
+  test.each(wrongTypes)('refuses %j in place of typed text', (quantity) => {
     expect(typedItemFormSchema.safeParse({ sku: 'mug', quantity }).success).toBe(false);
     expect(typedQuantityFormSchema.safeParse({ quantity }).success).toBe(false);
   });
@@ -91,7 +91,7 @@ describe('the form beside a product', () => {
     expect(typedItemFormSchema.safeParse({ sku, quantity: '1' }).success).toBe(false);
   });
 
-  test('does not read a price or a currency', () => {
+  test('ignores a price or a currency', () => {
     const form = { sku: 'mug', quantity: '1', price: '1', amount: '1', currency: 'USD' };
     expect(typedItemFormSchema.parse(form)).toEqual({ sku: 'mug', quantity: '1' });
   });
@@ -99,7 +99,7 @@ describe('the form beside a product', () => {
 
 describe('the Checkout button', () => {
   test.each(['a', '!', '~', 'x'.repeat(128), '3f0c6f7e-8a4c-4f4e-9c55-0f3e1d0a9f11'])(
-    'takes the checkout key %s',
+    'accepts the checkout key %s',
     (checkoutKey) => {
       expect(checkoutFormSchema.parse({ checkoutKey })).toEqual({ checkoutKey });
     },
@@ -123,7 +123,7 @@ describe('the Checkout button', () => {
     expect(checkoutFormSchema.safeParse({ checkoutKey }).success).toBe(false);
   });
 
-  test('does not read amounts or addresses', () => {
+  test('ignores amounts and addresses', () => {
     const form = {
       checkoutKey: 'k',
       price: '1',
@@ -139,7 +139,7 @@ describe('the Checkout button', () => {
 describe('a checkout in JSON', () => {
   const items = (members: object) => ({ items: [{ sku: 'mug', quantity: 1, ...members }] });
 
-  test('gives skus and quantities and nothing else', () => {
+  test('yields skus and quantities and nothing else', () => {
     const body = {
       ...items({ price: 1, unitPrice: 1 }),
       amount: 1,
@@ -149,7 +149,7 @@ describe('a checkout in JSON', () => {
     expect(checkoutBodySchema.parse(body)).toEqual({ items: [{ sku: 'mug', quantity: 1 }] });
   });
 
-  test.each([1, 2, 100])('takes the quantity %i', (quantity) => {
+  test.each([1, 2, 100])('accepts the quantity %i', (quantity) => {
     expect(checkoutBodySchema.safeParse(items({ quantity })).success).toBe(true);
   });
 
@@ -179,7 +179,7 @@ describe('a checkout in JSON', () => {
     expect(checkoutBodySchema.safeParse(body).success).toBe(false);
   });
 
-  test('takes 50 items and refuses 51', () => {
+  test('may have 50 items but not 51', () => {
     const many = (length: number) => ({
       items: Array.from({ length }, (_, index) => ({ sku: `p${index}`, quantity: 1 })),
     });
@@ -187,7 +187,7 @@ describe('a checkout in JSON', () => {
     expect(checkoutBodySchema.safeParse(many(51)).success).toBe(false);
   });
 
-  test('touches no prototype', () => {
+  test('changes no prototype', () => {
     const body = JSON.parse(
       '{"items":[{"sku":"mug","quantity":1,"__proto__":{"polluted":1}}],"__proto__":{"polluted":1}}',
     );

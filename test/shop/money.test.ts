@@ -16,7 +16,7 @@ test.each([
   expect(formatMoney({ value, currencyCode })).toBe(written);
 });
 
-test('every price that a basket can have is written to the penny', () => {
+test('every price of a basket is written to the penny', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 1_000_000 }), (value) => {
       expect(formatMoney({ value, currencyCode: 'GBP' }).replace(/[£,.]/g, '')).toBe(
@@ -33,21 +33,21 @@ test.each([
   [999, 20, 167],
   [1, 20, 0],
   [2, 20, 0],
-  // A half is rounded up: 0.5, 1.5 and 2.5 of a penny.
+  // Halves are rounded up: 0.5, 1.5 and 2.5 pence.
   [3, 20, 1],
   [9, 20, 2],
   [15, 20, 3],
   [123, 23, 23],
   [1135, 13.5, 135],
-  // Exactly 83478.5, which fractions of a percent lose.
+  // Exactly 83478.5, which floating-point arithmetic misses.
   [254_541, 48.8, 83_479],
   [1000, 0, 0],
   [1_000_000, 20, 166_667],
-])('%i with %d %% of VAT included holds %i of it', (amount, rate, vat) => {
+])('an amount of %i with VAT at %d per cent contains VAT of %i', (amount, rate, vat) => {
   expect(vatIncluded(amount, rate)).toBe(vat);
 });
 
-test('VAT is the nearest whole number of minor units, worked out without fractions', () => {
+test('VAT is rounded to the nearest minor unit without floating-point error', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 0, max: 1_000_000 }),

@@ -27,19 +27,19 @@ const intents: [string, PaymentIntent | null][] = [
 ];
 
 describe('the page of an order', () => {
-  test.each(everyStatus)('says of a %s order what is so', (status) => {
+  test.each(everyStatus)('shows the state of an order that is %s', (status) => {
     expect(truthOfOrder(createOrder({ status }))).toBe(pages[status]);
   });
 
   test.each(['refunded', 'reversed', 'partly_refunded'] as const)(
-    'says of a held order that is %s how much went back',
+    'shows a held order that is %s as such',
     (status) => {
       expect(truthOfOrder(createOrder({ status, holds: ['refunded_before_fulfilment'] }))).toBe(status);
     },
   );
 
   test.each(everyStatus.filter((status) => !/refunded|reversed/.test(status)))(
-    'says of a held %s order that somebody looks at it',
+    'says that a person is checking a held order that is %s',
     (status) => {
       expect(truthOfOrder(createOrder({ status, holds: ['amount_mismatch'] }))).toBe('held');
     },
@@ -47,12 +47,12 @@ describe('the page of an order', () => {
 });
 
 describe('the page after the payment', () => {
-  test.each(settled)('says of a %s order what the store knows, whatever Dojo says', (status) => {
+  test.each(settled)('shows an order that is %s as the store has it, whatever Dojo says', (status) => {
     for (const [, intent] of intents)
       expect(truthOfReturn(createOrder({ status }), intent)).toBe(pages[status]);
   });
 
-  test('says of a held order that somebody looks at it, whatever Dojo says', () => {
+  test('says that a person is checking a held order, whatever Dojo says', () => {
     const held = createOrder({ holds: ['captured_after_cancel'] });
     for (const [, intent] of intents) expect(truthOfReturn(held, intent)).toBe('held');
   });
@@ -71,18 +71,18 @@ describe('the page after the payment', () => {
     ['__proto__', 'unknown'],
   ];
   test.each(whileUnpaid)(
-    'says, while the store knows of no payment and Dojo says %s: %s',
+    'turns Dojo’s status %s into %s while the store knows of no payment',
     (status, truth) => {
       for (const unpaid of ['awaiting_payment', 'placed'] as const)
         expect(truthOfReturn(createOrder({ status: unpaid }), createIntent({ status }))).toBe(truth);
     },
   );
 
-  test('never says paid because Dojo does', () => {
+  test('never says paid only because Dojo does', () => {
     for (const [, intent] of intents) expect(truthOfReturn(createOrder(), intent)).not.toBe('paid');
   });
 
-  test('commits itself to nothing when Dojo does not answer', () => {
+  test('leaves the outcome open when Dojo does not answer', () => {
     expect(truthOfReturn(createOrder(), null)).toBe('unknown');
   });
 
@@ -91,7 +91,7 @@ describe('the page after the payment', () => {
     ['another currency', { amount: { value: 1000, currencyCode: 'EUR' } }],
     ['another reference', { reference: 'ORD-00000-000000' }],
   ];
-  test.each(foreign)('commits itself to nothing when Dojo answers with %s', (_name, members) => {
+  test.each(foreign)('leaves the outcome open when Dojo answers with %s', (_name, members) => {
     for (const status of ['Created', 'Captured', 'Canceled'])
       expect(truthOfReturn(createOrder(), createIntent({ status, ...members }))).toBe('unknown');
   });

@@ -16,7 +16,7 @@ import {
 
 const total = 1000;
 
-/** Everything that can be heard of an intent: six statuses, one that nobody knows, and a observation after a part refund. */
+/** All that the shop can hear of an intent: Dojo's six statuses, an unknown one, and an observation after a partial refund. */
 const heard = [
   'Created',
   'Authorized',
@@ -35,7 +35,7 @@ function factsOf(message: Heard): IntentFacts {
     : factsFromStatus(message);
 }
 
-/** The rules of money, written out a second time: the highest of these that was heard decides. */
+/** The rules, written out a second time: the first of these that was heard decides. */
 const rules: readonly (readonly [Heard, OrderStatus])[] = [
   ['Refunded', 'refunded'],
   ['Reversed', 'reversed'],
@@ -48,7 +48,7 @@ function statusOfSet(set: ReadonlySet<Heard>): OrderStatus {
   return rules.find(([message]) => set.has(message))?.[1] ?? 'awaiting_payment';
 }
 
-/** From the least to the most that can have happened. */
+/** An order only ever moves towards the end of this list. */
 const ladder: readonly OrderStatus[] = [
   'placed',
   'awaiting_payment',
@@ -61,14 +61,14 @@ const ladder: readonly OrderStatus[] = [
   'refunded',
 ];
 
-describe('messages of Dojo in any order', () => {
+describe('messages from Dojo', () => {
   const facts = heard.map(factsOf);
-  /** By the set of what was heard, one bit a message. */
+  /** The status for each set of messages, one bit a message. */
   const expectedOf = Array.from({ length: 2 ** heard.length }, (_, set) =>
     statusOfSet(new Set(heard.filter((_message, bit) => set & (1 << bit)))),
   );
 
-  test('end, in every sequence of up to six with any repeats, in the status of their set', () => {
+  test('leave the status of their set in every sequence of up to six, with repeats', () => {
     let sequences = 0;
     const wrong: string[] = [];
     const backwards: string[] = [];
@@ -114,7 +114,7 @@ describe('messages of Dojo in any order', () => {
     );
   });
 
-  test('never move an order of several attempts a step back', () => {
+  test('never move an order of several attempts back', () => {
     const history = fc.array(fc.tuple(fc.nat(2), fc.constantFrom(...heard)), { maxLength: 12 });
     fc.assert(
       fc.property(history, (messages) => {
@@ -144,7 +144,7 @@ test.each([
   '__proto__',
   'constructor',
   'toString',
-])('the status "%s" tells nothing', (status) => {
+])('the unknown status "%s" adds no facts', (status) => {
   expect(factsFromStatus(status)).toEqual(noFacts);
 });
 
@@ -153,95 +153,116 @@ describe('the status of an order', () => {
     ['without an attempt', [], 'placed'],
     ['whose attempt has no intent yet', [attempt({}, false)], 'placed'],
     ['with an intent', [attempt({})], 'awaiting_payment'],
-    ['that was authorized', [attempt({ authorized: true })], 'authorized'],
+    ['that was authorised', [attempt({ authorized: true })], 'authorized'],
     ['that was captured', [attempt({ captured: true })], 'paid'],
-    ['captured after it was authorized', [attempt({ authorized: true, captured: true })], 'paid'],
-    ['canceled', [attempt({ canceled: true })], 'canceled'],
-    ['given up by us', [attempt({ expired: true })], 'expired'],
-    ['voided after we gave it up', [attempt({ expired: true, canceled: true })], 'expired'],
-    ['paid after we gave it up', [attempt({ expired: true, captured: true })], 'paid'],
-    ['paid after it was canceled', [attempt({ canceled: true, captured: true })], 'paid'],
-    ['refunded by 1', [attempt({ captured: true, refundedAmount: 1 })], 'partly_refunded'],
-    ['refunded but for 1', [attempt({ captured: true, refundedAmount: 999 })], 'partly_refunded'],
-    ['refunded to the last penny', [attempt({ captured: true, refundedAmount: 1000 })], 'refunded'],
-    ['refunded beyond its total', [attempt({ captured: true, refundedAmount: 1001 })], 'refunded'],
-    ['refunded, of which no amount was read', [attempt({ refunded: true })], 'refunded'],
-    ['reversed', [attempt({ captured: true, reversed: true })], 'reversed'],
+    ['that was captured after it was authorised', [attempt({ authorized: true, captured: true })], 'paid'],
+    ['that was cancelled', [attempt({ canceled: true })], 'canceled'],
+    ['that expired', [attempt({ expired: true })], 'expired'],
+    ['that was cancelled after it expired', [attempt({ expired: true, canceled: true })], 'expired'],
+    ['that was paid after it expired', [attempt({ expired: true, captured: true })], 'paid'],
+    ['that was paid after it was cancelled', [attempt({ canceled: true, captured: true })], 'paid'],
+    ['that was refunded by 1', [attempt({ captured: true, refundedAmount: 1 })], 'partly_refunded'],
+    ['that was refunded but for 1', [attempt({ captured: true, refundedAmount: 999 })], 'partly_refunded'],
+    ['that was refunded to the last penny', [attempt({ captured: true, refundedAmount: 1000 })], 'refunded'],
+    ['that was refunded beyond its total', [attempt({ captured: true, refundedAmount: 1001 })], 'refunded'],
+    ['that was refunded by an unknown amount', [attempt({ refunded: true })], 'refunded'],
+    ['that was reversed', [attempt({ captured: true, reversed: true })], 'reversed'],
     [
-      'reversed after part was refunded',
+      'that was reversed after a partial refund',
       [attempt({ captured: true, reversed: true, refundedAmount: 1 })],
       'reversed',
     ],
-    ['refunded and reversed', [attempt({ refunded: true, reversed: true })], 'refunded'],
-    ['that can be paid again after a cancel', [attempt({ canceled: true }), attempt({})], 'awaiting_payment'],
-    ['tried again without an intent yet', [attempt({ canceled: true }), attempt({}, false)], 'canceled'],
+    ['that was refunded and reversed', [attempt({ refunded: true, reversed: true })], 'refunded'],
+    [
+      'that can be paid again after a cancellation',
+      [attempt({ canceled: true }), attempt({})],
+      'awaiting_payment',
+    ],
+    [
+      'that was tried again without an intent yet',
+      [attempt({ canceled: true }), attempt({}, false)],
+      'canceled',
+    ],
     ['whose first attempt was paid late', [attempt({ captured: true }), attempt({ canceled: true })], 'paid'],
     ['whose first attempt was never made', [attempt({}, false), attempt({})], 'awaiting_payment'],
-    ['canceled twice', [attempt({ canceled: true }), attempt({ canceled: true })], 'canceled'],
+    ['that was cancelled twice', [attempt({ canceled: true }), attempt({ canceled: true })], 'canceled'],
     [
-      'paid twice and refunded in two halves',
+      'that was paid twice and refunded in two halves',
       [attempt({ captured: true, refundedAmount: 500 }), attempt({ captured: true, refundedAmount: 500 })],
       'refunded',
     ],
   ];
-  test.each(table)('%s', (_name, attempts, status) => {
+  const cases = table.map(([name, attempts, status]) => [name, status, attempts] as const);
+  test.each(cases)('%s is %s', (_name, status, attempts) => {
     expect(deriveStatus(attempts, total)).toBe(status);
   });
 });
 
-describe('a person has to look at an order', () => {
+describe('an order', () => {
   const table: [string, AttemptFacts[], Hold[]][] = [
-    ['never before there is an attempt', [], []],
-    ['not when it was paid', [attempt({ captured: true })], []],
-    ['not when it was canceled', [attempt({ canceled: true })], []],
-    ['not when it lapsed', [attempt({ expired: true })], []],
-    ['paid after a cancel', [attempt({ captured: true, canceled: true })], ['captured_after_cancel']],
-    ['paid after it lapsed', [attempt({ captured: true, expired: true })], ['late_payment']],
-    ['paid twice', [attempt({ captured: true }), attempt({ captured: true })], ['paid_twice']],
-    ['paid with another amount', [attempt({ captured: true, mismatched: true })], ['amount_mismatch']],
+    ['is not held before its first attempt', [], []],
+    ['is not held when it was paid', [attempt({ captured: true })], []],
+    ['is not held when it was cancelled', [attempt({ canceled: true })], []],
+    ['is not held when it expired', [attempt({ expired: true })], []],
     [
-      'authorized with another amount',
+      'is held when it was paid after it was cancelled',
+      [attempt({ captured: true, canceled: true })],
+      ['captured_after_cancel'],
+    ],
+    [
+      'is held when it was paid after it expired',
+      [attempt({ captured: true, expired: true })],
+      ['late_payment'],
+    ],
+    [
+      'is held when it was paid twice',
+      [attempt({ captured: true }), attempt({ captured: true })],
+      ['paid_twice'],
+    ],
+    [
+      'is held when it was paid with another amount',
+      [attempt({ captured: true, mismatched: true })],
+      ['amount_mismatch'],
+    ],
+    [
+      'is held when it was authorised with another amount',
       [attempt({ authorized: true, mismatched: true })],
       ['amount_mismatch'],
     ],
     [
-      'before it is paid when its intent holds another amount',
+      'is held before it is paid when its intent has another amount',
       [attempt({ mismatched: true })],
       ['amount_mismatch'],
     ],
+    ['is not held for an unpaid orphan intent', [{ ...attempt({ mismatched: true }), hasIntent: false }], []],
     [
-      'not for an unpaid intent that nobody was shown',
-      [{ ...attempt({ mismatched: true }), hasIntent: false }],
-      [],
-    ],
-    [
-      'when it was paid although we had asked to cancel it',
+      'is held when it was paid although we had asked to cancel it',
       [attempt({ captured: true, unwanted: true })],
       ['captured_after_cancel'],
     ],
     [
-      'when money went back that we did not send',
+      'is held when it was refunded elsewhere',
       [attempt({ captured: true, refunded: true })],
       ['refunded_before_fulfilment'],
     ],
     [
-      'when a part went back that we did not send',
+      'is held when it was partly refunded elsewhere',
       [attempt({ captured: true, refundedAmount: 1 })],
       ['refunded_before_fulfilment'],
     ],
     [
-      'when a payment was reversed by somebody else',
+      'is held when its payment was reversed elsewhere',
       [attempt({ captured: true, reversed: true })],
       ['refunded_before_fulfilment'],
     ],
-    ['not when a reservation was released', [attempt({ authorized: true, reversed: true })], []],
+    ['is not held when a reservation was released', [attempt({ authorized: true, reversed: true })], []],
     [
-      'not when one attempt was canceled and another paid',
+      'is not held when one attempt was cancelled and another paid',
       [attempt({ canceled: true }), attempt({ captured: true })],
       [],
     ],
     [
-      'for every reason at once',
+      'is held for every reason at once',
       [
         attempt({ captured: true, canceled: true, expired: true, mismatched: true }),
         attempt({ captured: true }),
@@ -253,7 +274,7 @@ describe('a person has to look at an order', () => {
     expect(deriveHolds(attempts, 1000, noActs)).toEqual(expected);
   });
 
-  test('however the two messages came', () => {
+  test('is held when it was captured and cancelled, in either order', () => {
     for (const [first, second] of [
       ['Captured', 'Canceled'],
       ['Canceled', 'Captured'],
@@ -266,18 +287,18 @@ describe('a person has to look at an order', () => {
   test.each([
     ['we sent it ourselves', { refundedByUs: 400, isReversedByUs: false, isFulfilled: false }],
     ['the goods are out', { refundedByUs: 0, isReversedByUs: false, isFulfilled: true }],
-  ])('not when money went back and %s', (_why, acts) => {
+  ])('is not held when money went back and %s', (_why, acts) => {
     const facts = { ...noFacts, captured: true, refundedAmount: 400 };
     expect(deriveHolds([{ hasIntent: true, facts }], 1000, acts)).toEqual([]);
   });
 
-  test('not when we reversed the payment ourselves', () => {
+  test('is not held when we reversed the payment ourselves', () => {
     const facts = { ...noFacts, captured: true, reversed: true };
     const acts = { ...noActs, isReversedByUs: true };
     expect(deriveHolds([{ hasIntent: true, facts }], 1000, acts)).toEqual([]);
   });
 
-  test('for as long as it stands: what comes later takes no hold away', () => {
+  test('keeps its holds whatever comes later', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...heard), { maxLength: 8 }), (messages) => {
         let facts = noFacts;
@@ -294,7 +315,7 @@ describe('a person has to look at an order', () => {
 });
 
 describe('goods go out', () => {
-  test('for a paid order and for no other', () => {
+  test('for a paid order and no other', () => {
     expect(ladder.filter((status) => isDueForFulfilment(status, []))).toEqual(['paid']);
   });
 
@@ -304,7 +325,7 @@ describe('goods go out', () => {
     'late_payment',
     'paid_twice',
     'refunded_before_fulfilment',
-  ] as const)('not while %s stands', (hold) => {
+  ] as const)('for no order with the hold %s', (hold) => {
     expect(isDueForFulfilment('paid', [hold])).toBe(false);
   });
 });

@@ -46,7 +46,7 @@ describe('the id of an order', () => {
 });
 
 describe('the reference of an order', () => {
-  test('can be read out, and is short enough for Dojo', () => {
+  test('can be read out and is short enough for Dojo', () => {
     fc.assert(
       fc.property(orderId, (id) => {
         const reference = referenceOf(id);
@@ -56,7 +56,7 @@ describe('the reference of an order', () => {
     );
   });
 
-  test('sorts as text as its id does as a number', () => {
+  test('sorts as text in the order of the ids', () => {
     fc.assert(
       fc.property(orderId, orderId, (one, other) => {
         const asText =
@@ -66,7 +66,7 @@ describe('the reference of an order', () => {
     );
   });
 
-  test('is another for the next id, even at the largest number', () => {
+  test('differs from the next, up to the largest id', () => {
     expect(referenceOf(0)).toBe('ORD-00000-000000');
     expect(referenceOf(31)).toBe('ORD-00000-00000Z');
     expect(referenceOf(32)).toBe('ORD-00000-000010');
@@ -76,7 +76,7 @@ describe('the reference of an order', () => {
 });
 
 describe('the token in the address of an order', () => {
-  test('holds its id', () => {
+  test('contains the id', () => {
     fc.assert(
       fc.property(orderId, (id) => {
         expect(parseToken(createToken(id, secret))).toBe(id);
@@ -120,7 +120,7 @@ describe('the token in the address of an order', () => {
     expect(parseToken(token)).toBe(null);
   });
 
-  test('is read without a fault whatever is typed', () => {
+  test('is parsed from any text without an error', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         const id = parseToken(text);
@@ -130,8 +130,8 @@ describe('the token in the address of an order', () => {
   });
 });
 
-describe('an intent is the one that was asked for', () => {
-  test('when reference, amount and currency are the order’s', () => {
+describe('an intent', () => {
+  test('matches its order when reference, amount and currency do', () => {
     expect(findMismatch(createOrder(), createIntent())).toBe(null);
   });
 
@@ -145,11 +145,11 @@ describe('an intent is the one that was asked for', () => {
     ['another currency', { amount: { value: 1000, currencyCode: 'EUR' } }, /^currency/],
     ['the currency in lower case', { amount: { value: 1000, currencyCode: 'gbp' } }, /^currency/],
   ];
-  test.each(others)('but not with %s', (_name, members, what) => {
+  test.each(others)('does not match its order with %s', (_name, members, what) => {
     expect(findMismatch(createOrder(), createIntent(members))).toMatch(what);
   });
 
-  test('and what differs is told in one line', () => {
+  test('that does not match its order is described in one line', () => {
     expect(findMismatch(createOrder(), createIntent({ reference: 'a\nb' }))).not.toContain('\n');
   });
 });
@@ -165,7 +165,7 @@ describe('the attempt that a shopper is sent to', () => {
     expect(findAttached(createOrder({ attempts: [createAttempt({ state })] }))).toBe(null);
   });
 
-  test('is none before there is one', () => {
+  test('does not exist before the first attempt', () => {
     expect(findAttached(createOrder({ attempts: [] }))).toBe(null);
   });
 });

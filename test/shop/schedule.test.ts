@@ -14,27 +14,27 @@ describe('an open order', () => {
     [5, 13 * 60],
     [6, 19 * 60],
     [7, 25 * 60],
-  ])('that was looked at %i times is looked at %i minutes after its checkout', (checks, minutes) => {
+  ])('is, after %i checks, checked again %i minutes after its checkout', (checks, minutes) => {
     expect(nextCheck(since, checks, null, since)).toEqual(atMinute(minutes));
   });
 
-  test('is looked at eight times, and once more where its intent expires later than that', () => {
+  test('is checked eight times, and once more when its intent expires later than that', () => {
     expect(nextCheck(since, 8, null, atMinute(1501))).toBeNull();
     expect(nextCheck(since, 8, atMinute(3000), atMinute(1501))).toEqual(atMinute(3001));
     expect(nextCheck(since, 8, atMinute(60), atMinute(1501))).toBeNull();
   });
 
-  test('is looked at a minute after its intent expires instead of just before', () => {
+  test('is checked a minute after its intent expires instead of just before', () => {
     expect(nextCheck(since, 3, atMinute(60), atMinute(15))).toEqual(atMinute(61));
   });
 
-  test('is not looked at several times at once when checks were missed', () => {
+  test('is not checked several times at once when checks were missed', () => {
     expect(nextCheck(since, 1, null, atMinute(6000))).toEqual(atMinute(6003));
     expect(nextCheck(since, 5, null, atMinute(6000))).toEqual(atMinute(6060));
   });
 });
 
-test('an intent that nobody was shown is looked for after 1, 5 and 15 minutes', () => {
+test('the shop searches for an orphan intent after 1, 5 and 15 minutes', () => {
   expect([0, 1, 2, 3].map((checks) => nextOrphanCheck(since, checks))).toEqual([
     atMinute(1),
     atMinute(5),

@@ -3,10 +3,10 @@ import type { Scenario } from '../support/scenario.ts';
 import { allOrders, type Seen } from './simulation.ts';
 
 /** A sentence for each rule of money that is broken once all is quiet. */
-export async function findFaults(scenario: Scenario, seen: Seen): Promise<string[]> {
-  const faults: string[] = [];
+export async function findProblems(scenario: Scenario, seen: Seen): Promise<string[]> {
+  const problems: string[] = [];
   const must = (isTrue: boolean, rule: string) => {
-    if (!isTrue) faults.push(rule);
+    if (!isTrue) problems.push(rule);
   };
   const ledger = scenario.simulator.paymentIntents();
   const orders = await allOrders(scenario);
@@ -69,7 +69,7 @@ export async function findFaults(scenario: Scenario, seen: Seen): Promise<string
 
   const { different } = await scenario.context.store.checkReplay();
   must(different.length === 0, `Replay yields different orders: ${different.join(', ')}.`);
-  return faults;
+  return problems;
 }
 
 function hasTakenMoney(intent: PaymentIntent): boolean {

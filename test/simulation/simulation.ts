@@ -8,7 +8,7 @@ import { DojoError } from '../../src/dojo/errors.ts';
 import type { Order } from '../../src/shop/order.ts';
 import { type Delivery, openScenario, type Scenario } from '../support/scenario.ts';
 import { Crash, type Fault, withFault } from './faults.ts';
-import { findFaults } from './findings.ts';
+import { findProblems } from './findings.ts';
 import { type InjectedFaults, injectedFaults } from './injected-faults.ts';
 
 const minute = 60_000;
@@ -143,8 +143,8 @@ async function play(
     }
     scenario.simulator.faults.reset(seed);
     await settle(scenario);
-    const faults = await findFaults(scenario, seen);
-    if (faults.length > 0) throw new Error(faults.join('\n'));
+    const problems = await findProblems(scenario, seen);
+    if (problems.length > 0) throw new Error(problems.join('\n'));
   } finally {
     await scenario.close();
   }

@@ -134,12 +134,12 @@ const states: readonly State[] = [
     reach: async (page) => void (await open(page, { amount: gbp(4242_03) })),
   },
   {
-    name: 'with faults in the form',
+    name: 'with errors in the form',
     heading: 'Mugs & more',
     shows: 'There is a problem',
     async reach(page) {
       await open(page, richOrder);
-      await pay(page, { ...cards.success, cardNumber: '4111', emailAddress: 'nobody' });
+      await pay(page, { ...cards.success, cardNumber: '4111', emailAddress: 'ada' });
     },
   },
   {
@@ -231,7 +231,7 @@ const states: readonly State[] = [
     },
   },
   {
-    name: 'canceled',
+    name: 'cancelled',
     heading: 'This payment was cancelled',
     shows: 'Nothing was taken.',
     async reach(page) {
@@ -240,7 +240,7 @@ const states: readonly State[] = [
     },
   },
   {
-    name: 'expired and canceled',
+    name: 'expired and cancelled',
     heading: 'This payment link has expired',
     shows: 'It was not paid in time. Nothing was taken.',
     async reach(page) {
@@ -285,7 +285,7 @@ test.each(states)('the page “$name” has no script, is accessible, and fits 3
   await state.reach(page);
   await page.getByRole('heading', { level: 1, name: state.heading, exact: true }).waitFor();
   expect(await page.getByText(state.shows).count()).toBeGreaterThan(0);
-  // Without scripts, the page is the same without JavaScript.
+  // A page without scripts is the same without JavaScript.
   expect(await page.content()).not.toContain('<script');
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme });

@@ -64,7 +64,7 @@ test('a payment sends a webhook that is signed over its exact bytes', async () =
   });
 });
 
-test('a reservation and a cancellation send webhooks, a decline does not', async () => {
+test('a reservation and a cancellation send webhooks, but a decline does not', async () => {
   const simulator = await startSimulator();
   const receiver = await startReceiver();
   await subscribe(simulator, receiver.url);
@@ -166,7 +166,7 @@ describe('a shop that does not acknowledge', () => {
     ['30-seconds', 30_000],
   ])('has %s to answer', async (webhookTimeout, timeoutMs) => {
     const { timeout } = AbortSignal;
-    // Timers may be a little early.
+    // The test checks the limit asked for and shortens it, since timers may fire a little early.
     const asked = vi
       .spyOn(AbortSignal, 'timeout')
       .mockImplementation((ms) => timeout.call(AbortSignal, ms / 100));
@@ -180,7 +180,7 @@ describe('a shop that does not acknowledge', () => {
     expect(asked.mock.calls).toEqual([[timeoutMs]]);
   });
 
-  test('because its answer never ends has not answered', async () => {
+  test('because its answer never ends counts as not answering', async () => {
     const simulator = await startSimulator({ deliveryTimeoutMs: 100, retryDelaysMs: [] });
     const server = createServer((_incoming, outgoing) => outgoing.writeHead(200).write('so far'));
     server.listen(0, '127.0.0.1');
@@ -198,9 +198,9 @@ describe('a shop that does not acknowledge', () => {
 
   test.each([
     ['resolves nowhere', 'https://nowhere.invalid/', /^(ENOTFOUND|EAI_AGAIN)$/],
-    ['has nobody who listens', 'http://127.0.0.1:1/', /^(ECONNREFUSED|UND_ERR_\w+)$/],
+    ['has no listener', 'http://127.0.0.1:1/', /^(ECONNREFUSED|UND_ERR_\w+)$/],
     ['is not one that can be called', 'http://127.0.0.1:0/', /./],
-  ])('because its address %s makes the try an error', async (_name, url, error) => {
+  ])('because its address %s causes a failed try', async (_name, url, error) => {
     const simulator = await startSimulator({ retryDelaysMs: [] });
     await subscribe(simulator, url, ['payment_intent.created']);
     await createIntent(simulator);
@@ -222,7 +222,7 @@ describe('a shop that does not acknowledge', () => {
   });
 });
 
-test('events of one intent wait for each other’s first try, and not for other intents', async () => {
+test('events of one intent wait for each other’s first try, but not for other intents', async () => {
   const simulator = await startSimulator();
   const receiver = await startHoldingReceiver();
   await subscribe(simulator, receiver.url, bothEvents);
@@ -294,7 +294,7 @@ test('closing without a state file drops pending deliveries', async () => {
   expect(performance.now() - startedMs).toBeLessThan(30_000);
 });
 
-test('an event sent by hand at its turn does not block those behind it', async () => {
+test('an event resent by hand when it is due does not block those behind it', async () => {
   const inner = createStoppedClock();
   const turns = new Set<() => void>();
   let isHolding = false;

@@ -100,17 +100,17 @@ async function hear(simulator: Simulator, amount: number) {
     'payment_intent.created',
     'payment_intent.status_updated',
   ]);
-  const tell = async (value: number) => {
+  const createAndCancel = async (value: number) => {
     const { id } = await createIntent(simulator, { amount: gbp(value) });
     await callApi(simulator, { method: 'DELETE', path: `/payment-intents/${id}` });
   };
-  await tell(ordinaryAmount);
+  await createAndCancel(ordinaryAmount);
   const ordinary = [await receiver.next(), await receiver.next()];
   expect(ordinary.map(({ body }) => parseWebhookEvent(body)?.change?.paymentStatus)).toEqual([
     'Created',
     'Canceled',
   ]);
-  await tell(amount);
+  await createAndCancel(amount);
   const statuses = async (count: number) => {
     const heard: (string | undefined)[] = [];
     while (heard.length < count)

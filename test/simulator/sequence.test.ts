@@ -13,15 +13,15 @@ function fill(count: number, isWanted: (number: number) => boolean) {
 
 test('a page reads only the entries that it needs', () => {
   const sequence = fill(10_000, () => true);
-  let looks = 0;
+  let matched = 0;
   const matches = () => {
-    looks += 1;
+    matched += 1;
     return true;
   };
   sequence.page({ limit: 20 }, matches);
   sequence.page({ limit: 20, after: 'e5000' }, matches);
   sequence.page({ limit: 20, before: 'e5000' }, matches);
-  expect(looks).toBeLessThanOrEqual(3 * 22);
+  expect(matched).toBeLessThanOrEqual(3 * 22);
 });
 
 test('pages in both directions give every match once, whatever matches and is removed', () => {

@@ -24,17 +24,17 @@ const changeable = { config: { payment: { customAmountAllowed: true, tipsAllowed
 type Call = { path: string; headers?: Record<string, string> };
 type Exercise = {
   readonly method: string;
-  /** Makes what the call needs, and says where it goes. */
+  /** Creates what the call needs, and returns its path. */
   readonly arrange: (simulator: Simulator) => Call | Promise<Call>;
-  /** What is sent where the specification has no example, or one that its own schema refuses. */
+  /** The body to send if the specification has no example, or one that its own schema refuses. */
   readonly body?: object;
-  /** Members of the example's reply that are not answered, with the reason. */
+  /** Members of the example's reply that the simulator leaves out, with the reason. */
   readonly unanswered?: readonly [why: string, ...members: string[]];
   /** Why the example of a request is refused, where its own schema refuses it. */
   readonly brokenExample?: string;
 };
 
-/** Every operation that the simulator serves, done once with success. */
+/** One successful call of every operation that the simulator serves. */
 const exercises = {
   'create-payment-intent': {
     method: 'POST',
@@ -88,7 +88,7 @@ const exercises = {
       path: `/payment-intents/${await pay(simulator, { captureMode: 'Manual' })}/captures`,
     }),
     body,
-    unanswered: ['nobody has published what else messages say', '.message'],
+    unanswered: ['other texts of messages are not published', '.message'],
   },
   'create-refund': {
     method: 'POST',
@@ -151,7 +151,7 @@ const exercises = {
       return { path };
     },
     body: { description: 'Other Webhooks' },
-    unanswered: ['nobody has used it', '.secrets[0].lastUsedAt'],
+    unanswered: ['it has not been used', '.secrets[0].lastUsedAt'],
   },
   'delete-webhook': {
     method: 'DELETE',
@@ -160,12 +160,12 @@ const exercises = {
   'list-webhook-secrets': {
     method: 'GET',
     arrange: async (simulator) => ({ path: `/webhooks/${(await subscribe(simulator, shopUrl)).id}/secrets` }),
-    unanswered: ['nobody has used it', '.secrets[0].lastUsedAt'],
+    unanswered: ['it has not been used', '.secrets[0].lastUsedAt'],
   },
   'create-webhook-secret': {
     method: 'POST',
     arrange: async (simulator) => ({ path: `/webhooks/${(await subscribe(simulator, shopUrl)).id}/secrets` }),
-    unanswered: ['nobody has used it', '.secrets[0].lastUsedAt'],
+    unanswered: ['it has not been used', '.secrets[0].lastUsedAt'],
   },
   'activate-webhook-secret': {
     method: 'PUT',
@@ -257,7 +257,7 @@ test('every operation that is served succeeds as the contract says', async () =>
     const { method } = exercise;
     const call = await exercise.arrange(simulator);
     expect(findOperation(method, call.path)?.operation).toBe(operation);
-    // `callApi` holds the reply against the contract.
+    // `callApi` checks the reply against the contract.
     const { status } = await callApi(simulator, { method, ...call, body: exercise.body });
     expect({ operation, status }).toEqual({ operation, status: openApi.successStatus(method, call.path) });
     succeeded.push(operation);
@@ -277,13 +277,13 @@ test.each(examples)('an example succeeds: $operation $name', async ({ operation,
   const { method, arrange }: Exercise = exercises[operation];
   const simulator = await startSimulator();
   const call = await arrange(simulator);
-  expect(openApi.requestFaults({ method, path: call.path, body: request })).toEqual([]);
+  expect(openApi.requestProblems({ method, path: call.path, body: request })).toEqual([]);
   const reply = await callApi(simulator, { method, ...call, body: request });
   expect(reply.status).toBe(openApi.successStatus(method, call.path));
   expect(differences(response, reply.body)).toEqual([]);
 });
 
-test('every published example is accepted and answered in kind, unless its own schema refuses it', async () => {
+test('every published example is accepted and answered as published, unless its own schema refuses it', async () => {
   const examplesSeen: string[] = [];
   for (const [operation, exercise] of Object.entries<Exercise>(exercises)) {
     const { method } = exercise;
@@ -292,7 +292,7 @@ test('every published example is accepted and answered in kind, unless its own s
       const simulator = await startSimulator();
       const call = await exercise.arrange(simulator);
       const isBroken =
-        request !== undefined && published?.requestFaults({ method, path, body: request }).length !== 0;
+        request !== undefined && published?.requestProblems({ method, path, body: request }).length !== 0;
       expect({ operation, name, isBroken }).toEqual({
         operation,
         name,
@@ -348,7 +348,7 @@ function differences(example: unknown, reply: unknown, path = ''): string[] {
   });
 }
 
-test('an operation of Dojo’s that the simulator does not serve is refused in other words than an unknown one', async () => {
+test('an operation that only Dojo serves is refused with another message than an unknown one', async () => {
   const simulator = await startSimulator();
   for (const call of contract.otherOperations) {
     const [method = '', template = ''] = call.split(' ');

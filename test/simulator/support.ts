@@ -64,7 +64,7 @@ export async function callApi(
     contentType: String(response.headers['content-type'] ?? ''),
     body,
   };
-  if (!call.offSpec) expect(openApi.responseFaults({ ...call, status: reply.status, body })).toEqual([]);
+  if (!call.offSpec) expect(openApi.responseProblems({ ...call, status: reply.status, body })).toEqual([]);
   return reply;
 }
 

@@ -83,7 +83,7 @@ describe.each([
   ['a SQLite file', sqliteFile],
   ['PostgreSQL', postgresDatabase],
 ])('a database of an earlier release on %s', (_name, create) => {
-  test('is brought up to date when the shop opens it, and every order is what it was', async () => {
+  test('migrates when the shop opens it, and every order stays as it was', async () => {
     const old = await create();
     await fill(old);
     const store = await openStore(old.url, { clock: 'caller' });
@@ -114,7 +114,7 @@ describe.each([
     await old.close();
   });
 
-  test('has the checksum of every migration from then on, and one that has changed is refused by name', async () => {
+  test('has a checksum for every migration from then on, and the shop refuses a changed migration by name', async () => {
     const old = await create();
     const open = () => openStore(old.url).then((store) => store.close());
     await open();

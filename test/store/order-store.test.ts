@@ -41,7 +41,7 @@ function newOrder(replaced: Partial<NewOrder> = {}): NewOrder {
   made += 1;
   const id = createOrderId(now, made);
   const priced = priceBasket(testCatalogue, [{ sku: 'mug', quantity: 1 }]);
-  if (priced.kind !== 'priced') throw new Error('The basket of the tests has a price.');
+  if (priced.kind !== 'priced') throw new Error('The test basket must have a price.');
   return {
     id,
     reference: referenceOf(id),
@@ -101,7 +101,7 @@ async function prune(before: Date): Promise<number> {
   return dropped;
 }
 
-// The same contract whatever the database.
+// Every database keeps the same contract.
 describe.each([
   ['a SQLite file', () => openStore(fileUrl())],
   ['SQLite in memory', () => openStore('sqlite::memory:')],
@@ -111,7 +111,7 @@ describe.each([
     store = await open();
   });
 
-  test('gives back every member of an order as it was stored, with its first attempt under way', async () => {
+  test('returns every member of an order as it was stored, with its first attempt under way', async () => {
     const order = newOrder();
     await place(order);
     const stored = {
@@ -149,7 +149,7 @@ describe.each([
     expect((await store.findOrderByToken(order.token))?.basket.lines[0]?.name).toBe(name);
   });
 
-  test('takes one order a checkout key and begins one attempt of it, from many requests at once', async () => {
+  test('stores one order and begins one attempt when many requests with one checkout key come at once', async () => {
     const orders = Array.from({ length: 20 }, () => newOrder({ checkoutKey: 'the same' }));
     const placed = await Promise.all(orders.map((order) => store.placeOrder(order, later(15))));
     expect(placed.filter(({ kind }) => kind === 'placed')).toHaveLength(1);
@@ -160,13 +160,13 @@ describe.each([
     for (const order of underWay) expect(order).toEqual(stored);
   });
 
-  test('refuses an id that another order has, and leaves that one as it was', async () => {
+  test('refuses the id of another order, and leaves that order unchanged', async () => {
     const order = await place();
     expect(await store.placeOrder(newOrder({ id: order.id }), later(99))).toEqual({ kind: 'id-taken' });
     expect(await find(order)).toEqual(order);
   });
 
-  test('refuses a checkout key for another basket, and begins no attempt', async () => {
+  test('refuses another basket under the same checkout key, and begins no attempt', async () => {
     const order = await place();
     await endAs(order, 1, 'refused');
     const before = await find(order);
@@ -177,7 +177,7 @@ describe.each([
     expect(await store.findOrderByToken(changed.token)).toBeNull();
   });
 
-  test('begins another attempt of an order that is placed again once its first has ended', async () => {
+  test('begins another attempt when an order is placed again after its first attempt has ended', async () => {
     const order = await place();
     const again = (seconds: number) =>
       newOrder({ checkoutKey: order.checkoutKey, createdAt: later(seconds), shopperId: 'another tab' });
@@ -190,7 +190,7 @@ describe.each([
     ]);
   });
 
-  test('answers with what has become of an order that is placed again', async () => {
+  test('answers with the state of an order that is placed again', async () => {
     const order = await place();
     const again = () => store.placeOrder(newOrder({ checkoutKey: order.checkoutKey }), later(15));
     await attach(order, 'pi_1');
@@ -199,7 +199,7 @@ describe.each([
     expect(await again()).toEqual({ kind: 'settled', order: await find(order) });
   });
 
-  test('lets one attempt begin at a time, from many requests at once', async () => {
+  test('begins one attempt when many requests come at once', async () => {
     const order = await place();
     await endAs(order, 1, 'refused');
     const begun = await Promise.all(
@@ -209,7 +209,7 @@ describe.each([
     expect(begun.filter((outcome) => outcome.kind === 'under-way')).toHaveLength(19);
   });
 
-  test('lets another attempt begin when the lease has ended, and takes no intent for the first any more', async () => {
+  test('begins another attempt when the lease has ended, and then refuses an intent for the first', async () => {
     const order = await place();
     expect(await store.beginAttempt(order.id, later(14), later(30))).toMatchObject({ kind: 'under-way' });
     expect(await store.beginAttempt(order.id, later(15), later(30))).toMatchObject({
@@ -226,7 +226,7 @@ describe.each([
     ]);
   });
 
-  test('counts three attempts that may have made an intent, and none that surely did not', async () => {
+  test('allows three attempts that may have created an intent, and does not count those that created none', async () => {
     const order = await place();
     const again = () => store.placeOrder(newOrder({ checkoutKey: order.checkoutKey }), later(15));
     for (const [number, state] of [
@@ -247,7 +247,7 @@ describe.each([
     expect(await again()).toMatchObject({ kind: 'exhausted' });
   });
 
-  test('begins no attempt for an order that has a link, or needs none', async () => {
+  test('begins no attempt for an order that has a link or needs none', async () => {
     const order = await place();
     await attach(order, 'pi_1');
     expect(await store.beginAttempt(order.id, now, later(15))).toMatchObject({ kind: 'attached' });
@@ -255,7 +255,7 @@ describe.each([
     expect(await store.beginAttempt(order.id, now, later(15))).toMatchObject({ kind: 'settled' });
   });
 
-  test('makes an order await its payment with the intent, and be looked at until then', async () => {
+  test('makes an order await payment once its intent is attached, and plans a check', async () => {
     const order = await place();
     const intent = { id: 'pi_1', paymentLink: link, expireAt: later(3600) };
     expect(await store.attachIntent(order.id, 1, intent, later(1))).toBe('attached');
@@ -276,11 +276,11 @@ describe.each([
         },
       ],
     });
-    // An attempt that has its intent is no orphan any more.
+    // An attempt that has its intent is no orphan.
     expect(await store.claimOrphans(later(999), later(1_000), 9)).toEqual([]);
   });
 
-  test('keeps what is known of an earlier attempt when a later one gets its intent', async () => {
+  test('keeps the facts of an earlier attempt when a later one gets its intent', async () => {
     const order = await place();
     const end = { state: 'mismatched', paymentIntentId: 'pi_orphan', nextCheckAt: null } as const;
     await store.endAttempt(order.id, 1, end, now);
@@ -296,7 +296,7 @@ describe.each([
     expect((await store.checkReplay()).different).toEqual([]);
   });
 
-  test('applies several events in one commit, each to its own order, each answered', async () => {
+  test('applies several events in one commit, each to its own order, and answers each', async () => {
     const one = await place();
     const two = await place();
     await attach(one, 'pi_1');
@@ -314,7 +314,7 @@ describe.each([
     expect((await store.findOrderByToken(two.token))?.status).toBe('canceled');
   });
 
-  test('applies what it heard of an intent before it was attached', async () => {
+  test('applies the events that came before their intent was attached', async () => {
     const order = await place();
     await store.recordEvents([event('pi_1', 'Captured'), event('pi_1', 'Refunded')]);
     expect(await attach(order, 'pi_1')).toMatchObject({ status: 'refunded', nextCheckAt: later(30) });
@@ -329,7 +329,7 @@ describe.each([
     expect(await find(other)).toEqual(other);
   });
 
-  test('leaves an order as it was when it hears nothing new', async () => {
+  test('leaves an order unchanged when an event says nothing new', async () => {
     const order = await place();
     await attach(order, 'pi_1');
     await store.recordEvents([event('pi_1', 'Captured')]);
@@ -338,7 +338,7 @@ describe.each([
     expect(await store.findOrderByToken(order.token)).toEqual(before);
   });
 
-  test('keeps all or nothing of what is recorded together', async () => {
+  test('keeps all or none of the events that are recorded together', async () => {
     const order = await place();
     await attach(order, 'pi_1');
     const broken = { ...event('pi_1', 'Captured'), event: null as unknown as string };
@@ -346,7 +346,7 @@ describe.each([
     expect((await store.findOrderByToken(order.token))?.status).toBe('awaiting_payment');
   });
 
-  test('refuses what breaks a rule of the database, and keeps what came in the same moment', async () => {
+  test('refuses a call that breaks a constraint, and keeps those that come at the same moment', async () => {
     const orders = await Promise.all([place(), place(), place()]);
     for (const [index, order] of orders.entries()) await attach(order, `pi_${index}`);
     const broken = { ...event('pi_0', 'Captured'), event: null as unknown as string };
@@ -369,7 +369,7 @@ describe.each([
     expect(await store.checkReplay()).toEqual({ orders: 3, different: [] });
   });
 
-  test('keeps an event whose texts have a character that databases may not take', async () => {
+  test('keeps an event with characters that a database may not accept', async () => {
     const order = await place();
     await attach(order, 'pi_1');
     const odd = { ...event('pi_\u0000', 'Captured'), eventId: 'evt_\u0000_\ud800' };
@@ -380,7 +380,7 @@ describe.each([
     expect(await store.recordEvents([odd])).toEqual([{ kind: 'duplicate' }]);
   });
 
-  test('answers and keeps a thousand changes that come at once', async () => {
+  test('answers and keeps hundreds of changes that come at once', async () => {
     const orders = await Promise.all(Array.from({ length: 50 }, () => place()));
     await Promise.all(orders.map((order) => attach(order, `pi_${order.id}`)));
     const heard = orders.flatMap(({ id }) =>
@@ -394,7 +394,7 @@ describe.each([
     expect(await store.claimFulfilments('other packer', later(2), later(60), 100)).toEqual([]);
   });
 
-  test('drops raw events of orders that are long finished, and derives the same without them', async () => {
+  test('drops raw events of finished orders, and derives the same orders without them', async () => {
     const [paid, held, canceled, shipped] = [await place(), await place(), await place(), await place()];
     for (const order of [paid, held, canceled, shipped]) await attach(order, `pi_${order.id}`);
     await store.recordEvents(
@@ -407,7 +407,7 @@ describe.each([
       event(`pi_${shipped.id}`, 'Authorized'),
       event(`pi_${shipped.id}`, 'Captured'),
     ]);
-    // Dojo was asked about each, and there is nothing left to ask.
+    // Dojo has nothing more to say about any of them.
     for (const { token } of [paid, held, canceled, shipped]) {
       const order = await store.findOrderByToken(token);
       await store.planCheck(order?.id ?? 0, { at: null, seen: order?.nextCheckAt ?? null });
@@ -419,14 +419,14 @@ describe.each([
     );
     const day = 86_400;
     expect(await prune(now)).toBe(0);
-    // Two events of the canceled one and three of the shipped one; the others have something left to do.
+    // Two events of the cancelled order and three of the shipped one; the others are not finished.
     expect(await prune(later(day))).toBe(5);
     expect(await prune(later(day))).toBe(0);
     expect(await store.checkReplay()).toEqual({ orders: 4, different: [] });
     expect(
       await Promise.all([paid, held, canceled, shipped].map(({ token }) => store.findOrderByToken(token))),
     ).toEqual(before);
-    // Money that comes after all is heard like any other.
+    // A late payment still counts.
     await store.recordEvents([event(`pi_${canceled.id}`, 'Captured')]);
     expect((await store.findOrderByToken(canceled.token))?.holds).toEqual(['captured_after_cancel']);
     expect((await store.checkReplay()).different).toEqual([]);
@@ -439,7 +439,7 @@ describe.each([
 });
 
 describe('the order store on a SQLite file', () => {
-  test('is still there when the shop is started again', async () => {
+  test('keeps its orders when the shop restarts', async () => {
     store = await openStore(fileUrl());
     const order = await place();
     await store.close();
@@ -447,7 +447,7 @@ describe('the order store on a SQLite file', () => {
     expect(await store.findOrderByToken(order.token)).toMatchObject({ reference: order.reference });
   });
 
-  test('waits for another process that writes, without holding up anything else', async () => {
+  test('waits for another process that writes, without blocking the event loop', async () => {
     store = await openStore(fileUrl());
     const other = new DatabaseSync(fileUrl().slice('sqlite:'.length));
     other.exec('BEGIN IMMEDIATE');
@@ -462,7 +462,7 @@ describe('the order store on a SQLite file', () => {
     expect(turns).toBeGreaterThanOrEqual(20);
   });
 
-  test('says so, and stores nothing, where another process never lets go', async () => {
+  test('fails and stores nothing while another process never releases the file', async () => {
     store = await openStore(fileUrl());
     const other = new DatabaseSync(fileUrl().slice('sqlite:'.length));
     other.exec('BEGIN IMMEDIATE');
@@ -472,7 +472,7 @@ describe('the order store on a SQLite file', () => {
     await expect(store.checkWritable()).resolves.toBeUndefined();
   });
 
-  test('that a newer shop has made is refused', async () => {
+  test('refuses a file that a newer version of the shop made', async () => {
     store = await openStore(fileUrl());
     await store.close();
     const file = new DatabaseSync(fileUrl().slice('sqlite:'.length));
@@ -482,7 +482,7 @@ describe('the order store on a SQLite file', () => {
     store = await openStore('sqlite::memory:');
   });
 
-  test('that is no database is refused by name', async () => {
+  test('refuses a path that is a folder', async () => {
     store = await openStore('sqlite::memory:');
     await expect(openStore(`sqlite:${folder}`)).rejects.toThrow(StoreError);
   });

@@ -3,7 +3,7 @@ import { openPostgres } from '../../src/store/postgres/database.ts';
 import { listOfBytes, listOfIntegers, listOfTexts } from '../../src/store/postgres/lists.ts';
 import { startPostgres } from '../support/postgres.ts';
 
-test('lists come to PostgreSQL as they are, whatever is in them', async () => {
+test('lists of any values reach PostgreSQL unchanged, but for NUL characters', async () => {
   const postgres = await startPostgres();
   const database = await openPostgres(await postgres.createDatabase());
   const itemsOf = (type: string, list: Buffer) =>

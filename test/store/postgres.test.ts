@@ -11,7 +11,7 @@ import { testCatalogue } from '../support/catalogue.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 import { createRandom } from '../support/random.ts';
 
-// Two stores on one database are to each other what two processes are: they share nothing but the server.
+// Two stores on one database stand for two processes: they share nothing but the server.
 
 const now = new Date('2026-11-22T10:00:00Z');
 const later = (seconds: number) => new Date(now.getTime() + seconds * 1000);
@@ -37,7 +37,7 @@ afterEach(async () => {
 });
 
 const priced = priceBasket(testCatalogue, [{ sku: 'mug', quantity: 1 }]);
-if (priced.kind !== 'priced') throw new Error('The basket of the tests has a price.');
+if (priced.kind !== 'priced') throw new Error('The test basket must have a price.');
 const { basket } = priced;
 
 let made = 0;
@@ -83,36 +83,38 @@ async function current(order: Pick<Order, 'reference'>): Promise<Order> {
 }
 
 describe('two processes on one PostgreSQL', () => {
-  test('try again what a deadlock with somebody else has undone, and it is done', async () => {
-    const somebody = new pg.Client({ connectionString: url });
-    await somebody.connect();
-    // The server undoes whoever finds the deadlock, and that is to be the shop.
-    await somebody.query(`ALTER DATABASE ${new URL(url).pathname.slice(1)} SET deadlock_timeout = '500ms'`);
-    await somebody.query(`SET deadlock_timeout = '20s'`);
+  test('retry a transaction that a deadlock with another client has undone, and it succeeds', async () => {
+    const otherClient = new pg.Client({ connectionString: url });
+    await otherClient.connect();
+    // The server undoes the transaction that finds the deadlock, and that must be the shop's.
+    await otherClient.query(
+      `ALTER DATABASE ${new URL(url).pathname.slice(1)} SET deadlock_timeout = '500ms'`,
+    );
+    await otherClient.query(`SET deadlock_timeout = '20s'`);
     const shop = await openStore(url, { clock: 'caller' });
     const lock = (order: Pick<Order, 'id'>) =>
-      somebody.query('SELECT 1 FROM orders WHERE id = $1 FOR UPDATE', [order.id]);
+      otherClient.query('SELECT 1 FROM orders WHERE id = $1 FOR UPDATE', [order.id]);
     const isWaitedFor = async () => {
-      const { rows } = await somebody.query('SELECT 1 FROM pg_locks WHERE NOT granted');
+      const { rows } = await otherClient.query('SELECT 1 FROM pg_locks WHERE NOT granted');
       expect(rows).toHaveLength(1);
     };
     for (let round = 0; round < 5; round += 1) {
       const orders = [await place(), await place()] as const;
       for (const order of orders) await attach(order, `pi_${order.id}`);
-      await somebody.query('BEGIN');
+      await otherClient.query('BEGIN');
       await lock(orders[1]);
       const recorded = shop.recordEvents(orders.map(({ id }) => event(`pi_${id}`, 'Captured')));
       await vi.waitFor(isWaitedFor, { interval: 1 });
       await lock(orders[0]);
-      await somebody.query('COMMIT');
+      await otherClient.query('COMMIT');
       expect((await recorded).map(({ kind }) => kind)).toEqual(['applied', 'applied']);
       for (const order of orders) expect((await current(order)).status).toBe('paid');
     }
     await shop.close();
-    await somebody.end();
+    await otherClient.end();
   });
 
-  test('hear of an intent and attach it at the same moment, and the money is seen', async () => {
+  test('lose no payment when one attaches an intent while the other receives its event', async () => {
     for (let round = 0; round < rounds; round += 1) {
       const order = await place();
       const [attached] = await Promise.all([
@@ -124,7 +126,7 @@ describe('two processes on one PostgreSQL', () => {
     }
   });
 
-  test('hear of two attempts of one order at the same moment, and it is held as paid twice', async () => {
+  test('hold an order as paid twice when they hear of two paid attempts at the same moment', async () => {
     for (let round = 0; round < rounds; round += 1) {
       const order = await place();
       const end = { state: 'mismatched', paymentIntentId: `pi_a_${round}`, nextCheckAt: null } as const;
@@ -139,7 +141,7 @@ describe('two processes on one PostgreSQL', () => {
     }
   });
 
-  test('hear and read about the same order at the same moment, and derive it from both', async () => {
+  test('derive an order from both an event and an observation that come at the same moment', async () => {
     for (let round = 0; round < rounds; round += 1) {
       const order = await place();
       await attach(order, `pi_${round}`);
@@ -166,7 +168,7 @@ describe('two processes on one PostgreSQL', () => {
     }
   });
 
-  test('take one order a checkout key and begin one attempt of it', async () => {
+  test('store one order and begin one attempt for a checkout key', async () => {
     for (let round = 0; round < rounds; round += 1) {
       const placed = await Promise.all(
         [one, other, one, other].map((store) => store.placeOrder(newOrder(`the same ${round}`), later(15))),
@@ -189,7 +191,7 @@ describe('two processes on one PostgreSQL', () => {
     }
   });
 
-  test('never ask for more than was captured to go back', async () => {
+  test('never refund more than was captured', async () => {
     for (let round = 0; round < rounds; round += 1) {
       const order = await place();
       await attach(order, `pi_${round}`);
@@ -209,7 +211,7 @@ describe('two processes on one PostgreSQL', () => {
         [one, other, one, other, one, other].map((store, name) => store.beginRefund(refund(name))),
       );
       expect(begun.filter((outcome) => outcome === 'begun')).toHaveLength(3);
-      // A person in each of two windows: the second has not seen the refund of the first.
+      // One person in each of two windows: the second has not seen the refund of the first.
       const seen = await Promise.all(
         [one, other].map((store, name) =>
           store.beginRefund({ ...refund(10 + name), amount: 1, expectedRefunded: 3 * amount }),
@@ -233,7 +235,7 @@ describe('two processes on one PostgreSQL', () => {
         for (;;) {
           const claimed = await claim(store);
           taken.push(...claimed);
-          // Another may hold what is left at this moment, and that is all there is to it.
+          // Another worker may hold what is left.
           if (claimed.length === 0) return;
         }
       };
@@ -244,12 +246,12 @@ describe('two processes on one PostgreSQL', () => {
     const every = ids(orders);
     expect(ids(await drain((store) => store.claimFulfilments('packer', at, until, 3)))).toEqual(every);
     expect(ids(await drain((store) => store.claimChecks(at, until, 3)))).toEqual(every);
-    const told = await drain((store) => store.claimNotifications(at, until, 3));
-    expect(ids(told.map(({ order }) => order))).toEqual(every);
-    expect(new Set(told.map(({ tries }) => tries))).toEqual(new Set([1]));
+    const notified = await drain((store) => store.claimNotifications(at, until, 3));
+    expect(ids(notified.map(({ order }) => order))).toEqual(every);
+    expect(new Set(notified.map(({ tries }) => tries))).toEqual(new Set([1]));
   });
 
-  test('let one of them sweep', async () => {
+  test('let only one of them reconcile', async () => {
     const held = await Promise.all(
       ['a', 'b', 'c', 'd'].map((name, index) =>
         (index % 2 === 0 ? one : other).acquireLease('reconcile', name, now, later(60)),
@@ -259,7 +261,7 @@ describe('two processes on one PostgreSQL', () => {
     expect(await other.acquireLease('reconcile', 'later', later(61), later(120))).toBe(true);
   });
 
-  test('record the same events in opposite orders, with strangers among them, and none is lost', async () => {
+  test('lose no event when they record the same ones in opposite orders, some of unknown intents', async () => {
     const random = createRandom(7);
     const orders = await Promise.all(Array.from({ length: 30 }, () => place()));
     await Promise.all(orders.map((order) => attach(order, `pi_${order.id}`)));
@@ -281,7 +283,7 @@ describe('two processes on one PostgreSQL', () => {
 });
 
 describe('a PostgreSQL store', () => {
-  test('refuses one event alone where the database refuses what becomes of its order, and keeps nothing of it', async () => {
+  test('refuses one event alone when its order breaks a constraint, and keeps nothing of it', async () => {
     const orders = await Promise.all(Array.from({ length: 20 }, () => place()));
     await Promise.all(orders.map((order) => attach(order, `pi_${order.id}`)));
     const heard = orders.map(({ id }) => event(`pi_${id}`, 'Captured'));
@@ -304,19 +306,19 @@ describe('a PostgreSQL store', () => {
     for (const order of orders) expect((await current(order)).status).toBe('paid');
   });
 
-  test('refuses one event alone that cannot be told to the database', async () => {
+  test('refuses one event alone when its time is invalid', async () => {
     const order = await place();
     await attach(order, 'pi_1');
     const outcomes = await Promise.allSettled([
       one.recordEvents([event('pi_1', 'Captured')]),
       one.recordEvents([{ ...event('pi_1', 'Refunded'), receivedAt: new Date(Number.NaN) }]),
-      one.recordEvents([event('pi_stranger', 'Captured')]),
+      one.recordEvents([event('pi_unknown', 'Captured')]),
     ]);
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
     expect((await current(order)).status).toBe('paid');
   });
 
-  test('goes by the clock of the database, so that a process whose clock is ahead takes no lease away', async () => {
+  test('uses the clock of the database, so a process whose clock is ahead takes no lease away', async () => {
     const store = await openStore(url);
     const real = Date.now();
     const at = (ms: number) => new Date(real + ms);
@@ -325,7 +327,7 @@ describe('a PostgreSQL store', () => {
     await store.close();
   });
 
-  test('waits for the disk, whatever the database is set to', async () => {
+  test('waits for the disk even when the database is set not to', async () => {
     const before = await openPostgres(url);
     await before.write((tx) =>
       tx.exec(
@@ -339,14 +341,14 @@ describe('a PostgreSQL store', () => {
     await after.close();
   });
 
-  test('is opened by many processes at once, and one of them makes the tables', async () => {
+  test('opens for many processes at once, and one of them creates the tables', async () => {
     const fresh = await postgres.createDatabase();
     const stores = await Promise.all(Array.from({ length: 6 }, () => openStore(fresh)));
     await Promise.all(stores.map((store) => store.checkWritable()));
     await Promise.all(stores.map((store) => store.close()));
   });
 
-  test('that a newer shop has made is refused', async () => {
+  test('refuses a database that a newer version of the shop made', async () => {
     const database = await openPostgres(url);
     await database.write((tx) => tx.exec(`INSERT INTO migrations (name) VALUES ('9999-later.sql')`));
     await expect(openStore(url)).rejects.toThrow(/newer version/);
@@ -354,7 +356,7 @@ describe('a PostgreSQL store', () => {
     await database.close();
   });
 
-  test('that cannot be reached, or refuses the password, is refused without telling it', async () => {
+  test('fails without revealing the password when the server refuses it or cannot be reached', async () => {
     const wrong = url.replace('shop:shop@', 'shop:hunter2@');
     const refusal = await openStore(wrong).catch((error: unknown) => error);
     expect(refusal).toBeInstanceOf(StoreError);
@@ -362,11 +364,11 @@ describe('a PostgreSQL store', () => {
     expect(String(refusal)).not.toContain('hunter2');
     const away = await openStore('postgres://shop:shop@127.0.0.1:1/shop').catch((error: unknown) => error);
     expect(away).toBeInstanceOf(StoreError);
-    // Its address may be right: whoever starts the shop may try again.
+    // Its address may be right, so the caller may try again.
     expect(away).toMatchObject({ isUnreachable: true });
   });
 
-  test('can be written only where the server takes writes', async () => {
+  test('refuses a server that takes no writes', async () => {
     const readOnly = await openStore(`${url}?options=-c%20default_transaction_read_only%3Don`).catch(
       (error: unknown) => error,
     );

@@ -7,7 +7,7 @@ import { testCatalogue } from '../support/catalogue.ts';
 import { startPostgres } from '../support/postgres.ts';
 import { createRandom } from '../support/random.ts';
 
-/** What can be heard about an intent. The table of statuses is written out again below, from the rules. */
+/** What the shop can hear about an intent. `expectedStatus` writes the rules out a second time. */
 const heard = [
   'Created',
   'Authorized',
@@ -31,14 +31,14 @@ function expectedStatus(set: ReadonlySet<Heard>): string {
 
 const now = new Date('2026-11-22T10:00:00Z');
 const priced = priceBasket(testCatalogue, [{ sku: 'mug', quantity: 1 }]);
-if (priced.kind !== 'priced') throw new Error('The basket of the tests has a price.');
+if (priced.kind !== 'priced') throw new Error('The test basket must have a price.');
 const { basket } = priced;
 
-test('ten thousand sequences through the store end in the status of their set', async () => {
+test('ten thousand random sequences of messages leave the status of their set on SQLite', async () => {
   await hearSequences(await openStore('sqlite::memory:'), 10_000, 8);
 }, 300_000);
 
-test('so they do on PostgreSQL, eight at a time', async () => {
+test('three hundred random sequences of messages leave the status of their set on PostgreSQL', async () => {
   const postgres = await startPostgres();
   try {
     await hearSequences(await openStore(await postgres.createDatabase(), { clock: 'caller' }), 300, 8);

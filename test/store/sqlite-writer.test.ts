@@ -19,7 +19,7 @@ const lease = (name: string) => ({
   args: [name, 'holder', now, new Date(now.getTime() + 1_000)],
 });
 
-test('a thread that ends fails the calls that it had, and the next ones are done by another', async () => {
+test('a thread that ends fails its pending calls, and another thread does the next ones', async () => {
   const path = join(folder, 'orders.db');
   const writer = await openSqliteThread(path);
   await writer.call(lease('before'));
@@ -44,7 +44,7 @@ test('a thread that ends fails the calls that it had, and the next ones are done
   await writer.close();
 });
 
-test('orders in memory are gone with their thread, and nothing pretends otherwise', async () => {
+test('orders in memory are lost with their thread, and every later call fails', async () => {
   const writer = await openSqliteThread(':memory:');
   await writer.call(lease('before'));
   await writer.breakThread();
@@ -53,7 +53,7 @@ test('orders in memory are gone with their thread, and nothing pretends otherwis
   await writer.close();
 });
 
-test('what waits when the store is closed is done first, and what comes later is refused', async () => {
+test('a store that closes first does the calls that wait, and refuses later ones', async () => {
   const path = join(folder, 'orders.db');
   const writer = await openSqliteThread(path);
   const calls = Array.from({ length: 1_200 }, (_, index) => writer.call(lease(`lease ${index}`)));
@@ -66,7 +66,7 @@ test('what waits when the store is closed is done first, and what comes later is
   file.close();
 });
 
-test('whoever comes when five thousand wait is refused at once, and those who wait are served', async () => {
+test('a call is refused at once while five thousand wait, and those are done', async () => {
   const writer = await openSqliteThread(':memory:');
   const calls = Array.from({ length: 5_000 }, (_, index) => writer.call(lease(`lease ${index}`)));
   let served = 0;
@@ -80,7 +80,7 @@ test('whoever comes when five thousand wait is refused at once, and those who wa
   await writer.close();
 });
 
-test('while a file cannot be opened again, each call is refused and no call starts another thread', async () => {
+test('while a file cannot be opened again, every call is refused and at most one thread starts', async () => {
   const path = join(folder, 'orders.db');
   const writer = await openSqliteThread(path);
   await writer.breakThread();
@@ -101,7 +101,7 @@ test('while a file cannot be opened again, each call is refused and no call star
   await writer.close();
 });
 
-test('a store that is closed twice gives its thread to one other', async () => {
+test('a store that is closed twice hands its thread to one other store', async () => {
   const writer = await openSqliteThread(join(folder, 'a.db'));
   await Promise.all([writer.close(), writer.close()]);
   await writer.close();

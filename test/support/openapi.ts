@@ -6,9 +6,9 @@ import { createContractDocument } from './contract-document.ts';
 
 export type OpenApi = {
   /** What is wrong with a request's body: nothing, if empty. Paths may have a query and a trailing slash. */
-  requestFaults(call: { method: string; path: string; body: unknown }): string[];
+  requestProblems(call: { method: string; path: string; body: unknown }): string[];
   /** What is wrong with a response, including a status that the operation does not name. */
-  responseFaults(call: { method: string; path: string; status: number; body: unknown }): string[];
+  responseProblems(call: { method: string; path: string; status: number; body: unknown }): string[];
   /**
    * The examples of an operation, by the name that request and response share, or `example` without a name. A side without
    * example or body is undefined.
@@ -64,11 +64,11 @@ const publishedDocument = readPublished();
 export const published = publishedDocument && createOpenApi(publishedDocument);
 
 /** Our own contract, with the published specification as a second judge where it is at hand. */
-export function loadOpenApi(): Pick<OpenApi, 'requestFaults' | 'responseFaults' | 'successStatus'> {
+export function loadOpenApi(): Pick<OpenApi, 'requestProblems' | 'responseProblems' | 'successStatus'> {
   const judges = [contract, ...(published === null ? [] : [published])];
   return {
-    requestFaults: (call) => judges.flatMap((judge) => judge.requestFaults(call)),
-    responseFaults: (call) => judges.flatMap((judge) => judge.responseFaults(call)),
+    requestProblems: (call) => judges.flatMap((judge) => judge.requestProblems(call)),
+    responseProblems: (call) => judges.flatMap((judge) => judge.responseProblems(call)),
     successStatus: contract.successStatus,
   };
 }
@@ -90,7 +90,7 @@ function createOpenApi(document: Document): OpenApi {
   ajv.addSchema(document, 'dojo');
   const validators = new Map<string, ValidateFunction>();
 
-  function faults(pointer: string, body: unknown): string[] {
+  function problemsOf(pointer: string, body: unknown): string[] {
     const validate = validators.get(pointer) ?? ajv.compile({ $ref: `dojo#/${pointer}` });
     validators.set(pointer, validate);
     if (validate(body)) return [];
@@ -113,20 +113,20 @@ function createOpenApi(document: Document): OpenApi {
   }
 
   return {
-    requestFaults({ method, path, body }) {
+    requestProblems({ method, path, body }) {
       const found = find(method, path);
       if (found === null) return [`${method} ${path} is not in the specification`];
       if (found.operation.requestBody === undefined)
         return body === undefined ? [] : [`${method} ${path} takes no body`];
-      return faults(`${found.pointer}/requestBody/content/application~1json/schema`, body);
+      return problemsOf(`${found.pointer}/requestBody/content/application~1json/schema`, body);
     },
-    responseFaults({ method, path, status, body }) {
+    responseProblems({ method, path, status, body }) {
       const found = find(method, path);
       const response = found?.operation.responses[status];
       if (!found || !response) return [`${method} ${path} answering ${status} is not in the specification`];
       if (response.content === undefined)
         return body === undefined ? [] : [`${method} ${path} answers ${status} without a body`];
-      return faults(`${found.pointer}/responses/${status}/content/application~1json/schema`, body);
+      return problemsOf(`${found.pointer}/responses/${status}/content/application~1json/schema`, body);
     },
     examples(method, path) {
       const operation = find(method, path)?.operation;

@@ -44,7 +44,7 @@ test('a proof that exits without stopping PostgreSQL takes it along', async () =
   await vi.waitFor(() => expect(existsSync(join(folder, data, 'data', 'postmaster.pid'))).toBe(false));
 });
 
-test('PostgreSQL runs in a project that only its owner can enter, also where the owner is root', () => {
+test('PostgreSQL runs in a project that only its owner can enter, also when the owner is root', () => {
   const copy = copyProject();
   expect(statSync(copy).mode & 0o777).toBe(0o700);
   const work = 'console.log(await postgres.createDatabase()); await postgres.stop();';

@@ -15,7 +15,7 @@ afterEach(async () => {
   }
 });
 
-/** A shop and a pretend Dojo that are closed after the test, when what was kept must suffice to derive every order again. */
+/** A shop and a pretend Dojo. After the test, every order must derive the same from what the store kept; then both are closed. */
 export async function start(options: ShopOptions = {}): Promise<Scenario> {
   const scenario = await openScenario(options);
   open.push(scenario);
@@ -28,7 +28,7 @@ export async function ordered(scenario: Scenario, checkoutKey = 'key-1') {
   return { intentId: placed.paymentIntentId, order: await current(scenario, placed.order) };
 }
 
-export const sweep = (scenario: Scenario) => reconcile(scenario.context, 'reconciler');
+export const runReconcile = (scenario: Scenario) => reconcile(scenario.context, 'reconciler');
 export async function current(scenario: Scenario, order: Pick<Order, 'token'>): Promise<Order> {
   const found = await scenario.context.store.findOrderByToken(order.token);
   if (found === null) throw new Error('The order is gone.');
