@@ -6,14 +6,14 @@ import { createWebhookSecret, type WebhookSecret } from './dojo/webhook.ts';
 /** What the shop reads from its environment, frozen at every depth. `docs/configuration.md` explains each variable. */
 export type Config = {
   readonly isProduction: boolean;
-  /** True where no real money can move: a sandbox key, or an API other than Dojo's. */
+  /** True if no real money can move: a sandbox key, or an API other than Dojo's. */
   readonly isTestShop: boolean;
   readonly http: {
     readonly host: string;
     readonly port: number;
     /** The shop's own origin, to which Dojo sends the browser back. */
     readonly publicUrl: string;
-    /** True where `PUBLIC_URL` is set: the shop then answers to no other host. */
+    /** True if `PUBLIC_URL` is set: the shop then answers to no other host. */
     readonly hasPublicUrl: boolean;
     /** As Express takes its setting `trust proxy`. */
     readonly trustProxy: number | string[] | false;
@@ -36,7 +36,7 @@ export type Config = {
   readonly database: { readonly url: string };
   /** Unset: the sample that comes with the shop. */
   readonly catalogueFile?: string | undefined;
-  /** Where the merchant's own system hears of orders to send; null where there is none. */
+  /** The merchant's own system, notified of orders to send; null for none. */
   readonly fulfilment: { readonly url: string; readonly secret: string } | null;
   readonly log: { readonly level: Variables['LOG_LEVEL'] };
 };
@@ -302,7 +302,7 @@ function parsePostgresUrl(text: string): URL | null {
   return /^postgres(ql)?:\/\//.test(text) ? URL.parse(text) : null;
 }
 
-/** True where the connection to a PostgreSQL server leaves this machine and its certificate is not verified. */
+/** True if the connection to a PostgreSQL server leaves this machine and its certificate is not verified. */
 function travelsOpenly(databaseUrl: string): boolean {
   const url = parsePostgresUrl(databaseUrl);
   if (url === null) return false;

@@ -34,8 +34,8 @@ const realEffects: Pick<Context, 'now' | 'createSecret' | 'random' | 'sleep'> = 
 };
 
 /**
- * Opens what the configuration names: catalogue, order store, Dojo. Rejects with `ConfigError` where one of them cannot
- * be used, and with `StoreError` where the database cannot be reached at the moment. `own` replaces parts of it.
+ * Opens what the configuration names: catalogue, order store, Dojo. Rejects with `ConfigError` if one of them cannot
+ * be used, and with `StoreError` if the database cannot be reached at the moment. `own` replaces parts of it.
  */
 export async function openContext(
   config: Config,

@@ -29,7 +29,7 @@ export type Shop = {
 /**
  * A shop that is open: its store is migrated, and its background work runs.
  * `settings` are the variables of `docs/configuration.md`; `process.env` will do.
- * Rejects with `ConfigError` where they cannot be used, and with `StoreError` where the database cannot be reached.
+ * Rejects with `ConfigError` if they cannot be used, and with `StoreError` if the database cannot be reached.
  */
 export async function createShop(settings: Environment, options: { log?: Logger } = {}): Promise<Shop> {
   const config = parseConfig(settings);

@@ -46,7 +46,7 @@ const maxMembers = 500;
 
 /**
  * A copy that is fit for a log: secrets by name at every depth, and no more than a screenful of anything. pino's own paths
- * have a fixed depth, and its limits take effect only where JSON.stringify fails.
+ * have a fixed depth, and its limits take effect only if JSON.stringify fails.
  */
 function present(logged: unknown): unknown {
   if (typeof logged === 'string') return withoutCardNumbers(logged);
@@ -110,7 +110,7 @@ function presentError(error: Error): Record<string, unknown> {
   return { type, message, stack };
 }
 
-/** Cheaper to look for than the number itself. */
+/** Cheaper to search for than the number itself. */
 const longNumber = /\d(?:[ -]?\d){12}/;
 
 /**

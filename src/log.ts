@@ -59,7 +59,7 @@ type Fields = {
   method: string;
   /** Without query and token. */
   path: string;
-  /** `cut` where the connection ended before the answer. */
+  /** `cut` if the connection ended before the answer. */
   status: number | 'cut';
   ms: number;
   outcome: string;
@@ -106,13 +106,13 @@ const eventOfNews = Object.freeze({
   expired: 'orderExpired',
 } as const satisfies Record<OrderNews['kind'], LogEvent>);
 
-/** One line for each change of an order, whatever made it. */
+/** One line for each change of an order, whatever caused it. */
 export function logOrderNews(log: Logger, news: readonly OrderNews[]): void {
   for (const { kind, paymentIntentId, ...fields } of news)
     logEvent(log, eventOfNews[kind], { ...fields, paymentIntentId: paymentIntentId ?? undefined });
 }
 
-/** JSON, one line an event. Secrets and personal data are cut out even where a mistake hands them in. */
+/** JSON, one line an event. Secrets and personal data are cut out even if they get in by mistake. */
 export function createLogger(
   options: { level: string; pretty?: boolean },
   destination?: DestinationStream,

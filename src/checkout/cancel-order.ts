@@ -13,7 +13,7 @@ export type CanceledOrder = {
   readonly order: Order;
 };
 
-/** Cancels an unpaid order. That it is unwanted is stored before Dojo is asked, so that a payment in between is noticed. Throws `DojoError`. */
+/** Cancels an unpaid order. Stores first that it is unwanted, so that a payment in between is noticed. Throws `DojoError`. */
 export async function cancelOrder(context: Context, order: Order): Promise<CanceledOrder> {
   const attempt = findAttached(order);
   if (!isPayable(order) || attempt?.paymentIntentId == null) return { kind: 'not-open', order };

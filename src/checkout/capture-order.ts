@@ -6,7 +6,7 @@ import { getIntent, isRefusal, observeIntent, recordObservation, soon } from './
 /**
  * - `captured`: the money is taken
  * - `not-reserved`: there is no reservation to take it from
- * - `refused`: Dojo would not take it; the order says what is true now
+ * - `refused`: Dojo refused; the order says what is true now
  */
 export type CapturedOrder = {
   readonly kind: 'captured' | 'not-reserved' | 'refused';
@@ -14,8 +14,8 @@ export type CapturedOrder = {
 };
 
 /**
- * Takes the whole amount that a Manual payment has reserved. Dojo has no idempotency key here, so it is asked what is
- * true before and after; a capture that took effect unheard is found by the second question. Throws `DojoError`.
+ * Takes the whole amount that a Manual payment has reserved. Dojo has no idempotency key here, so the shop gets the intent
+ * before and after: the second time finds a capture whose answer was lost. Throws `DojoError`.
  */
 export async function captureOrder(context: Context, order: Order): Promise<CapturedOrder> {
   const attempt = findAttached(order);

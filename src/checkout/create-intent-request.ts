@@ -44,7 +44,7 @@ export function createIntentRequest(
 }
 
 /**
- * The address of Dojo's payment page for an intent; null where the one it gave is not on Dojo's origin.
+ * The address of Dojo's payment page for an intent; null if the link is not on Dojo's origin.
  * The API writes the default port out, which a URL parser drops; a missing link is built as documented
  * (docs.dojo.tech, checkout page, step-by-step guide).
  */

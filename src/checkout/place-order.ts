@@ -82,7 +82,7 @@ export async function resumeOrder(context: Context, purchase: Purchase): Promise
   return purchase.items.length === 0 ? { kind: 'basket-changed' } : placeOrder(context, purchase);
 }
 
-/** Stores the order with its first attempt in one commit, or begins another attempt where the key has an order already. */
+/** Stores the order with its first attempt in one commit, or begins another attempt if the key has an order already. */
 async function storeOrder(
   context: Context,
   purchase: Purchase,
@@ -133,7 +133,7 @@ function beginAgain(context: Context, order: NewOrder): Promise<BegunAttempt> {
   return context.store.beginAttempt(order.id, now, plus(now, schedule.attemptLease));
 }
 
-/** The link that the order has, unless its time is up: then Dojo says whether it was paid, and it is closed if not. */
+/** The order's link. Once it has expired, Dojo says whether the order was paid; if not, the order is closed. */
 async function continuePayment(context: Context, order: Order): Promise<PlacedOrder> {
   const expireAt = findAttached(order)?.expireAt ?? null;
   if (expireAt === null || expireAt > context.now()) return ready(order);
@@ -148,7 +148,7 @@ async function continuePayment(context: Context, order: Order): Promise<PlacedOr
   }
 }
 
-/** One call to Dojo and what becomes of it. `again` where a second call is safe and may help. */
+/** One call to Dojo and its outcome: `again` if a second call is safe and may help. */
 async function attempt(
   context: Context,
   order: NewOrder,
@@ -193,7 +193,7 @@ async function attempt(
     };
   }
   if (attached === 'lost') {
-    // We were so slow that another request took over. The next attempt finds what came of it.
+    // This request was so slow that another took over. The next attempt finds the result.
     return { kind: 'again', placed: { kind: 'dojo-unavailable', order, retryAfterMs: null } };
   }
   const found = { paymentIntentId: intent.id, mismatch: mismatch ?? 'id of another attempt' };
@@ -233,7 +233,7 @@ function ready(order: Order): PlacedOrder {
   };
 }
 
-/** Dojo answered, and asking again would bring the same. */
+/** Dojo answered, and would answer the same again. */
 const refusals: ReadonlySet<DojoErrorKind> = new Set(['malformed', 'invalid', 'not-found', 'conflict']);
 
 function failed(order: NewOrder, why: DojoErrorKind, retryAfterMs: number | null = null): PlacedOrder {

@@ -11,14 +11,14 @@ const askWithinMs = 3_000;
 export type ReadReturn = {
   readonly order: Order;
   readonly truth: OrderTruth;
-  /** True where Dojo answered for this very page. */
+  /** True if Dojo answered for this page. */
   readonly askedJustNow: boolean;
 };
 
-/** What the browser that came back may read now. Asks Dojo and the store, and changes nothing. */
+/** What the returning browser may read. Asks Dojo and the store, and changes nothing. */
 export async function readReturn(context: Context, order: Order): Promise<ReadReturn> {
   const attached = findAttached(order);
-  // What the store has settled, Dojo's answer would not change on this page.
+  // Once the store has settled the order, Dojo's answer would not change this page.
   if (attached?.paymentIntentId == null || !isPayable(order)) {
     return { order, truth: truthOfReturn(order, null), askedJustNow: false };
   }

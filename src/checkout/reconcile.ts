@@ -9,12 +9,12 @@ import { finishRefund } from './refund-order.ts';
 import { closeIntent, getIntent, observeIntent, scheduledCheck, settleOrder } from './settle-order.ts';
 
 export type Reconciled = {
-  /** False where another process reconciles. */
+  /** False if another process reconciles. */
   readonly ran: boolean;
   readonly orders: number;
   readonly orphans: number;
   readonly refunds: number;
-  /** The error that ended the run early, since Dojo could not be asked; null where everything due had its turn. */
+  /** The error that ended the run early, since Dojo could not be asked; null if everything due had its turn. */
   readonly stoppedBy: DojoError | null;
 };
 
@@ -34,7 +34,7 @@ const endsRun: ReadonlySet<DojoErrorKind> = new Set([
 
 /**
  * Asks Dojo about every order that is due for a check, finds the intents of calls whose answer was lost, and finishes
- * refunds whose answer was lost. One process at a time. Ends early where Dojo cannot be asked: what is due stays due.
+ * refunds whose answer was lost. One process at a time. Ends early if Dojo cannot be asked: what is due stays due.
  */
 export async function reconcile(
   context: Context,
@@ -48,7 +48,7 @@ export async function reconcile(
     !signal.aborted && context.store.acquireLease('reconcile', holder, context.now(), until());
   if (!(await mayGoOn())) return { ran: false, ...counts, stoppedBy: null };
 
-  /** One kind of work, an item at a time; false where nothing is due. */
+  /** One kind of work, an item at a time; false if nothing is due. */
   const next: Record<keyof typeof counts, () => Promise<boolean>> = {
     refunds: async () => {
       const refund = await context.store.claimOpenRefund(context.now());
@@ -90,7 +90,7 @@ export async function reconcile(
   return { ran: true, ...counts, stoppedBy };
 }
 
-/** False where this one item failed, which is logged; the others have their turn. */
+/** False if this one item failed, which is logged; the others have their turn. */
 async function tryOne(context: Context, order: Order, work: () => Promise<unknown>): Promise<boolean> {
   try {
     await work();

@@ -66,7 +66,7 @@ function receivedEvent(
     eventId: event.id,
     event: event.event,
     paymentIntentId: event.change?.paymentIntentId ?? null,
-    // Only this event changes orders; whatever else an account sends is kept as it came.
+    // Only this event changes orders; all others are kept as they came.
     paymentStatus: event.event === statusUpdatedEvent ? (event.change?.paymentStatus ?? null) : null,
   };
 }

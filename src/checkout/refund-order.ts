@@ -22,7 +22,7 @@ export type RefundRequest = {
   /** Minor units. */
   readonly amount: number;
   readonly reason: string;
-  /** What went back so far as the caller saw it, in minor units; null where it does not matter. */
+  /** What went back so far as the caller saw it, in minor units; null if it does not matter. */
   readonly expectedRefunded: number | null;
 };
 
@@ -41,7 +41,7 @@ export async function refundOrder(
 
 /**
  * Gives everything back by the quickest way that Dojo allows: a reservation is released; a payment is reversed, which it
- * allows on the same day only, or else refunded. `id` names the whole undertaking. Throws `DojoError`.
+ * allows on the same day only, or else refunded. `id` names the undo as a whole. Throws `DojoError`.
  */
 export async function undoOrder(
   context: Context,

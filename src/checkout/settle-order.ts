@@ -11,7 +11,7 @@ const maxClockSkewMs = 120_000;
 
 /**
  * Asks Dojo about an order's payment and makes the store agree. An order whose intent has expired unpaid is closed:
- * the intent is canceled first, so that it cannot be paid afterwards. Throws `DojoError` where Dojo gave no answer.
+ * the intent is canceled first, so that it cannot be paid afterwards. Throws `DojoError` if Dojo gave no answer.
  */
 export async function settleOrder(context: Context, order: Order): Promise<Order> {
   const hasMoney = ({ facts }: PaymentAttempt) => facts.captured || facts.authorized;
@@ -52,7 +52,7 @@ const isFinal: ReadonlySet<string> = new Set([
   'Reversed',
 ] satisfies PaymentIntentStatus[]);
 
-/** Records what Dojo answered, and plans the next check where something may still change. */
+/** Records what Dojo answered, and plans the next check if something may still change. */
 export async function recordObservation(
   context: Context,
   order: Order,
@@ -68,7 +68,7 @@ export async function recordObservation(
   return context.store.recordObservation(observation, plan);
 }
 
-/** The next check by the schedule, unless something heard meanwhile asks for an earlier one. */
+/** The next check by the schedule, unless an earlier one was planned meanwhile. */
 export function scheduledCheck(
   context: Context,
   order: Order,
@@ -78,7 +78,7 @@ export function scheduledCheck(
   return { at, seen: order.nextCheckAt };
 }
 
-/** The facts in Dojo's answer. An answer about another intent or reference proves nothing but that it does not fit. */
+/** The facts in Dojo's answer. An answer about another intent or reference proves only that it does not match. */
 export function observeIntent(
   order: Order,
   attempt: PaymentAttempt,
@@ -98,12 +98,12 @@ export function observeIntent(
   };
 }
 
-/** A check soon: this process may die before it hears the answer to its call. */
+/** A check soon, since this process may die before it gets the answer to its call. */
 export function soon(context: Context, order: Order): CheckPlan {
   return { at: plus(context.now(), schedule.verify), seen: order.nextCheckAt };
 }
 
-/** Cancels an intent that must not be paid, and reads what became of it; null where Dojo does not know it. */
+/** Cancels an intent that must not be paid, and returns it as Dojo then has it; null if Dojo does not know it. */
 export async function closeIntent(context: Context, paymentIntentId: string): Promise<PaymentIntent | null> {
   try {
     await context.dojo.cancelPaymentIntent(paymentIntentId);

@@ -20,7 +20,7 @@ type Failure = { readonly exitCode: number; readonly message: string };
 
 /** The exit code and the words for stderr; null for a bug, which keeps its stack. */
 export function describeError(error: unknown): Failure | null {
-  // commander has printed its own words by now.
+  // commander has printed its message already.
   if (error instanceof CommanderError)
     return { exitCode: error.exitCode === 0 ? exitCodes.done : exitCodes.usage, message: '' };
   if (error instanceof CommandError) return error;

@@ -2,7 +2,7 @@ import type { PaymentIntentStatus } from '../dojo/schemas.ts';
 import { formatMoney } from '../shop/money.ts';
 import type { Order, PaymentAttempt } from '../shop/order.ts';
 
-/** Minor units; null where the store cannot know. */
+/** Minor units; null if the store cannot know. */
 type Amount = number | null;
 
 /** An order as scripts read it. Amounts are minor units, times ISO 8601, and null is what the store does not know. */
@@ -16,7 +16,7 @@ export type OrderReport = {
   readonly payments: readonly {
     readonly number: number;
     readonly paymentIntentId: string | null;
-    /** Dojo's status as far as the store has heard; null where no intent is known. */
+    /** Dojo's status as far as the store has heard; null if no intent is known. */
     readonly status: PaymentIntentStatus | null;
     readonly received: Amount;
     readonly returned: Amount;
@@ -78,7 +78,7 @@ function findPaymentStatus({ paymentIntentId, facts }: PaymentAttempt): PaymentI
   return facts.authorized ? 'Authorized' : 'Created';
 }
 
-/** A capture takes the whole total. Where Dojo holds another amount than the order, the store does not know which. */
+/** A capture takes the whole total. If Dojo holds another amount than the order, the store does not know which. */
 function findMoney({ facts }: PaymentAttempt, total: number): { received: Amount; returned: Amount } {
   if (!facts.captured) return { received: 0, returned: 0 };
   if (facts.mismatched) return { received: null, returned: null };

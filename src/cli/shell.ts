@@ -13,8 +13,8 @@ export type PrintOptions = { readonly json?: boolean };
 export const jsonOption = ['--json', 'print JSON'] as const;
 
 /**
- * An option that must be there. commander's own check comes first and would answer `--ammount 3` with "--amount is
- * missing" instead of naming the typing error.
+ * A required option. commander's own check comes first and would answer `--ammount 3` with "--amount is
+ * missing" instead of naming the typo.
  */
 export function requireOption<T>(
   command: Command,

@@ -29,7 +29,7 @@ export function addStoreCommands(program: Command, shell: Shell): void {
 
 /**
  * Copies every order from the SQLite file of `DATABASE_URL` to a PostgreSQL server, and checks the copy.
- * Rejects with `CommandError` where the target refuses.
+ * Rejects with `CommandError` if the target refuses.
  */
 export async function copyStore(
   databaseUrl: string,

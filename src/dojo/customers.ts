@@ -40,7 +40,7 @@ const customerPageSchema = z.object({
 });
 export type CustomerPage = z.infer<typeof customerPageSchema>;
 
-/** `limit` is 1 to 100, 50 where it is missing; give `before` or `after`, not both. */
+/** `limit` is 1 to 100, 50 if missing; give `before` or `after`, not both. */
 export type CustomerSearch = {
   readonly limit?: number;
   readonly before?: string | null;

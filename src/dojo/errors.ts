@@ -39,13 +39,13 @@ const ambiguousKinds: ReadonlySet<DojoErrorKind> = new Set([
 export class DojoError extends Error {
   override readonly name = 'DojoError';
   readonly kind: DojoErrorKind;
-  /** The HTTP status of the answer; null where there was none. */
+  /** The HTTP status of the answer; null if there was none. */
   readonly status: number | null;
-  /** Dojo's W3C trace id, to quote to its support; null where the answer had none. */
+  /** Dojo's W3C trace id, to quote to its support; null if the answer had none. */
   readonly traceId: string | null;
-  /** Messages by field, as Dojo names it (`Reference`); empty where it named none. */
+  /** Messages by field, as Dojo names it (`Reference`); empty if it named none. */
   readonly fieldErrors: Readonly<Record<string, string[]>>;
-  /** How long Dojo, or this client on its behalf, asks to wait; null where neither says. */
+  /** How long Dojo, or this client on its behalf, asks to wait; null if neither says. */
   readonly retryAfterMs: number | null;
 
   constructor(
@@ -67,7 +67,7 @@ export class DojoError extends Error {
     this.retryAfterMs = details.retryAfterMs ?? null;
   }
 
-  /** True where the call may have taken effect all the same: find out before you repeat it. */
+  /** True if the call may have taken effect all the same: find out before you repeat it. */
   get isAmbiguous(): boolean {
     return ambiguousKinds.has(this.kind);
   }

@@ -82,7 +82,7 @@ export const createPaymentIntentRequestSchema = z.object({
   reference: z.string().min(1).max(60),
   description: z.string().max(4096).nullish(),
   captureMode: z.enum(captureModes).optional(),
-  /** `Card` (what Dojo assumes where this is missing), `Wallet`, `SavedCard`. */
+  /** `Card` (what Dojo assumes if missing), `Wallet`, `SavedCard`. */
   paymentMethods: z.array(z.string()).nullish(),
   customer: z
     .object({
@@ -105,7 +105,7 @@ export const createPaymentIntentRequestSchema = z.object({
   itemLines: z.array(itemLineSchema).nullish(),
   taxLines: z.array(taxLineSchema).nullish(),
   config: paymentIntentConfigSchema.nullish(),
-  /** ISO 8601. Dojo voids an intent that is unpaid by then; 30 days after creation where this is missing. */
+  /** ISO 8601. Dojo voids an intent that is unpaid by then; 30 days after creation if missing. */
   expireAt: z.iso.datetime({ offset: true }).nullish(),
   /** `dd.hh:MM:ss`, Manual capture only. */
   autoExpireIn: z.string().nullish(),

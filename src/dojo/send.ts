@@ -4,15 +4,15 @@ import { type Breaker, createBreaker } from './breaker.ts';
 import { DojoError, type DojoErrorKind, parseProblem } from './errors.ts';
 
 export type SenderOptions = {
-  /** `https://api.dojo.tech` where it is missing, or where a simulator listens. The key alone chooses sandbox or live. */
+  /** `https://api.dojo.tech` if missing; the address of a simulator in tests. The key alone chooses sandbox or live. */
   readonly apiUrl?: string;
   /** Sent as it is after `Basic `: no Base64, no user name. */
   readonly apiKey: string;
-  /** `YYYY-MM-DD`; 2026-02-27, whose shapes this client reads, where it is missing. */
+  /** `YYYY-MM-DD`; 2026-02-27, whose shapes this client reads, if missing. */
   readonly apiVersion?: string;
-  /** From the first byte sent to the last received, for one try; 10,000 where it is missing. */
+  /** From the first byte sent to the last received, for one try; 10,000 if missing. */
   readonly timeoutMs?: number;
-  /** Sockets to Dojo, 16 where it is missing. With too few, calls wait for each other. */
+  /** Sockets to Dojo, 16 if missing. With too few, calls wait for each other. */
   readonly connections?: number;
   readonly now?: () => number;
 };
@@ -24,11 +24,11 @@ export type DojoCall<Schema extends z.ZodType | null> = {
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent in place of the API key. */
   readonly credential?: string;
-  /** What a good answer must look like; null where its body does not matter. */
+  /** What a good answer must look like; null if its body does not matter. */
   readonly reply: Schema;
   /** Replaces the sender's limit, for a caller that has less time. */
   readonly timeoutMs?: number;
-  /** True where sending twice does no more than sending once: a broken try is then sent once more. */
+  /** True if sending twice does no more than sending once: a broken try is then sent once more. */
   readonly repeatable?: boolean;
 };
 
@@ -211,7 +211,7 @@ function codeOf(error: unknown): string {
   return typeof code === 'string' ? code : error.name;
 }
 
-/** Seconds or an HTTP date (RFC 9110, section 10.2.3); null where it is neither. */
+/** Seconds or an HTTP date (RFC 9110, section 10.2.3); null if it is neither. */
 function parseRetryAfter(header: string | string[] | undefined): number | null {
   if (typeof header !== 'string') return null;
   const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();

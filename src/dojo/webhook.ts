@@ -34,7 +34,7 @@ export function signWebhook(body: Uint8Array, secret: WebhookSecret): string {
   return `sha256=${pairs.join('-')}`;
 }
 
-/** True where this secret signed these raw bytes. Verify the bytes as they came, before anything parses them. Never throws. */
+/** True if this secret signed these raw bytes. Verify the bytes as they came, before anything parses them. Never throws. */
 export function verifyWebhook(
   body: Uint8Array,
   signature: string | undefined,
@@ -61,7 +61,7 @@ export function findSigningSecret(
   return match;
 }
 
-/** True where a header has the form of a signature, whatever it signs. */
+/** True if a header has the form of a signature, whatever it signs. */
 export function isSignature(signature: string): boolean {
   return parseSignature(signature) !== null;
 }
@@ -113,12 +113,12 @@ export type WebhookEvent = {
   readonly id: string;
   readonly event: string;
   readonly accountId: string | null;
-  /** Which intent, and its new status; null where the event is of another kind. */
+  /** Which intent, and its new status; null if the event is of another kind. */
   readonly change: { readonly paymentIntentId: string; readonly paymentStatus: string } | null;
 };
 
 /**
- * Reads the raw bytes of a delivery whose signature was verified. Null where they are no event: not UTF-8, not JSON, no
+ * Reads the raw bytes of a delivery whose signature was verified. Null if they are no event: not UTF-8, not JSON, no
  * usable id, or a status update without an intent.
  */
 export function parseWebhookEvent(body: Uint8Array): WebhookEvent | null {
@@ -135,7 +135,7 @@ export function parseWebhookEvent(body: Uint8Array): WebhookEvent | null {
   };
 }
 
-// ignoreBOM keeps a byte order mark in the text, where JSON.parse refuses it.
+// ignoreBOM keeps a byte order mark in the text, and JSON.parse refuses it.
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 function parseJson(body: Uint8Array): unknown {

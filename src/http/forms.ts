@@ -8,7 +8,7 @@ const form = 'application/x-www-form-urlencoded';
 const json = 'application/json';
 
 /**
- * Reads a form, or JSON where `json` is true, into `req.body`; refuses other types, sizes and control characters.
+ * Reads a form, or JSON if `json` is true, into `req.body`; refuses other types, sizes and control characters.
  * A body that a host app has parsed already is held to the same limits.
  */
 export function readBody(options: { json: boolean }): RequestHandler {
@@ -27,7 +27,7 @@ export function readBody(options: { json: boolean }): RequestHandler {
   };
 }
 
-/** What a form says, or a 400. */
+/** The parsed form. Throws a 400 if it is not valid. */
 export function parseBody<Schema extends z.ZodType>(schema: Schema, body: unknown): z.output<Schema> {
   const parsed = schema.safeParse(body);
   if (!parsed.success) throw new HttpProblem(400);

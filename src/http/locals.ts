@@ -8,7 +8,7 @@ declare global {
       requestId: string;
       /** What the request's log line says besides method, path and status: order reference, intent id, event id. */
       logged: LogFields;
-      /** Absent until the session is read: on routes for programs, and where a request is refused before. */
+      /** Absent until the session is read: on routes for programs, and when a request is refused earlier. */
       session?: Session;
     }
   }

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { logEvent } from '../log.ts';
 import type { Pages } from './pages.ts';
 
-/** Chooses the words of the error page where the status alone does not say enough. */
+/** Chooses the words of the error page if the status alone does not say enough. */
 export type ProblemKind = 'basket-changed' | 'dojo-unavailable' | 'dojo-refused' | 'exhausted';
 
 /** A refusal that the browser or the program reads. Nothing of the input is in it. */

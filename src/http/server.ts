@@ -31,7 +31,7 @@ function notAPath(): string {
   });
 }
 
-/** Resolves to the server once it listens; rejects with Node's error where it cannot. */
+/** Resolves to the server once it listens; rejects with Node's error if it cannot. */
 export function listen(server: Server, address: { port: number; host: string }): Promise<Server> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);

@@ -19,7 +19,7 @@ export type Sessions = {
   readonly read: RequestHandler;
   /** A changed basket becomes another purchase under a new key; an unchanged one keeps its key. */
   saveBasket(res: Response, items: readonly BasketItem[]): void;
-  /** Makes the same basket another purchase; gives its key. */
+  /** Makes the same basket another purchase; returns its key. */
   renewCheckoutKey(res: Response): string;
 };
 
@@ -30,7 +30,7 @@ const signedPrefix = 's:';
 /** Sessions of the shop alone: a host app's own cookies, and its cookie parser, are left as they are. */
 export function createSessions({ config, catalogue, createSecret }: Context): Sessions {
   const isHttps = config.http.publicUrl.startsWith('https:');
-  // Browsers bind a cookie named __Host- to this very host, and take it over https only.
+  // Browsers bind a cookie named __Host- to this host, and accept it over https only.
   const name = isHttps ? '__Host-shop' : 'shop';
   const secret = config.http.sessionSecret ?? createSecret();
 

@@ -39,7 +39,7 @@ export function webhooks(context: Context): RequestHandler {
 
 /**
  * The bytes as they came, since the signature covers those.
- * Rejects with a 415 where they are compressed, a 413 where they are too many, a 400 where they end too soon.
+ * Rejects with a 415 if they are compressed, a 413 if they are too many, a 400 if they end too soon.
  */
 async function readBody(req: Request): Promise<Uint8Array> {
   const { 'content-encoding': encoding, 'content-length': length } = req.headers;

@@ -3,7 +3,7 @@ import { Agent, request } from 'undici';
 
 /** The merchant's system, notified over HTTP by signed webhooks (standardwebhooks.com). */
 export type MerchantClient = {
-  /** True where it answered 2xx. A repeat has the same id, so that it can be known as one. Never throws. */
+  /** True if it answered 2xx. A repeat has the same id, so that the receiver can recognise it. Never throws. */
   notify(notification: {
     id: string;
     sentAt: Date;
@@ -14,7 +14,7 @@ export type MerchantClient = {
 
 const timeoutMs = 15_000;
 
-/** `secret` is `whsec_` and Base64, as Standard Webhooks has it. Throws where it is not. */
+/** `secret` is `whsec_` and Base64, as Standard Webhooks has it. Throws if it is not. */
 export function createMerchantClient(options: { url: string; secret: string }): MerchantClient {
   const signer = new Webhook(options.secret);
   const agent = new Agent({ connections: 4, allowH2: false, maxResponseSize: 64 * 1024 });

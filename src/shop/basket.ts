@@ -85,7 +85,7 @@ export function priceBasket(
   };
 }
 
-/** True where both would be charged alike: the same goods at the same prices, in whatever order. */
+/** True if both would be charged alike: the same goods at the same prices, in whatever order. */
 export function isSamePurchase(one: PricedBasket, other: PricedBasket): boolean {
   return purchaseText(one) === purchaseText(other);
 }

@@ -12,7 +12,7 @@ export const typedQuantitySchema = z
   .transform(Number)
   .pipe(z.int().max(maxQuantity));
 
-/** The form beside a product. What was typed is kept as it is, to be shown again where it is no quantity. */
+/** The form beside a product. What was typed is kept as it is, to be shown again if it is no quantity. */
 export const typedItemFormSchema = z.object({ sku: skuSchema, quantity: z.string().max(100) });
 
 /** The form beside a line of the basket. */

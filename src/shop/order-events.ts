@@ -36,9 +36,9 @@ export type OrderChange = { readonly before: OrderFacts; readonly after: OrderFa
 export type OrderNews = {
   readonly kind: 'authorised' | 'paid' | 'refunded' | 'cancelled' | 'expired' | 'held';
   readonly orderReference: string;
-  /** Of the attempt that changed; null where none did. */
+  /** Of the attempt that changed; null if none did. */
   readonly paymentIntentId: string | null;
-  /** Minor units: what went back where money did, else the order's total. */
+  /** Minor units: what went back if money did, otherwise the order's total. */
   readonly amount: number;
   readonly currencyCode: string;
   readonly orderStatus: OrderStatus;
@@ -83,9 +83,9 @@ export function newsOf({ before, after }: OrderChange): OrderNews[] {
 export type ReceivedEvent = {
   readonly eventId: string;
   readonly event: string;
-  /** Null where the event names no intent. */
+  /** Null if the event names no intent. */
   readonly paymentIntentId: string | null;
-  /** The status whose facts are merged; null where the event says nothing about money. */
+  /** The status whose facts are merged; null if the event says nothing about money. */
   readonly paymentStatus: string | null;
   /** The raw bytes as they came. */
   readonly body: Uint8Array;
@@ -117,7 +117,7 @@ export type Observation = {
   readonly orderId: number;
   readonly attempt: number;
   readonly observedAt: Date;
-  /** Dojo's status; null where the answer cannot be trusted, or Dojo was not asked. */
+  /** Dojo's status; null if the answer cannot be trusted, or Dojo was not asked. */
   readonly status: string | null;
   /** Minor units. */
   readonly refundedAmount: number;
@@ -185,7 +185,7 @@ function applyStatuses(
   return isMoney ? verifySoon(applied, now) : applied;
 }
 
-/** `isNews` where the observation says something that the order did not know: only then is it kept. */
+/** `isNews` if the observation says something that the order did not know: only then is it kept. */
 export function applyObservation(
   order: OrderFacts,
   observation: Observation,
@@ -202,7 +202,7 @@ export function factsOfObservation(observation: Omit<Observation, 'orderId' | 'a
   return status === null ? facts : mergeFacts(facts, factsFromStatus(status));
 }
 
-/** Plans the next check. A check planned meanwhile, for something heard since, stays if it is earlier. */
+/** Plans the next check, unless an earlier one was planned meanwhile. */
 export function planCheck(order: OrderFacts, { at, seen }: CheckPlan): OrderFacts {
   const { nextCheckAt } = order;
   const isReplaced =
@@ -279,7 +279,7 @@ export function newAttempt(number: number, leaseUntil: Date, createdAt: Date): P
   };
 }
 
-/** Gives an attempt its intent and applies what was heard of it before; null where the attempt is no longer under way. */
+/** Gives an attempt its intent and applies what was heard of it before; null if the attempt is no longer under way. */
 export function attachIntent(
   order: OrderFacts,
   number: number,
@@ -304,8 +304,8 @@ export function attachIntent(
 }
 
 /**
- * Ends an attempt that brought nothing to pay, or a check of an orphan intent. What was observed, and heard before, of its
- * intent is merged at once: that we had given it up decides what its money means.
+ * Ends an attempt without an intent to pay, or a check of an orphan intent. What was observed and heard of its intent is
+ * merged at once, since money means something else in an intent that we had given up.
  */
 export function settleAttempt(
   order: OrderFacts,

@@ -35,7 +35,7 @@ const truthOfUnpaidIntent = Object.freeze({
   Authorized: 'confirming',
   Captured: 'confirming',
   Canceled: 'canceled',
-  // Money came and went without our having heard of it: only the store may say how it ended.
+  // The shop has not heard of this money yet, and only the store may say how it ended.
   Reversed: 'unknown',
   Refunded: 'unknown',
 } satisfies Record<PaymentIntentStatus, OrderTruth>);
@@ -50,7 +50,7 @@ export function truthOfOrder(order: Order): OrderTruth {
 }
 
 /**
- * What the return page says, from the store and from what Dojo answered just now (null where it gave no answer).
+ * What the return page says, from the store and from what Dojo answered just now (null if it gave no answer).
  * The store wins wherever it knows more than "unpaid"; nothing that Dojo says here changes an order.
  */
 export function truthOfReturn(order: Order, intent: PaymentIntent | null): OrderTruth {

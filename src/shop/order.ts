@@ -22,7 +22,7 @@ export type Order = {
   readonly updatedAt: Date;
   /** How often the reconciler asked Dojo about it. */
   readonly checks: number;
-  /** When the reconciler asks next; null where nothing is left to ask. */
+  /** When the reconciler asks next; null if nothing is left to ask. */
   readonly nextCheckAt: Date | null;
   readonly attempts: readonly PaymentAttempt[];
 };
@@ -35,7 +35,7 @@ export type NewOrder = Omit<Order, 'status' | 'holds' | 'updatedAt' | 'checks' |
  * - `attached`: has the intent that the shopper pays
  * - `refused`: Dojo created nothing
  * - `ambiguous`: Dojo may have created an intent that no one was shown
- * - `mismatched`: Dojo created something else than was asked for; its link is never shown
+ * - `mismatched`: Dojo created something other than what was asked for; its link is never shown
  * - `found`: was ambiguous, and the reconciler found the intent
  * - `absent`: was ambiguous, and the reconciler found none
  */
@@ -63,7 +63,7 @@ export type PaymentAttempt = AttemptFacts & {
   readonly createdAt: Date;
   /** How often the reconciler searched for an intent that no one was shown. */
   readonly checks: number;
-  /** When it searches next; null where there is nothing to search for. */
+  /** When it searches next; null if there is nothing to search for. */
   readonly nextCheckAt: Date | null;
 };
 
@@ -95,7 +95,7 @@ export function referenceOf(id: number): string {
   return `ORD-${text.slice(0, 5)}-${text.slice(5)}`;
 }
 
-/** The order's id in an address; null where the text is no token. Only the store can tell whether the rest is right. */
+/** The order's id in an address; null if the text is no token. Only the store can tell whether the rest is right. */
 export function parseToken(token: string): number | null {
   const id = /^([0-9a-z]{1,11})-[A-Za-z0-9_-]{24}$/.exec(token)?.[1];
   const parsed = id === undefined ? Number.NaN : Number.parseInt(id, 36);
@@ -107,7 +107,7 @@ export function createToken(id: number, secret: string): string {
   return `${id.toString(36)}-${secret}`;
 }
 
-/** Null where the intent is the one that was asked for; else what differs, for the log. */
+/** Null if the intent is the one that was asked for; otherwise what differs, for the log. */
 export function findMismatch(
   order: Pick<Order, 'reference' | 'basket'>,
   intent: PaymentIntent,

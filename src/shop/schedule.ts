@@ -38,7 +38,7 @@ export const schedule = Object.freeze({
 
 /**
  * When to check an open order next; null once it was checked often enough. Missed checks are not made up for. A check
- * close to the expiry of the intent moves behind it, where it settles the order, and one check always remains for then.
+ * close to the expiry of the intent moves behind it, when it settles the order, and one check always remains for then.
  */
 export function nextCheck(since: Date, checks: number, expireAt: Date | null, now: Date): Date | null {
   const after = schedule.checks[checks];

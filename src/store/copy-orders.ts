@@ -6,22 +6,22 @@ import type { SqlDatabase, SqlTransaction, SqlValue } from './sql.ts';
 export type CopiedOrders = {
   /** Orders that are in both now. */
   readonly orders: number;
-  /** How many of them this run had to bring over. */
+  /** How many of them this run copied. */
   readonly copied: number;
 };
 
 type Row = Readonly<Record<string, SqlValue>>;
 
-/** What hangs on an order, in an order in which each row finds what it refers to. */
+/** The tables that belong to an order, so arranged that each row finds what it refers to. */
 const parts = ['baskets', 'attempts', 'events', 'observations', 'refunds', 'fulfilments'] as const;
 const pageSize = 200;
 
 /**
- * Copies orders and everything that hangs on them into a database in which no shop has run yet, page by page, each in a
- * transaction. What is there already and the same is passed over, so a copy that was stopped goes on, and one
- * that was made beside a running shop is brought up to date when the shop is closed. The source is only read.
+ * Copies orders and everything that belongs to them into a database in which no shop has run yet, page by page, each in a
+ * transaction. Skips what is there already and the same, so a stopped copy can go on, and a copy made beside a running shop
+ * can catch up once the shop is closed. Only reads the source.
  *
- * Rejects with `StoreError` where the target is in use, or is not the same as the source in the end.
+ * Rejects with `StoreError` if the target is in use, or differs from the source in the end.
  */
 export async function copyOrders(
   from: SqlDatabase,
@@ -78,7 +78,7 @@ async function readWhole(tx: SqlTransaction, orders: readonly Row[]): Promise<Wh
   return [...byOrder].map(([id, rows]) => ({ id, rows }));
 }
 
-/** Brings over what is missing or different; gives how many orders that were. */
+/** Copies what is missing or different; returns the number of orders that were. */
 async function writePage(tx: SqlTransaction, orders: readonly WholeOrder[]): Promise<number> {
   const ids = orders.map(({ id }) => id);
   const present = await readWhole(
@@ -93,7 +93,7 @@ async function writePage(tx: SqlTransaction, orders: readonly WholeOrder[]): Pro
     await tx.all(`DELETE FROM ${part} WHERE order_id ${tx.dialect.isOneOf('$1')}`, [stale]);
   }
   await tx.all(`DELETE FROM orders WHERE id ${tx.dialect.isOneOf('$1')}`, [stale]);
-  // What came over while no order had its intent comes again with the order.
+  // Events that were copied while no order had their intent are copied again with the order.
   const intents = different.flatMap((order) =>
     (order.rows.get('attempts') ?? []).flatMap(({ payment_intent_id: id }) => (id ? [String(id)] : [])),
   );

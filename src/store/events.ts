@@ -12,8 +12,8 @@ import { findAttempts, lockFacts, lockIntents, saveChanges } from './orders.ts';
 import { defineTable, type SqlTransaction } from './sql.ts';
 
 /**
- * Keeps events and applies them in their order, however many there are: which orders they are about; what those are, and
- * which events are new; what becomes of them. Intents are locked before orders, so that no two processes wait for each other.
+ * Keeps events and applies them in their order, in three steps however many there are: find their orders, load them and keep
+ * what is new, save the changes. Intents are locked before orders, so that no two processes wait for each other.
  */
 export async function recordEvents(
   tx: SqlTransaction,

@@ -18,7 +18,7 @@ const maxGroup = 500;
 
 /**
  * Everything that arrives while one group is being made durable goes into the next: one writer, one group under way.
- * Nothing waits for company: a writer that is free takes what there is. `commit` settles its items and never rejects.
+ * A free writer takes what there is, and never waits for more. `commit` settles its items and never rejects.
  */
 export function createGroupCommit<Item>(
   commit: (items: readonly Item[]) => Promise<void>,
@@ -48,7 +48,7 @@ export function createGroupCommit<Item>(
   };
 }
 
-/** Throws `StoreError` where so many changes wait already that another would wait for seconds. */
+/** Throws `StoreError` if so many changes wait already that another would wait for seconds. */
 export function assertNotOverloaded(waiting: number): void {
   if (waiting >= maxWaiting) throw new StoreError(`${maxWaiting} changes wait for the database already`);
 }

@@ -11,7 +11,7 @@ type Migration = { readonly name: string; readonly sql: string; readonly checksu
 /**
  * Applies the numbered files that the database has not seen, all in the given transaction, and keeps the checksum of each:
  * a released file never changes. One whose name ends in `.postgres.sql` is for that database alone. Rejects with
- * `StoreError` where the database was made by a newer version or from a file that has changed since.
+ * `StoreError` if the database was made by a newer version or from a file that has changed since.
  */
 export async function migrate(tx: SqlTransaction): Promise<void> {
   await tx.exec('CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, checksum TEXT)');
@@ -30,14 +30,14 @@ export async function migrate(tx: SqlTransaction): Promise<void> {
   }
 }
 
-/** Rejects with `StoreError` where a database is of another version than this shop; for callers that only read it. */
+/** Rejects with `StoreError` if a database is of another version than this shop; for callers that only read it. */
 export async function assertMigrated(tx: SqlTransaction): Promise<void> {
   const applied = (await hasChecksumColumn(tx)) ? await readApplied(tx) : new Map();
   if (checkedMigrations(tx, applied).some(({ name }) => !applied.has(name)))
     throw new StoreError('The database is of another version of the shop; start this one on it once.');
 }
 
-/** Every migration of this shop, where the applied ones are among them unchanged. */
+/** Every migration of this shop. Throws `StoreError` if an applied one is unknown or has changed. */
 function checkedMigrations(
   tx: SqlTransaction,
   applied: ReadonlyMap<string, string | null>,

@@ -15,8 +15,8 @@ import type {
  */
 export type OrderStore = {
   /**
-   * Stores a new order together with its first attempt, number 1, before Dojo is asked: `placed`. Where its checkout key
-   * is taken nothing new is stored, and the order that has it is gone on with as `beginAttempt` does.
+   * Stores a new order together with its first attempt, number 1, before Dojo is asked: `placed`. If its checkout key
+   * is taken, nothing new is stored, and the order with that key goes on as in `beginAttempt`.
    * `basket-changed`: that one is another purchase. `id-taken`: another order of the same millisecond has the id.
    * Nothing was changed in both cases.
    */
@@ -43,14 +43,14 @@ export type OrderStore = {
     now: Date,
   ): Promise<'attached' | 'lost' | 'taken'>;
 
-  /** Ends an attempt that brought nothing to pay. The intent's id is kept where Dojo gave a usable one. */
+  /** Ends an attempt without an intent to pay. The intent's id is kept if Dojo gave a usable one. */
   endAttempt(
     orderId: number,
     attempt: number,
     end: {
       state: 'refused' | 'ambiguous' | 'mismatched';
       paymentIntentId: string | null;
-      /** When the reconciler searches for what may exist at Dojo; null where nothing can. */
+      /** When the reconciler searches for what may exist at Dojo; null if nothing can. */
       nextCheckAt: Date | null;
     },
     now: Date,
@@ -67,7 +67,7 @@ export type OrderStore = {
 
   /** Keeps what Dojo answered about an attempt, merges it, and plans the next check as `planCheck` does. */
   recordObservation(observation: Observation, plan: CheckPlan): Promise<Order>;
-  /** Plans the next check of an order. A check planned meanwhile, for something heard since, stays if it is earlier. */
+  /** Plans the next check of an order, unless an earlier one was planned meanwhile. */
   planCheck(orderId: number, plan: CheckPlan): Promise<void>;
   /** Orders that are due for a check, each counted as checked and due again at `until` unless planned otherwise. */
   claimChecks(now: Date, until: Date, limit: number): Promise<Order[]>;
@@ -91,14 +91,14 @@ export type OrderStore = {
 
   /** Paid orders that may be shipped now, claimed for the caller. */
   claimFulfilments(by: string, now: Date, until: Date, limit: number): Promise<Order[]>;
-  /** False where the claim was lost, or the order must no longer be shipped. */
+  /** False if the claim was lost, or the order must no longer be shipped. */
   completeFulfilment(orderId: number, by: string, now: Date): Promise<boolean>;
 
   /** Due orders that the merchant's system has not accepted yet, each with the number of this try, claimed like the rest. */
   claimNotifications(now: Date, until: Date, limit: number): Promise<{ order: Order; tries: number }[]>;
   endNotification(orderId: number, end: { notifiedAt: Date | null; nextTryAt: Date | null }): Promise<void>;
 
-  /** True where the caller holds the named lease until then. */
+  /** True if the caller holds the named lease until then. */
   acquireLease(name: string, holder: string, now: Date, until: Date): Promise<boolean>;
 
   /** Derives every order from the kept events, observations and acts again; the references of those that differ. */
@@ -106,7 +106,7 @@ export type OrderStore = {
 
   /**
    * Drops the raw events of finished orders that changed last before then; what they said stays as observations, so that
-   * replay derives the same. One page of orders behind the id `after` a call: `last` is null where there are no more.
+   * replay derives the same. One page of orders behind the id `after` a call: `last` is null if there are no more.
    */
   pruneEvents(after: number, before: Date): Promise<{ events: number; last: number | null }>;
 
@@ -114,7 +114,7 @@ export type OrderStore = {
   findOrderByToken(token: string): Promise<Order | null>;
   findOrderByCheckoutKey(checkoutKey: string): Promise<Order | null>;
 
-  /** Rejects with `StoreError` where nothing could be written now. */
+  /** Rejects with `StoreError` if nothing could be written now. */
   checkWritable(): Promise<void>;
 
   /** Waits for what is under way. */
@@ -125,8 +125,8 @@ export type StoreOptions = {
   /** What changed in orders, once it is durable. */
   readonly onNews?: (news: readonly OrderNews[]) => void;
   /**
-   * On PostgreSQL, by which clock processes compare leases and claims: the database's, since those of several machines
-   * differ. `caller` takes the times that it is given, for tests that own the clock.
+   * On PostgreSQL, the clock by which processes compare leases and claims: the database's, since those of several machines
+   * differ. `caller` uses the times that it is given, for tests that control the clock.
    */
   readonly clock?: 'database' | 'caller';
   /** On PostgreSQL: no limit to how long a statement may take, for work that no browser waits for. */
@@ -144,7 +144,7 @@ export type OrphanOutcome = {
   readonly state: 'ambiguous' | 'mismatched' | 'found' | 'absent';
   readonly paymentIntentId: string | null;
   readonly nextCheckAt: Date | null;
-  /** What Dojo answered about the intent; null where it knows none. */
+  /** What Dojo answered about the intent; null if it knows none. */
   readonly observation: Observation | null;
 };
 
@@ -158,7 +158,7 @@ export type NewRefund = {
   /** Minor units. */
   readonly amount: number;
   readonly reason: string;
-  /** What the caller believes to have gone back so far, in minor units; null where it does not matter. */
+  /** What the caller believes to have gone back so far, in minor units; null if it does not matter. */
   readonly expectedRefunded: number | null;
   readonly askedAt: Date;
 };

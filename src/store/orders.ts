@@ -19,7 +19,7 @@ import {
 } from './order-rows.ts';
 import { changedColumns, isAmong, type SqlTable, type SqlTransaction } from './sql.ts';
 
-/** Load, decide, save: the one way in which an order changes. Resolves to what it became. */
+/** Load, decide, save: the one way in which an order changes. Resolves to the changed order. */
 export async function changeOrder(
   tx: SqlTransaction,
   id: number,
@@ -58,7 +58,7 @@ export async function lockFacts(tx: SqlTransaction, ids: readonly number[]): Pro
   return orders;
 }
 
-/** Orders with what they are derived from, in no order; ids that no order has are missing. */
+/** Orders with what they are derived from, in no particular order; ids that no order has are missing. */
 export async function loadFacts(tx: SqlTransaction, ids: readonly number[]): Promise<OrderFacts[]> {
   if (ids.length === 0) return [];
   const [condition, param] = isAmong(tx, ids);
@@ -90,7 +90,7 @@ export async function loadFacts(tx: SqlTransaction, ids: readonly number[]): Pro
   }));
 }
 
-/** Stores what became of orders that this transaction has locked: the columns that changed, and nothing else. */
+/** Saves orders that this transaction has locked: the columns that changed, and nothing else. */
 export async function saveChanges(tx: SqlTransaction, changes: readonly OrderChange[]): Promise<void> {
   const updates = new Map<SqlTable, object[]>();
   const update = (table: SqlTable, before: object, after: object, key: object) => {

@@ -36,7 +36,7 @@ export function createRefundStore(
           ],
         );
         if (begun === 1) {
-          // Whatever happens to this process now, the reconciler reads what became of it.
+          // Whatever happens to this process now, the reconciler finds the outcome.
           await changeOrder(tx, orderId, (order) => verifySoon(derive(order, askedAt), askedAt));
           return 'begun';
         }

@@ -133,7 +133,7 @@ async function pruneOrder(tx: SqlTransaction, orderId: number, before: Date): Pr
   return dropped;
 }
 
-/** The fewest of Dojo's statuses that say the same as everything heard: with them instead, every order derives as before. */
+/** The fewest of Dojo's statuses that have the same facts as everything heard, so that every order derives as before. */
 function statusesOf(facts: IntentFacts): string[] {
   let known = noFacts;
   return ['Refunded', 'Reversed', 'Canceled', 'Captured', 'Authorized'].filter((status) => {

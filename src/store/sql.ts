@@ -25,7 +25,7 @@ export function defineTable(name: string, key: string, types: Partial<Record<Sql
 
 const narrowed = new Map<string, SqlTable>();
 
-/** The table with its key and only those columns in which two states of a row differ; null where none does. */
+/** The table with its key and only those columns in which two states of a row differ; null if none does. */
 export function changedColumns(table: SqlTable, before: object, after: object): SqlTable | null {
   const columns = table.columns.filter(
     ({ name, member }) =>
@@ -78,17 +78,17 @@ export type SqlTransaction = {
   updateRows(table: SqlTable, rows: readonly object[]): Promise<unknown>;
   /**
    * For a statement whose answer no one needs: on PostgreSQL it resolves as soon as the statement is sent, so that COMMIT
-   * goes with it. Where the database refuses the statement, the transaction fails.
+   * goes with it. If the database refuses the statement, the transaction fails.
    */
   withCommit(statement: Promise<unknown>): Promise<unknown>;
   /**
    * The time by which processes compare leases and claims with each other: the caller's on one machine, the database's
-   * where processes run on several, whose clocks differ.
+   * if processes run on several, whose clocks differ.
    */
   commonTime(now: Date): Promise<Date>;
 };
 
-/** Where the two databases differ; they read all other text alike. */
+/** The differences between the two databases; they read all other text alike. */
 export type SqlDialect = {
   readonly name: 'sqlite' | 'postgres';
   /** Ends a SELECT whose rows stay as they are until this transaction ends. SQLite has one writer and needs nothing. */
@@ -103,7 +103,7 @@ export type SqlDialect = {
 
 /** What the order store needs of a database. A write is durable when its promise resolves, or it changed nothing. */
 export type SqlDatabase = {
-  /** The work may be run again from its beginning where other processes were in the way. */
+  /** The work may be run again from its beginning if other processes were in the way. */
   write<T>(work: (tx: SqlTransaction) => Promise<T>): Promise<T>;
   /** Sees the state of one moment. */
   read<T>(work: (tx: SqlTransaction) => Promise<T>): Promise<T>;

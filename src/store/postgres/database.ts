@@ -18,7 +18,7 @@ const connections = 10;
 /** More than these would wait for longer than any caller does. */
 const maxWaiting = 1_000;
 const connectLimitMs = 3_000;
-/** The server's own limits come first, so that it is the one that undoes; the client's is for a server that is gone. */
+/** The server's own limits come first, so that the server undoes the transaction; the client's is for a server that is gone. */
 const statementLimitMs = 5_000;
 const lockLimitMs = 4_000;
 const answerLimitMs = 8_000;
@@ -32,9 +32,9 @@ const maxTries = 6;
 
 /**
  * Opens a PostgreSQL database at a `postgres://` address and brings its schema up to date. Every failure of the server or
- * of the line to it rejects with `StoreError`; the next transaction tries a new connection.
+ * of the connection rejects with `StoreError`; the next transaction tries a new connection.
  *
- * A line that is cut during a commit leaves it open whether it took effect. All callers may ask again: the same
+ * A connection that breaks during a commit leaves open whether it took effect. All callers may ask again: the same
  * delivery, checkout key or refund id is the same change.
  */
 export async function openPostgres(url: string, options: StoreOptions = {}): Promise<SqlDatabase> {
@@ -88,7 +88,7 @@ export async function openPostgres(url: string, options: StoreOptions = {}): Pro
         return result;
       }
       const [{ command }] = await Promise.all([committed, ...sent.last]);
-      // The server answers so where it had given the transaction up.
+      // The server answers ROLLBACK if it had given up the transaction.
       if (command !== 'COMMIT') throw new StoreError('The database did not commit');
       if (tx.news.length > 0) options.onNews?.(tx.news);
       return result;
@@ -130,7 +130,7 @@ const begins = {
 } as const;
 
 const inFailedTransaction = '25P02';
-/** PostgreSQL's codes for a deadlock and for a conflict with another transaction: trying again is all that it takes. */
+/** PostgreSQL's codes for a deadlock and for a conflict with another transaction: trying again is enough. */
 const wasInTheWay: ReadonlySet<string> = new Set(['40P01', '40001']);
 
 /** The code of what the server refused (postgresql.org/docs/current/errcodes-appendix.html); null for anything else. */

@@ -57,7 +57,7 @@ export function listOfBytes(values: readonly Uint8Array[]): Buffer {
   return list;
 }
 
-/** Gives where the items begin. */
+/** Returns where the items begin. */
 function writeHeader(list: Buffer, type: keyof typeof types, values: readonly unknown[]): number {
   list.writeInt32BE(1, 0);
   list.writeInt32BE(values.includes(null) ? 1 : 0, 4);

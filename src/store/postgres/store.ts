@@ -17,7 +17,7 @@ export async function openPostgresStore(url: string, options: StoreOptions = {})
   let isClosing = false;
   const group = createGroupCommit<Call>(commit);
 
-  /** Where one call breaks a constraint, the group is halved until that call stands alone and its neighbours are kept. */
+  /** If one call breaks a constraint, the group is halved until that call stands alone and its neighbours are kept. */
   async function commit(calls: readonly Call[]): Promise<void> {
     const lists = calls.map(({ events }) => events);
     try {

@@ -24,7 +24,7 @@ export type InSavepoint = <T>(part: () => Promise<T>) => Promise<Settled<T>>;
 export type SqliteWriter = {
   readonly tx: SqlTransaction;
   /**
-   * Does all parts of a work, one after another, in one transaction. Rejects with `StoreError`, for all of them, where the
+   * Does all parts of a work, one after another, in one transaction. Rejects with `StoreError`, for all of them, if the
    * transaction could not begin within the time or be committed.
    */
   commit<T>(work: (inSavepoint: InSavepoint) => Promise<T>, patienceMs: number): Promise<T>;
@@ -35,7 +35,7 @@ export type SqliteWriter = {
 
 /**
  * Opens the connection that writes to a SQLite file, or to `:memory:`. It stops the thread while it waits for the disk
- * or for another process. Throws `StoreError` where the file cannot be opened or would not keep what it acknowledges.
+ * or for another process. Throws `StoreError` if the file cannot be opened or would not keep what it acknowledges.
  */
 export function openSqliteWriter(path: string): SqliteWriter {
   const connection = connect(path, { readOnly: false });

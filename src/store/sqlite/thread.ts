@@ -29,8 +29,8 @@ const messageSize = 16;
  * Opens a SQLite file, or `:memory:`, in a worker thread and brings its schema up to date. Calls are sent as they come;
  * what arrives while one transaction is being made durable goes into the next. Rejects with `StoreError`.
  *
- * A thread that ends unasked fails the calls that it had; the next opens the file in another, since the file is all
- * that there is to know. What was in memory only is gone, and every further call says so.
+ * If the thread ends unexpectedly, its pending calls fail, and the next call opens the file in another thread: the file holds
+ * everything. Orders in memory are lost then, and every later call fails.
  */
 export async function openSqliteThread(path: string, onNews: OnNews = () => {}): Promise<SqliteThreadWriter> {
   let thread = await openThread(path, onNews);
@@ -97,7 +97,7 @@ type Thread = {
   onNews: OnNews;
   isAlive(): boolean;
   unanswered(): number;
-  /** Rejects with `StoreError` where the thread ends before it answers. */
+  /** Rejects with `StoreError` if the thread ends before it answers. */
   ask(question: Question & { readonly kind: 'open' | 'close' }): Promise<unknown>;
   /** Answers each of them. */
   commit(waiting: readonly WaitingCall[]): void;

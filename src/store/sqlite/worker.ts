@@ -65,7 +65,7 @@ function closeDatabase(): void {
   open = null;
 }
 
-/** All of them in one transaction. Where that fails as a whole, each gets the error. */
+/** All of them in one transaction. If it fails as a whole, each gets the error. */
 async function commit(group: readonly OpenCall[]): Promise<readonly Settled<unknown>[]> {
   const calls = group.map(({ call }) => call);
   // The last to come decides: each has its time, and no one waits for more than two such times.
@@ -97,8 +97,8 @@ async function runAll(
 }
 
 /**
- * Webhooks that came together are recorded as one list, each order loaded and saved once. Where that fails there is no
- * outcome, so that each is tried by itself and only the bad one is refused.
+ * Webhooks that came together are recorded as one list, each order loaded and saved once. If that fails there is no
+ * outcome, so that each is tried alone and only the bad one is refused.
  */
 async function recordTogether(
   store: OrderStore,
