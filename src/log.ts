@@ -1,7 +1,7 @@
 import { type DestinationStream, type Logger, type LoggerOptions, pino } from 'pino';
 import { openLogOutput } from './log-output.ts';
 import { redaction } from './log-redaction.ts';
-import type { OrderNews } from './shop/order-events.ts';
+import type { OrderNews } from './shop/order-news.ts';
 
 type Message = readonly [level: 'debug' | 'info' | 'warn' | 'error', text: string];
 

@@ -13,7 +13,7 @@ import {
   type Order,
   referenceOf,
 } from '../shop/order.ts';
-import type { AttachedIntent } from '../shop/order-events.ts';
+import type { AttachedIntent } from '../shop/payment-attempt.ts';
 import { nextOrphanCheck, plus, schedule } from '../shop/schedule.ts';
 import type { BegunAttempt } from '../store/order-store.ts';
 import { createIntentRequest, parsePaymentLink } from './create-intent-request.ts';

@@ -1,4 +1,4 @@
-import { isPayable, type Order, type PaymentAttempt } from './order.ts';
+import type { Order } from './order.ts';
 import {
   deriveHolds,
   deriveStatus,
@@ -11,7 +11,7 @@ import {
   type OrderStatus,
   type ShopActs,
 } from './order-status.ts';
-import { nextCheck, plus, schedule } from './schedule.ts';
+import { plus, schedule } from './schedule.ts';
 
 /** The part of an order that events, observations and our own actions change. */
 export type OrderFacts = Pick<
@@ -31,54 +31,6 @@ export type OrderFacts = Pick<
 
 /** An order before and after a decision, for the store to save. */
 export type OrderChange = { readonly before: OrderFacts; readonly after: OrderFacts };
-
-/** What a saved change means to a person who reads the log. */
-export type OrderNews = {
-  readonly kind: 'authorised' | 'paid' | 'refunded' | 'cancelled' | 'expired' | 'held';
-  readonly orderReference: string;
-  /** Of the attempt that changed; null if none did. */
-  readonly paymentIntentId: string | null;
-  /** Minor units: what went back if money did, otherwise the order's total. */
-  readonly amount: number;
-  readonly currencyCode: string;
-  readonly orderStatus: OrderStatus;
-  /** The holds that are new. */
-  readonly holds: readonly Hold[];
-};
-
-const newsOfStatus = Object.freeze({
-  authorized: 'authorised',
-  paid: 'paid',
-  partly_refunded: 'refunded',
-  refunded: 'refunded',
-  reversed: 'refunded',
-  canceled: 'cancelled',
-  expired: 'expired',
-  awaiting_payment: null,
-  placed: null,
-} satisfies Record<OrderStatus, OrderNews['kind'] | null>);
-
-export function newsOf({ before, after }: OrderChange): OrderNews[] {
-  const isRefund = after.refundedAmount > before.refundedAmount;
-  const isNewStatus = after.status !== before.status || (isRefund && after.status === 'partly_refunded');
-  if (!isNewStatus && after.holds.length === 0) return [];
-  const kind = isNewStatus ? newsOfStatus[after.status] : null;
-  const holds = after.holds.filter((hold) => !before.holds.includes(hold));
-  if (kind === null && holds.length === 0) return [];
-  const changed = after.attempts.find(({ number, facts }) => !sameFacts(facts, factsOf(before, number)));
-  const news = {
-    orderReference: after.reference,
-    paymentIntentId: changed?.paymentIntentId ?? null,
-    amount: isRefund ? after.refundedAmount - before.refundedAmount : after.total,
-    currencyCode: after.currencyCode,
-    orderStatus: after.status,
-    holds,
-  };
-  return [
-    ...(kind === null ? [] : [{ ...news, kind }]),
-    ...(holds.length === 0 ? [] : [{ ...news, kind: 'held' as const }]),
-  ];
-}
 
 export type ReceivedEvent = {
   readonly eventId: string;
@@ -133,12 +85,6 @@ export type CheckPlan = {
   readonly seen: Date | null;
 };
 
-export type AttachedIntent = {
-  readonly id: string;
-  readonly paymentLink: string;
-  readonly expireAt: Date | null;
-};
-
 export type AttemptKey = { readonly orderId: number; readonly number: number };
 
 /** Applies events one after another. The results are in the order of the events; what was kept before is not applied again. */
@@ -171,7 +117,7 @@ export function applyEvents(
 }
 
 /** Merges the facts in statuses that events named, and derives once: together they may hold what one alone would not. */
-function applyStatuses(
+export function applyStatuses(
   order: OrderFacts,
   attempt: number,
   statuses: readonly (string | null)[],
@@ -233,100 +179,6 @@ export function verifySoon(order: OrderFacts, now: Date): OrderFacts {
   return order.nextCheckAt !== null && order.nextCheckAt <= at ? order : { ...order, nextCheckAt: at };
 }
 
-const maxAttempts = 3;
-
-export type BegunAttemptKind = 'begun' | 'attached' | 'under-way' | 'settled' | 'exhausted';
-
-/**
- * Begins a further attempt unless the order has one that is payable or under way, is settled, or had three. An attempt
- * whose lease has ended counts as ambiguous: the process that made it is gone.
- */
-export function beginAttempt(
-  order: OrderFacts,
-  { now, leaseUntil, createdAt }: { now: Date; leaseUntil: Date; createdAt: Date },
-): { readonly kind: BegunAttemptKind; readonly number: number; readonly after: OrderFacts } {
-  const expired = order.attempts.map((attempt) =>
-    attempt.state === 'sending' && attempt.leaseUntil <= now
-      ? { ...attempt, state: 'ambiguous' as const, nextCheckAt: now }
-      : attempt,
-  );
-  const after = { ...order, attempts: expired };
-  // A refused attempt created nothing, so its number is free again.
-  const number = expired.filter(({ state }) => state !== 'refused').length + 1;
-  const live = expired.find(({ state }) => state === 'sending' || state === 'attached');
-  if (!isPayable(order)) return { kind: 'settled', number, after };
-  if (live !== undefined) return { kind: live.state === 'sending' ? 'under-way' : 'attached', number, after };
-  if (number > maxAttempts) return { kind: 'exhausted', number, after };
-  const begun = newAttempt(number, leaseUntil, createdAt);
-  const others = expired.filter((attempt) => attempt.number !== number);
-  return { kind: 'begun', number, after: { ...order, attempts: [...others, begun] } };
-}
-
-/** Under way, and to be checked when its lease ends: by then the process that made it is gone. */
-export function newAttempt(number: number, leaseUntil: Date, createdAt: Date): PaymentAttempt {
-  return {
-    number,
-    state: 'sending',
-    paymentIntentId: null,
-    paymentLink: null,
-    expireAt: null,
-    leaseUntil,
-    createdAt,
-    checks: 0,
-    nextCheckAt: leaseUntil,
-    hasIntent: false,
-    facts: noFacts,
-  };
-}
-
-/** Gives an attempt its intent and applies what was heard of it before; null if the attempt is no longer under way. */
-export function attachIntent(
-  order: OrderFacts,
-  number: number,
-  intent: AttachedIntent,
-  { waiting, now }: { waiting: readonly (string | null)[]; now: Date },
-): OrderFacts | null {
-  const attempt = order.attempts.find((entry) => entry.number === number);
-  if (attempt?.state !== 'sending') return null;
-  const { id: paymentIntentId, paymentLink, expireAt } = intent;
-  const attached = changeAttempt(order, number, {
-    state: 'attached',
-    hasIntent: true,
-    paymentIntentId,
-    paymentLink,
-    expireAt,
-    nextCheckAt: null,
-  });
-  const heard = applyStatuses(attached, number, waiting, now);
-  return heard.status === 'awaiting_payment'
-    ? { ...heard, nextCheckAt: nextCheck(now, 0, expireAt, now) }
-    : heard;
-}
-
-/**
- * Ends an attempt without an intent to pay, or a check of an orphan intent. What was observed and heard of its intent is
- * merged at once, since money means something else in an intent that we had given up.
- */
-export function settleAttempt(
-  order: OrderFacts,
-  number: number,
-  end: Pick<PaymentAttempt, 'state' | 'paymentIntentId' | 'nextCheckAt'>,
-  known: {
-    readonly waiting: readonly (string | null)[];
-    readonly observation: Observation | null;
-    readonly now: Date;
-  },
-): { readonly after: OrderFacts; readonly isNews: boolean } {
-  const facts = { ...noFacts, mismatched: end.state === 'mismatched' };
-  const ended = mergeInto(changeAttempt(order, number, end), number, facts);
-  const observed =
-    known.observation === null ? ended : mergeInto(ended, number, factsOfObservation(known.observation));
-  return {
-    after: applyStatuses(observed, number, known.waiting, known.now),
-    isNews: !sameFacts(factsOf(ended, number), factsOf(observed, number)),
-  };
-}
-
 /** Derives an order from what was kept about it alone, and compares it with what the store says. */
 export function isReplayedAlike(
   order: OrderFacts,
@@ -379,20 +231,13 @@ function sameColumns(one: DerivedColumns, other: DerivedColumns): boolean {
   );
 }
 
-function factsOf(order: OrderFacts, number: number): IntentFacts {
+export function factsOf(order: OrderFacts, number: number): IntentFacts {
   return order.attempts.find((attempt) => attempt.number === number)?.facts ?? noFacts;
 }
 
-function mergeInto(order: OrderFacts, number: number, facts: IntentFacts): OrderFacts {
+export function mergeInto(order: OrderFacts, number: number, facts: IntentFacts): OrderFacts {
   const attempts = order.attempts.map((attempt) =>
     attempt.number === number ? { ...attempt, facts: mergeFacts(attempt.facts, facts) } : attempt,
-  );
-  return { ...order, attempts };
-}
-
-function changeAttempt(order: OrderFacts, number: number, change: Partial<PaymentAttempt>): OrderFacts {
-  const attempts = order.attempts.map((attempt) =>
-    attempt.number === number ? { ...attempt, ...change } : attempt,
   );
   return { ...order, attempts };
 }

@@ -1,12 +1,7 @@
 import { z } from 'zod';
 import type { Order } from '../shop/order.ts';
-import {
-  applyObservation,
-  awaitRefunds,
-  type Observation,
-  planCheck,
-  settleAttempt,
-} from '../shop/order-events.ts';
+import { applyObservation, awaitRefunds, type Observation, planCheck } from '../shop/order-events.ts';
+import { settleAttempt } from '../shop/payment-attempt.ts';
 import { lockWithIntent, saveWithIntent } from './events.ts';
 import type { OrderStore, Orphan } from './order-store.ts';
 import { changeOrder, changeWholeOrder, getOrder } from './orders.ts';

@@ -1,12 +1,7 @@
 import type { NewOrder, Order, PaymentAttempt } from '../shop/order.ts';
-import type {
-  AttachedIntent,
-  CheckPlan,
-  Observation,
-  OrderNews,
-  ReceivedEvent,
-  RecordedEvent,
-} from '../shop/order-events.ts';
+import type { CheckPlan, Observation, ReceivedEvent, RecordedEvent } from '../shop/order-events.ts';
+import type { OrderNews } from '../shop/order-news.ts';
+import type { AttachedIntent } from '../shop/payment-attempt.ts';
 
 /**
  * The order store, the source of truth, in the shop's words.

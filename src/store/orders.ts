@@ -1,5 +1,6 @@
 import type { Order } from '../shop/order.ts';
-import { type AttemptKey, newsOf, type OrderChange, type OrderFacts } from '../shop/order-events.ts';
+import type { AttemptKey, OrderChange, OrderFacts } from '../shop/order-events.ts';
+import { newsOf } from '../shop/order-news.ts';
 import {
   actsOf,
   attemptKeysSchema,

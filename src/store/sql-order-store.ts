@@ -6,7 +6,7 @@ import {
   beginAttempt,
   newAttempt,
   settleAttempt,
-} from '../shop/order-events.ts';
+} from '../shop/payment-attempt.ts';
 import { createCheckStore } from './checks.ts';
 import { lockWithIntent, quarantine, recordEvents, saveWithIntent } from './events.ts';
 import { createFulfilmentStore } from './fulfilments.ts';

@@ -1,4 +1,4 @@
-import type { OrderNews } from '../shop/order-events.ts';
+import type { OrderNews } from '../shop/order-news.ts';
 
 export type SqlScalar = string | number | Uint8Array | null;
 export type SqlValue = SqlScalar | readonly SqlScalar[];

@@ -1,4 +1,5 @@
-import type { OrderNews, ReceivedEvent } from '../../shop/order-events.ts';
+import type { ReceivedEvent } from '../../shop/order-events.ts';
+import type { OrderNews } from '../../shop/order-news.ts';
 import type { OrderStore } from '../order-store.ts';
 
 /** What the thread is asked. It answers in the order in which it was asked. */

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
-import type { OrderNews, ReceivedEvent } from '../../shop/order-events.ts';
+import type { ReceivedEvent } from '../../shop/order-events.ts';
+import type { OrderNews } from '../../shop/order-news.ts';
 import { assertNotOverloaded, type Settled, settle, type Waiting } from '../group-commit.ts';
 import { StoreError } from '../order-store.ts';
 import { busyLimitMs } from './database.ts';

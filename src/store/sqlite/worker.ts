@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads';
-import type { OrderNews, ReceivedEvent } from '../../shop/order-events.ts';
+import type { ReceivedEvent } from '../../shop/order-events.ts';
+import type { OrderNews } from '../../shop/order-news.ts';
 import { createGroupCommit, partsOf, type Settled } from '../group-commit.ts';
 import { migrate } from '../migrate.ts';
 import { type OrderStore, StoreError } from '../order-store.ts';
