@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
@@ -105,6 +106,22 @@ describe('the shop as a process', () => {
     shop.child.kill('SIGTERM');
     expect(await shop.exited).toBe(0);
     await (await openStore(`sqlite:${join(folder, 'data', 'orders.db')}`)).close();
+  });
+
+  test('listens on HOST alone, within the limits of its server, and logs from LOG_LEVEL on', async () => {
+    const shop = startShop({ HOST: '127.0.0.2', LOG_LEVEL: 'debug' });
+    await shop.said(open);
+    await expect(fetch(`http://127.0.0.1:${port}/healthz`)).rejects.toThrow('fetch failed');
+    const { headers } = await fetch(`http://127.0.0.2:${port}/healthz`);
+    expect([headers.get('x-powered-by'), headers.get('etag')]).toEqual([null, null]);
+    await shop.said(/"level":"debug".*"event":"routineRequest"/);
+
+    const socket = connect(port, '127.0.0.2');
+    const received: Buffer[] = [];
+    socket.on('data', (chunk: Buffer) => received.push(chunk));
+    socket.write('GET http://127.0.0.2/healthz HTTP/1.1\r\nHost: 127.0.0.2\r\n\r\n');
+    await once(socket, 'close');
+    expect(Buffer.concat(received).toString()).toMatch(/^HTTP\/1\.1 400 /);
   });
 
   test('keeps its compiled code, and that of its thread, in data/ for the next `npm start`', async () => {

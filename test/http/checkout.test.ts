@@ -405,6 +405,19 @@ describe('a client that checks out too often', () => {
       await busy.close();
     }
   });
+
+  test('is counted by the address that a trusted proxy names', async () => {
+    const behindProxy = await openShop({ env: { CHECKOUT_RATE: '1', TRUST_PROXY: 'loopback' } });
+    const checkOutFrom = (address: string) =>
+      request(behindProxy.app).post('/checkout').set('X-Forwarded-For', address).send({ items: [] });
+    try {
+      await checkOutFrom('203.0.113.9').expect(400);
+      await checkOutFrom('203.0.113.10').expect(400);
+      await checkOutFrom('203.0.113.9').expect(429);
+    } finally {
+      await behindProxy.close();
+    }
+  });
 });
 
 describe('when Dojo fails', () => {
