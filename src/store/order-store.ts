@@ -93,6 +93,9 @@ export type OrderStore = {
   claimNotifications(now: Date, until: Date, limit: number): Promise<{ order: Order; tries: number }[]>;
   endNotification(orderId: number, end: { notifiedAt: Date | null; nextTryAt: Date | null }): Promise<void>;
 
+  /** Keeps what the shop knows about itself under a name, unless it has it already; resolves to what is kept. */
+  keepSetting(name: string, value: string): Promise<string>;
+
   /** True if the caller holds the named lease until then. */
   acquireLease(name: string, holder: string, now: Date, until: Date): Promise<boolean>;
 

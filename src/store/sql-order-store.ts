@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { isSamePurchase } from '../shop/basket.ts';
 import { parseToken } from '../shop/order.ts';
 import {
@@ -86,6 +87,16 @@ export function createSqlOrderStore(database: SqlDatabase): OrderStore {
 
     findOrderByCheckoutKey: (checkoutKey) =>
       database.read((tx) => findOrder(tx, 'checkout_key', checkoutKey)),
+
+    keepSetting: (name, value) =>
+      database.write(async (tx) => {
+        await tx.run(`INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`, [
+          name,
+          value,
+        ]);
+        const [row] = await tx.all(`SELECT value FROM settings WHERE name = $1`, [name]);
+        return z.object({ value: z.string() }).parse(row).value;
+      }),
 
     // SQLite refuses to begin a transaction that could not write; PostgreSQL refuses to lock rows of one.
     checkWritable: () =>
