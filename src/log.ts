@@ -31,6 +31,7 @@ export const messages = Object.freeze({
   paymentIntentMismatched: ['error', 'Dojo answered with another payment intent than requested'],
   paymentUnconfirmed: ['warn', 'return page shown unconfirmed: no usable answer from Dojo'],
   paymentCaptured: ['info', 'payment captured'],
+  holdDecided: ['info', 'holds decided'],
 
   orderAuthorised: ['info', 'order authorised'],
   orderPaid: ['info', 'order paid'],
@@ -74,6 +75,8 @@ type Fields = {
   amount: number;
   currencyCode: string;
   refundId: string;
+  /** What a person decided about the holds. */
+  decision: string;
   mismatch: string;
   reason: string;
   url: string;

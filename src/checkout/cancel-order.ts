@@ -17,8 +17,13 @@ export type CanceledOrder = {
 export async function cancelOrder(context: Context, order: Order): Promise<CanceledOrder> {
   const attempt = findAttached(order);
   if (!isPayable(order) || attempt?.paymentIntentId == null) return { kind: 'not-open', order };
-  const wish = { status: null, refundedAmount: 0, expired: false, unwanted: true, mismatched: false };
-  const wished = { ...wish, orderId: order.id, attempt: attempt.number, observedAt: context.now() };
+  const wished = {
+    status: null,
+    unwanted: true,
+    orderId: order.id,
+    attempt: attempt.number,
+    observedAt: context.now(),
+  };
   const noted = await context.store.recordObservation(wished, soon(context, order));
 
   const intent = await closeIntent(context, attempt.paymentIntentId);

@@ -13,7 +13,7 @@ import {
   type Order,
   referenceOf,
 } from '../shop/order.ts';
-import type { AttachedIntent } from '../shop/payment-attempt.ts';
+import type { AttachedIntent, AttemptStart } from '../shop/payment-attempt.ts';
 import { nextOrphanCheck, plus, schedule } from '../shop/schedule.ts';
 import type { BegunAttempt } from '../store/order-store.ts';
 import { createIntentRequest, parsePaymentLink } from './create-intent-request.ts';
@@ -26,7 +26,8 @@ import { settleOrder } from './settle-order.ts';
  * - `basket-changed`: the key belongs to another purchase
  * - `dojo-unavailable`: no payment page just now; the same key may try again
  * - `dojo-refused`: Dojo answered with something that must not be used
- * - `exhausted`: the order's attempts are used up or its link has expired; only a new key can help
+ * - `exhausted`: the order's attempts are used up, its link has expired or a newer order supersedes it; only a new key
+ *   can help
  */
 export type PlacedOrder =
   | {
@@ -48,6 +49,8 @@ export type Purchase = {
   readonly items: readonly BasketItem[];
   readonly checkoutKey: string;
   readonly shopperId: string;
+  /** The checkout keys of the shopper's other orders: those that are unpaid are superseded. */
+  readonly supersedes?: readonly string[];
 };
 
 /** Everything between the click and the redirect happens within this time. */
@@ -100,7 +103,7 @@ async function storeOrder(
       basket,
       createdAt,
     };
-    const placed = await context.store.placeOrder(order, plus(createdAt, schedule.attemptLease));
+    const placed = await context.store.placeOrder(order, startAt(context, createdAt), purchase.supersedes);
     if (placed.kind === 'placed') return { kind: 'begun', order, number: 1 };
     if (placed.kind !== 'id-taken') return placed;
   }
@@ -123,14 +126,18 @@ async function arrangePayment(context: Context, first: BegunAttempt, deadline: n
     } else {
       return begun.kind === 'attached'
         ? continuePayment(context, begun.order)
-        : { kind: begun.kind, order: begun.order };
+        : { kind: begun.kind === 'settled' ? 'settled' : 'exhausted', order: begun.order };
     }
   }
 }
 
 function beginAgain(context: Context, order: NewOrder): Promise<BegunAttempt> {
-  const now = context.now();
-  return context.store.beginAttempt(order.id, now, plus(now, schedule.attemptLease));
+  return context.store.beginAttempt(order.id, startAt(context, context.now()));
+}
+
+function startAt({ config }: Context, createdAt: Date): AttemptStart {
+  const leaseUntil = plus(createdAt, schedule.attemptLease);
+  return { createdAt, leaseUntil, captureMode: config.payment.captureMode };
 }
 
 /** The order's link. Once it has expired, Dojo says whether the order was paid; if not, the order is closed. */
@@ -192,6 +199,7 @@ async function attempt(
       placed: { kind: 'ready', order, paymentIntentId: intent.id, paymentLink: link },
     };
   }
+  if (attached === 'superseded') return { kind: 'done', placed: { kind: 'exhausted', order } };
   if (attached === 'lost') {
     // This request was so slow that another took over. The next attempt finds the result.
     return { kind: 'again', placed: { kind: 'dojo-unavailable', order, retryAfterMs: null } };

@@ -4,6 +4,7 @@ import type { PaymentIntent, PaymentIntentStatus } from '../dojo/schemas.ts';
 import { logEvent } from '../log.ts';
 import { findMismatch, type Order, type PaymentAttempt } from '../shop/order.ts';
 import type { CheckPlan, Observation } from '../shop/order-events.ts';
+import { takenOf } from '../shop/order-money.ts';
 import { nextCheck, plus, schedule } from '../shop/schedule.ts';
 
 /** Beyond this our clock, or Dojo's, is wrong, and nothing is expired by it. */
@@ -35,7 +36,8 @@ async function settleAttempt(context: Context, order: Order, attempt: PaymentAtt
     return order;
   }
   const isOver = attempt.expireAt !== null && attempt.expireAt <= context.now() && isClockRight(context);
-  const mayClose = intent.status === 'Created' && (isOver || attempt.facts.unwanted);
+  const isGivenUp = attempt.facts.unwanted || order.supersededBy !== null;
+  const mayClose = intent.status === 'Created' && (isOver || isGivenUp);
   const settled = mayClose ? await closeIntent(context, attempt.paymentIntentId) : intent;
   const observation = observeIntent(order, attempt, settled ?? intent, askedAt);
   return recordObservation(context, order, {
@@ -90,12 +92,18 @@ export function observeIntent(
     orderId: order.id,
     attempt: attempt.number,
     observedAt,
-    status: isOther ? null : intent.status,
-    refundedAmount: isOther ? 0 : intent.refundedAmount,
-    expired: false,
-    unwanted: false,
+    ...(isOther ? { status: null } : observeMoney(order, attempt, intent)),
     mismatched: isOther || findMismatch(order, intent) !== null,
   };
+}
+
+function observeMoney(order: Order, { number, captureMode }: PaymentAttempt, intent: PaymentIntent) {
+  const { status, refundedAmount } = intent;
+  const isTaken = status === 'Captured' || status === 'Refunded' || status === 'Reversed';
+  const isOurCurrency = intent.amount.currencyCode === order.currencyCode;
+  const accepted = order.captures.filter(({ attempt, state }) => attempt === number && state === 'done');
+  const capturedAmount = isTaken && isOurCurrency ? takenOf(intent, captureMode, accepted) : 0;
+  return { status, refundedAmount, capturedAmount, reversalObserved: status === 'Reversed' };
 }
 
 /** A check soon, since this process may die before it gets the answer to its call. */

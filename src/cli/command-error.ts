@@ -4,7 +4,7 @@ import { DojoError, type DojoErrorKind } from '../dojo/errors.ts';
 import { StoreError } from '../store/order-store.ts';
 
 /** What scripts rely on. From 64 on these are the numbers of sysexits.h. */
-const exitCodes = Object.freeze({ done: 0, refused: 1, usage: 64, unavailable: 69, config: 78 });
+export const exitCodes = Object.freeze({ done: 0, refused: 1, usage: 64, unavailable: 69, config: 78 });
 
 /** The command was not carried out; the message says why and what to do. */
 export class CommandError extends Error {

@@ -1,25 +1,23 @@
 import type { PaymentIntentStatus } from '../dojo/schemas.ts';
 import { formatMoney } from '../shop/money.ts';
 import type { Order, PaymentAttempt } from '../shop/order.ts';
+import { notTaken, orderMoney } from '../shop/order-money.ts';
 
-/** Minor units; null if the store cannot know. */
-type Amount = number | null;
-
-/** An order as scripts read it. Amounts are minor units, times ISO 8601, and null is what the store does not know. */
+/** An order as scripts read it. Amounts are minor units, times ISO 8601; null is what has not happened. */
 export type OrderReport = {
   readonly reference: string;
   readonly status: string;
   readonly holds: readonly string[];
   readonly currencyCode: string;
   readonly total: number;
-  readonly money: { readonly received: Amount; readonly returned: Amount; readonly kept: Amount };
+  readonly money: { readonly received: number; readonly returned: number; readonly kept: number };
   readonly payments: readonly {
     readonly number: number;
     readonly paymentIntentId: string | null;
     /** Dojo's status as far as the store has heard; null if no intent is known. */
     readonly status: PaymentIntentStatus | null;
-    readonly received: Amount;
-    readonly returned: Amount;
+    readonly received: number;
+    readonly returned: number;
   }[];
   readonly createdAt: string;
   readonly updatedAt: string;
@@ -28,41 +26,47 @@ export type OrderReport = {
 };
 
 export function reportOrder(order: Order): OrderReport {
-  const { total, currencyCode } = order.basket;
-  const payments = order.attempts.map((attempt) => ({
-    number: attempt.number,
-    paymentIntentId: attempt.paymentIntentId,
-    status: findPaymentStatus(attempt),
-    ...findMoney(attempt, total),
-  }));
-  const received = sum(payments.map((payment) => payment.received));
-  const returned = sum(payments.map((payment) => payment.returned));
+  const { received, returned, kept, payments } = orderMoney(order);
   return {
     reference: order.reference,
     status: order.status,
     holds: order.holds,
-    currencyCode,
-    total,
-    money: { received, returned, kept: received === null || returned === null ? null : received - returned },
-    payments,
+    currencyCode: order.currencyCode,
+    total: order.total,
+    money: { received, returned, kept },
+    payments: payments.map(({ payment, ...money }) => ({
+      number: payment.number,
+      paymentIntentId: payment.paymentIntentId,
+      status: findPaymentStatus(payment),
+      received: money.received,
+      returned: money.returned,
+    })),
     createdAt: order.createdAt.toISOString(),
     updatedAt: order.updatedAt.toISOString(),
-    paidAt: null,
-    sentAt: null,
+    paidAt: order.paidAt?.toISOString() ?? null,
+    sentAt: order.sentAt?.toISOString() ?? null,
   };
 }
 
 /** The same for a person. */
 export function describeOrder(order: Order): string {
-  const { status, holds, currencyCode, total, money, payments } = reportOrder(order);
-  const format = (value: Amount) => (value === null ? 'unknown' : formatMoney({ value, currencyCode }));
+  const format = (value: number) => formatMoney({ value, currencyCode: order.currencyCode });
+  const { received, returned, kept, payments } = orderMoney(order);
+  const money = (sums: { received: number; returned: number; kept: number }) =>
+    `received ${format(sums.received)}, returned ${format(sums.returned)}, kept ${format(sums.kept)}`;
   return [
-    `${order.reference}  ${status}${holds.length > 0 ? `, held: ${holds.join(', ')}` : ''}`,
-    `  total ${format(total)}: ${order.basket.lines.map((line) => `${line.quantity} × ${line.name}`).join(', ')}`,
-    `  received ${format(money.received)}, returned ${format(money.returned)}, kept ${format(money.kept)}`,
-    ...payments.map(
-      (payment, index) =>
-        `  payment ${payment.number}: ${payment.paymentIntentId ?? 'no intent'}, ${payment.status ?? order.attempts[index]?.state}`,
+    `${order.reference}  ${order.status}${order.holds.length > 0 ? `, held: ${order.holds.join(', ')}` : ''}`,
+    `  total ${format(order.total)}: ${order.basket.lines.map((line) => `${line.quantity} × ${line.name}`).join(', ')}`,
+    `  ${money({ received, returned, kept })}`,
+    ...payments.map(({ payment, ...sums }) => {
+      const untaken = notTaken(payment, order) ?? 0;
+      const status = findPaymentStatus(payment) ?? payment.state;
+      const rest = untaken > 0 ? `, ${format(untaken)} not taken` : '';
+      return `  payment ${payment.number}: ${payment.paymentIntentId ?? 'no intent'}, ${status}, ${money(sums)}${rest}`;
+    }),
+    ...order.decisions.map(
+      ({ action, settles, decidedBy, decidedAt, reason }) =>
+        `  ${decidedAt.toISOString()} ${decidedBy} decided to ${action} (${Object.keys(settles).join(', ')}): ${reason}`,
     ),
     '',
   ].join('\n');
@@ -76,15 +80,4 @@ function findPaymentStatus({ paymentIntentId, facts }: PaymentAttempt): PaymentI
   if (facts.captured) return 'Captured';
   if (facts.canceled || facts.expired) return 'Canceled';
   return facts.authorized ? 'Authorized' : 'Created';
-}
-
-/** A capture takes the whole total. If Dojo holds another amount than the order, the store does not know which. */
-function findMoney({ facts }: PaymentAttempt, total: number): { received: Amount; returned: Amount } {
-  if (!facts.captured) return { received: 0, returned: 0 };
-  if (facts.mismatched) return { received: null, returned: null };
-  return { received: total, returned: facts.refunded || facts.reversed ? total : facts.refundedAmount };
-}
-
-function sum(amounts: readonly Amount[]): Amount {
-  return amounts.reduce((total, amount) => (total === null || amount === null ? null : total + amount), 0);
 }

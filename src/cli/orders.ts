@@ -1,29 +1,49 @@
 import { randomUUID } from 'node:crypto';
-import { type Command, InvalidArgumentError } from 'commander';
+import { userInfo } from 'node:os';
+import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
 import { type CanceledOrder, cancelOrder } from '../checkout/cancel-order.ts';
 import { type CapturedOrder, captureOrder } from '../checkout/capture-order.ts';
+import { decideHold } from '../checkout/decide-hold.ts';
 import { reconcile } from '../checkout/reconcile.ts';
-import { type RefundedOrder, refundOrder, undoOrder } from '../checkout/refund-order.ts';
+import {
+  findUndoable,
+  type RefundedOrder,
+  refundOrder,
+  type UndonePayment,
+  undoOrder,
+} from '../checkout/refund-order.ts';
 import type { Context } from '../context.ts';
 import { DojoError } from '../dojo/errors.ts';
+import { type DecisionAction, decisionActions, type Hold, holds, standingHolds } from '../shop/holds.ts';
 import { formatMoney } from '../shop/money.ts';
 import type { Order } from '../shop/order.ts';
-import { CommandError, describeDojoError } from './command-error.ts';
+import { orderMoney } from '../shop/order-money.ts';
+import { CommandError, describeDojoError, exitCodes } from './command-error.ts';
 import { describeOrder, reportOrder } from './order-report.ts';
 import { type Answer, jsonOption, type PrintOptions, requireOption, type Shell } from './shell.ts';
 
-type RefundOptions = PrintOptions & {
+/** All options that a command which changes an order may have. */
+type ChangeOptions = PrintOptions & {
   /** Minor units. */
-  readonly amount: number;
-  readonly reason: string;
+  readonly amount?: number;
+  readonly reason?: string;
+  /** The number of a payment. */
+  readonly payment?: number;
+  readonly hold?: readonly Hold[];
 };
 
 export function addOrderCommands(program: Command, shell: Shell): void {
   const orders = program
     .command('orders')
-    .description('show, cancel, capture and refund orders')
+    .description('show, cancel, capture, refund and settle orders')
     .helpCommand(false);
 
+  function run(reference: string, options: ChangeOptions, change: Change): Promise<void> {
+    return shell.withShop(options, async (context) => {
+      const { done, order } = await change(context, await getOrder(context, reference), options);
+      return { text: `${done}${describeOrder(order)}`, data: reportOrder(order) };
+    });
+  }
   /** Adds a command that changes one order, or only shows it. */
   function add(name: string, description: string, change: Change): Command {
     return orders
@@ -31,22 +51,40 @@ export function addOrderCommands(program: Command, shell: Shell): void {
       .description(description)
       .argument('<reference>', 'the order, such as ORD-0SAA1-AJSBQN', parseReference)
       .option(...jsonOption)
-      .action((reference: string, options: RefundOptions) =>
-        shell.withShop(options, async (context) => {
-          const { done, order } = await change(context, await getOrder(context, reference), options);
-          return { text: `${done}${describeOrder(order)}`, data: reportOrder(order) };
-        }),
-      );
+      .action((reference: string, options: ChangeOptions) => run(reference, options, change));
   }
   add('show', 'show what is known about an order', async (_context, order) => ({ done: '', order }));
   add('cancel', 'cancel an order while it is unpaid', cancel);
-  add('capture', 'take the money that CAPTURE_MODE=Manual has reserved', capture);
+  add('capture', 'take the money that CAPTURE_MODE=Manual has reserved', capture).option(
+    '--amount <amount>',
+    'a part of it, such as 12.50',
+    parseAmount,
+  );
   requireOption(
     add('refund', 'return part of the money', refund),
     ['--amount <amount>', "how much, in the order's currency, such as 12.50"],
     parseAmount,
-  ).option('--reason <text>', 'the reason that Dojo keeps with the refund', 'Refunded by the shop');
-  add('undo', 'release, reverse or refund the whole payment, as Dojo allows', undo);
+  )
+    .option('--payment <number>', 'the payment, if several have money', parsePayment)
+    .option('--reason <text>', 'the reason that Dojo keeps with the refund', 'Refunded by the shop');
+  add('undo', 'return all that is left: release, reverse or refund each payment, as Dojo allows', undo);
+  requireOption(
+    orders
+      .command('decide')
+      .description('settle what holds an order')
+      .argument('<reference>', 'the order', parseReference)
+      .addArgument(
+        new Argument('<action>', 'send the goods, return the money, or neither').choices(decisionActions),
+      )
+      .addOption(
+        new Option('--hold <hold...>', 'the holds to settle; required if several stand').choices(holds),
+      )
+      .option('--payment <number>', 'refund this payment only', parsePayment)
+      .option(...jsonOption),
+    ['--reason <text>', 'why, for whoever looks at the order later'],
+  ).action((reference: string, action: DecisionAction, options: ChangeOptions) =>
+    run(reference, options, (context, order) => decide(context, order, { ...options, action })),
+  );
 
   program
     .command('reconcile')
@@ -66,7 +104,7 @@ export function addOrderCommands(program: Command, shell: Shell): void {
 type Change = (
   context: Context,
   order: Order,
-  options: RefundOptions,
+  options: ChangeOptions,
 ) => Promise<{ readonly done: string; readonly order: Order }>;
 
 type Refusals<Kind extends string, Done extends Kind> = Readonly<
@@ -89,15 +127,19 @@ async function cancel(context: Context, before: Order) {
 
 const captureRefusals: Refusals<CapturedOrder['kind'], 'captured'> = {
   'not-reserved': ({ reference, status }) => `${reference} has no reserved money to take: it is ${status}.`,
+  'too-much': (order) => `Less than that is reserved for ${order.reference}; its total is ${totalOf(order)}.`,
+  'under-way': ({ reference }) =>
+    `Money of ${reference} is being taken now, or was and its answer is lost. Try again in a minute.`,
   refused: ({ reference }) => `Dojo refused to capture ${reference}; its portal may say why.`,
 };
 
-async function capture(context: Context, before: Order) {
+async function capture(context: Context, before: Order, { amount }: ChangeOptions) {
   // Dojo is asked first whether the money is taken already.
   const advice = 'It is safe to run this command again.';
-  const { kind, order } = await advising(advice, () => captureOrder(context, before));
-  if (kind !== 'captured') throw new CommandError(captureRefusals[kind](order));
-  return { done: `Captured ${totalOf(order)}.\n`, order };
+  const captured = await advising(advice, () => captureOrder(context, before, amount ?? null));
+  if (captured.kind !== 'captured') throw new CommandError(captureRefusals[captured.kind](captured.order));
+  const { order } = captured;
+  return { done: `Captured ${formatIn(order, captured.amount)}.\n`, order };
 }
 
 const refundRefusals: Refusals<RefundedOrder['kind'], 'done'> = {
@@ -105,36 +147,82 @@ const refundRefusals: Refusals<RefundedOrder['kind'], 'done'> = {
   stale: ({ reference }) =>
     `${reference} has another refund that Dojo has not confirmed yet. Run reconcile, look at the order, then try again.`,
   'not-paid': ({ reference, status }) => `${reference} has no money to return: it is ${status}.`,
+  ambiguous: (order) =>
+    `${order.reference} has several payments with money (${listKept(order)}). Say which with --payment.`,
   refused: ({ reference }) => `Dojo refused to return the money of ${reference}; its portal may say why.`,
-};
-
-/** An undo asks for all that is left, so too much means nothing, or a refund on its way. */
-const undoRefusals: typeof refundRefusals = {
-  ...refundRefusals,
-  'too-much': (order) =>
-    reportOrder(order).money.kept === 0
-      ? `${order.reference} has nothing left to return: it is ${order.status}.`
-      : refundRefusals.stale(order),
 };
 
 const refundAdvice =
   'The shop has stored the refund and asks again with the same key until Dojo answers. Do not repeat it; run reconcile.';
 
-async function refund(context: Context, before: Order, { amount, reason }: RefundOptions) {
+async function refund(context: Context, before: Order, options: ChangeOptions) {
+  const { amount = 0, payment = null, reason = '' } = options;
   // A refund that was stored meanwhile, its answer perhaps lost, makes this sum wrong and the new refund is refused.
-  const expectedRefunded = before.attempts.reduce((sum, { facts }) => sum + facts.refundedAmount, 0);
-  const request = { id: randomUUID(), amount, reason, expectedRefunded };
+  const { payments } = orderMoney(before);
+  const withMoney = payments.filter(({ kept, payment: { number } }) =>
+    payment === null ? kept > 0 : number === payment,
+  );
+  const expectedReturned = withMoney[0]?.returned ?? null;
+  const request = { id: randomUUID(), payment, amount, reason, expectedReturned };
   const { kind, order } = await advising(refundAdvice, () => refundOrder(context, before, request));
   if (kind !== 'done') throw new CommandError(refundRefusals[kind](order));
   return { done: `Refunded ${formatIn(order, amount)}.\n`, order };
 }
 
 async function undo(context: Context, before: Order) {
-  const { kind, order } = await advising(refundAdvice, () =>
-    undoOrder(context, before, randomUUID(), 'Undone by the shop'),
+  if (findUndoable(before, null).length === 0)
+    throw new CommandError(`${before.reference} has nothing left to return: it is ${before.status}.`);
+  const request = { id: randomUUID(), payment: null, reason: 'Undone by the shop' };
+  const { order, payments } = await advising(refundAdvice, () => undoOrder(context, before, request));
+  return { done: describeUndone(order, payments), order };
+}
+
+/** A line for each payment. Throws the same as a refusal if one of them could not be undone. */
+function describeUndone(order: Order, payments: readonly UndonePayment[]): string {
+  const lines = payments.map(({ number, amount, how, kind }) =>
+    kind === 'done'
+      ? `Payment ${number}: ${how} ${formatIn(order, amount)}.\n`
+      : `Payment ${number}: ${formatIn(order, amount)} not returned. ${undoRefusals[kind](order)}\n`,
   );
-  if (kind !== 'done') throw new CommandError(undoRefusals[kind](order));
-  return { done: `Undone: nothing of ${totalOf(order)} is kept.\n`, order };
+  if (payments.some(({ kind }) => kind !== 'done')) throw new CommandError(lines.join('').trimEnd());
+  return lines.join('');
+}
+
+/** An undo asks for all that is left, so too much means that a refund is on its way. */
+const undoRefusals: typeof refundRefusals = { ...refundRefusals, 'too-much': refundRefusals.stale };
+
+async function decide(
+  context: Context,
+  order: Order,
+  options: ChangeOptions & { readonly action: DecisionAction },
+) {
+  const { action, hold, payment = null, reason = '' } = options;
+  const standing = standingHolds(order);
+  const names = Object.keys(standing) as Hold[];
+  if (names.length === 0) throw new CommandError(`${order.reference} is not held: it is ${order.status}.`);
+  if (hold === undefined && names.length > 1)
+    throw new CommandError(`Several holds stand: ${names.join(', ')}. Say which you settle with --hold.`);
+  if (payment !== null && action !== 'refund')
+    throw new CommandError('--payment goes with refund.', exitCodes.usage);
+  const chosen = [...new Set(hold ?? names)];
+  const absent = chosen.filter((name) => standing[name] === undefined);
+  if (absent.length > 0)
+    throw new CommandError(
+      `${order.reference} is not held for ${absent.join(', ')}, but for ${names.join(', ')}.`,
+    );
+  const settles = Object.fromEntries(chosen.map((name) => [name, standing[name]]));
+  const decidedBy = `command line (${userInfo().username})`;
+  const decision = { id: randomUUID(), action, payment, reason, settles, decidedBy };
+  const decided = await advising(refundAdvice, () => decideHold(context, order, decision));
+  if (decided.kind === 'stale')
+    throw new CommandError(`Something happened to ${order.reference} meanwhile. Look at it, then decide.`);
+  const undone = describeUndone(decided.order, decided.payments);
+  const { settled } = decided;
+  const outcome =
+    settled.length > 0
+      ? `Settled: ${settled.join(', ')}.\n`
+      : 'Decided; the hold stands until Dojo shows the money gone.\n';
+  return { done: `${undone}${outcome}`, order: decided.order };
 }
 
 /** Asks Dojo about every order that is due, as the running shop does by itself. */
@@ -179,6 +267,11 @@ async function getOrder({ store }: Context, reference: string): Promise<Order> {
   return order;
 }
 
+function parsePayment(text: string): number {
+  if (!/^[1-9]$/.test(text)) throw new InvalidArgumentError('It must be the number of a payment, such as 2.');
+  return Number(text);
+}
+
 function parseReference(text: string): string {
   return text.trim().toUpperCase();
 }
@@ -198,8 +291,14 @@ function totalOf(order: Order): string {
 }
 
 function formatKept(order: Order): string {
-  const { kept } = reportOrder(order).money;
-  return kept === null ? 'an unknown amount' : formatIn(order, kept);
+  return formatIn(order, orderMoney(order).kept);
+}
+
+function listKept(order: Order): string {
+  return orderMoney(order)
+    .payments.filter(({ kept }) => kept > 0)
+    .map(({ kept, payment: { number } }) => `payment ${number}: ${formatIn(order, kept)}`)
+    .join(', ');
 }
 
 function formatIn({ basket: { currencyCode } }: Order, value: number): string {

@@ -114,6 +114,8 @@ export const createPaymentIntentRequestSchema = z.object({
 });
 export type CreatePaymentIntentRequest = z.infer<typeof createPaymentIntentRequestSchema>;
 
+const takenSchema = z.object({ amount: z.int().nonnegative(), status: z.string() });
+
 export const paymentIntentSchema = z.object({
   id: paymentIntentIdSchema,
   /** Any string: a new status must not make a reply unreadable. */
@@ -130,6 +132,8 @@ export const paymentIntentSchema = z.object({
     .nonnegative()
     .nullish()
     .transform((amount) => amount ?? 0),
+  /** What was taken of a Manual payment, in minor units; only those with the status `Successful` moved money. */
+  captures: z.array(takenSchema).nullish(),
   expireAt: z.string().nullish(),
   /** Dojo adds keys, so never compare this as a whole. */
   metadata: z.record(z.string(), z.unknown()).nullish(),

@@ -1,33 +1,16 @@
-import type { Order } from './order.ts';
+import { type Hold, mayShip, standingHolds } from './holds.ts';
 import {
-  deriveHolds,
-  deriveStatus,
   factsFromStatus,
-  type Hold,
   type IntentFacts,
-  isDueForFulfilment,
   mergeFacts,
   noFacts,
-  type OrderStatus,
-  type ShopActs,
-} from './order-status.ts';
+  observedFacts,
+  sameFacts,
+} from './intent-facts.ts';
+import type { OrderFacts } from './order.ts';
+import { orderMoney } from './order-money.ts';
+import { deriveStatus, type OrderStatus } from './order-status.ts';
 import { plus, schedule } from './schedule.ts';
-
-/** The part of an order that events, observations and our own actions change. */
-export type OrderFacts = Pick<
-  Order,
-  'id' | 'reference' | 'status' | 'holds' | 'updatedAt' | 'checks' | 'nextCheckAt' | 'attempts'
-> & {
-  /** Minor units, as are all amounts here. */
-  readonly total: number;
-  readonly currencyCode: string;
-  readonly refundedAmount: number;
-  readonly acts: ShopActs;
-  /** The sum of our refunds that Dojo has accepted. */
-  readonly acceptedRefunds: number;
-  /** It is or was due for fulfilment. */
-  readonly isDue: boolean;
-};
 
 /** An order before and after a decision, for the store to save. */
 export type OrderChange = { readonly before: OrderFacts; readonly after: OrderFacts };
@@ -71,12 +54,7 @@ export type Observation = {
   readonly observedAt: Date;
   /** Dojo's status; null if the answer cannot be trusted, or Dojo was not asked. */
   readonly status: string | null;
-  /** Minor units. */
-  readonly refundedAmount: number;
-  readonly expired: boolean;
-  readonly unwanted: boolean;
-  readonly mismatched: boolean;
-};
+} & Partial<Omit<IntentFacts, 'authorized' | 'captured' | 'canceled' | 'reversed' | 'refunded'>>;
 
 export type CheckPlan = {
   /** Null plans none. */
@@ -142,10 +120,9 @@ export function applyObservation(
   return { after: derive(observed, observedAt), isNews };
 }
 
-export function factsOfObservation(observation: Omit<Observation, 'orderId' | 'attempt' | 'observedAt'>) {
-  const { status, refundedAmount, expired, unwanted, mismatched } = observation;
-  const facts = { ...noFacts, refundedAmount, expired, unwanted, mismatched };
-  return status === null ? facts : mergeFacts(facts, factsFromStatus(status));
+export function factsOfObservation({ status, ...observation }: Observation): IntentFacts {
+  const { orderId: _orderId, attempt: _attempt, observedAt: _observedAt, ...known } = observation;
+  return observedFacts(status, known);
 }
 
 /** Plans the next check, unless an earlier one was planned meanwhile. */
@@ -158,7 +135,8 @@ export function planCheck(order: OrderFacts, { at, seen }: CheckPlan): OrderFact
 
 /** Dojo's amount may lag behind a refund that it has accepted: it is asked until they agree. */
 export function awaitRefunds(order: OrderFacts, now: Date): OrderFacts {
-  const isBehind = order.refundedAmount < order.acceptedRefunds;
+  const accepted = order.refunds.filter(({ kind, state }) => kind === 'refund' && state === 'done');
+  const isBehind = order.returned < accepted.reduce((sum, { amount }) => sum + amount, 0);
   return isBehind && order.nextCheckAt === null && order.checks < maxRefundChecks
     ? { ...order, nextCheckAt: plus(now, schedule.refundCounted) }
     : order;
@@ -166,11 +144,18 @@ export function awaitRefunds(order: OrderFacts, now: Date): OrderFacts {
 
 const maxRefundChecks = 50;
 
-/** Brings the derived columns up to the facts. */
+/** Brings what is derived up to the facts. */
 export function derive(order: OrderFacts, now: Date): OrderFacts {
-  const columns = deriveColumns(order);
-  const isDue = order.isDue || isDueForFulfilment(columns.status, columns.holds);
-  return { ...order, ...columns, isDue, updatedAt: sameColumns(order, columns) ? order.updatedAt : now };
+  const derived = deriveColumns(order);
+  const isDue = order.isDue || derived.mayShip;
+  const paidAt = order.paidAt ?? (derived.received > 0 ? now : null);
+  return {
+    ...order,
+    ...derived,
+    isDue,
+    paidAt,
+    updatedAt: sameColumns(order, derived) ? order.updatedAt : now,
+  };
 }
 
 /** Has the reconciler ask Dojo about the order soon. */
@@ -200,34 +185,26 @@ export function isReplayedAlike(
   const replayed = deriveColumns({ ...order, attempts });
   return (
     sameColumns(replayed, order) &&
-    (order.isDue || !isDueForFulfilment(replayed.status, replayed.holds)) &&
+    (order.isDue || !replayed.mayShip) &&
     attempts.every(({ facts }, index) => sameFacts(facts, order.attempts[index]?.facts ?? noFacts))
   );
 }
 
-export function sameFacts(one: IntentFacts, other: IntentFacts): boolean {
-  return (Object.keys(one) as (keyof IntentFacts)[]).every((name) => one[name] === other[name]);
-}
+type DerivedColumns = Pick<OrderFacts, 'status' | 'holds' | 'received' | 'returned' | 'mayShip'>;
 
-type DerivedColumns = Pick<OrderFacts, 'status' | 'holds' | 'refundedAmount'>;
-
-function deriveColumns({
-  attempts,
-  total,
-  acts,
-}: Pick<OrderFacts, 'attempts' | 'total' | 'acts'>): DerivedColumns {
-  return {
-    status: deriveStatus(attempts, total),
-    holds: deriveHolds(attempts, total, acts),
-    refundedAmount: attempts.reduce((sum, attempt) => sum + attempt.facts.refundedAmount, 0),
-  };
+function deriveColumns(order: OrderFacts): DerivedColumns {
+  const { received, returned } = orderMoney(order);
+  const holds = Object.keys(standingHolds(order)) as Hold[];
+  return { status: deriveStatus(order), holds, received, returned, mayShip: mayShip(order, holds) };
 }
 
 function sameColumns(one: DerivedColumns, other: DerivedColumns): boolean {
   return (
     one.status === other.status &&
     one.holds.join() === other.holds.join() &&
-    one.refundedAmount === other.refundedAmount
+    one.received === other.received &&
+    one.returned === other.returned &&
+    one.mayShip === other.mayShip
   );
 }
 

@@ -1,5 +1,7 @@
-import { factsOf, type OrderChange, sameFacts } from './order-events.ts';
-import type { Hold, OrderStatus } from './order-status.ts';
+import type { Hold } from './holds.ts';
+import { sameFacts } from './intent-facts.ts';
+import { factsOf, type OrderChange } from './order-events.ts';
+import type { OrderStatus } from './order-status.ts';
 
 /** What a saved change means to a person who reads the log. */
 export type OrderNews = {
@@ -28,7 +30,7 @@ const newsOfStatus = Object.freeze({
 } satisfies Record<OrderStatus, OrderNews['kind'] | null>);
 
 export function newsOf({ before, after }: OrderChange): OrderNews[] {
-  const isRefund = after.refundedAmount > before.refundedAmount;
+  const isRefund = after.returned > before.returned;
   const isNewStatus = after.status !== before.status || (isRefund && after.status === 'partly_refunded');
   if (!isNewStatus && after.holds.length === 0) return [];
   const kind = isNewStatus ? newsOfStatus[after.status] : null;
@@ -38,7 +40,7 @@ export function newsOf({ before, after }: OrderChange): OrderNews[] {
   const news = {
     orderReference: after.reference,
     paymentIntentId: changed?.paymentIntentId ?? null,
-    amount: isRefund ? after.refundedAmount - before.refundedAmount : after.total,
+    amount: isRefund ? after.returned - before.returned : after.total,
     currencyCode: after.currencyCode,
     orderStatus: after.status,
     holds,

@@ -1,9 +1,11 @@
-import type { PaymentIntent } from '../dojo/schemas.ts';
+import type { CaptureMode, PaymentIntent } from '../dojo/schemas.ts';
 import type { PricedBasket } from './basket.ts';
-import type { AttemptFacts, Hold, OrderStatus } from './order-status.ts';
+import type { Decision, Hold } from './holds.ts';
+import type { IntentFacts } from './intent-facts.ts';
+import type { OrderStatus } from './order-status.ts';
 
-/** What one shopper buys with one click of Checkout. */
-export type Order = {
+/** What an order is when it is placed, and stays. */
+export type NewOrder = {
   /** Made by the shop and growing with time, so that no sequence is needed and rows are added at the end of every index. */
   readonly id: number;
   /** What people quote, and what Dojo knows the order by. */
@@ -16,19 +18,61 @@ export type Order = {
   readonly shopperId: string;
   readonly basket: PricedBasket;
   readonly createdAt: Date;
-  /** Derived from the facts of the attempts. */
-  readonly status: OrderStatus;
-  readonly holds: readonly Hold[];
-  readonly updatedAt: Date;
+};
+
+/** The part of an order that events, observations, our own actions and decisions change. */
+export type OrderFacts = Pick<NewOrder, 'id' | 'reference'> & {
+  /** Minor units, as are all amounts here. */
+  readonly total: number;
+  readonly currencyCode: string;
+  readonly attempts: readonly PaymentAttempt[];
+  /** Those that Dojo did not refuse. */
+  readonly refunds: readonly Refund[];
+  readonly captures: readonly Capture[];
+  readonly decisions: readonly Decision[];
+  /** The first of the orders that supersede each other; null outside such a chain. */
+  readonly chainId: number | null;
+  /** The shopper's newer order: this one is not to be paid any more. */
+  readonly supersededBy: number | null;
+  /** An order of the chain that kept money when this one was paid. */
+  readonly paidAgainWith: number | null;
+  readonly sentAt: Date | null;
   /** How often the reconciler asked Dojo about it. */
   readonly checks: number;
   /** When the reconciler asks next; null if nothing is left to ask. */
   readonly nextCheckAt: Date | null;
-  readonly attempts: readonly PaymentAttempt[];
+
+  // What follows is derived.
+  readonly status: OrderStatus;
+  readonly holds: readonly Hold[];
+  readonly received: number;
+  readonly returned: number;
+  /** Goods may go out now. */
+  readonly mayShip: boolean;
+  /** It may go out, or could at some time. */
+  readonly isDue: boolean;
+  /** When money was first received. */
+  readonly paidAt: Date | null;
+  readonly updatedAt: Date;
 };
 
-/** What an order is when it is placed, and stays. */
-export type NewOrder = Omit<Order, 'status' | 'holds' | 'updatedAt' | 'checks' | 'nextCheckAt' | 'attempts'>;
+/** What one shopper buys with one click of Checkout. */
+export type Order = NewOrder & OrderFacts;
+
+/** Money that we asked Dojo to return. */
+export type Refund = {
+  readonly id: string;
+  readonly attempt: number;
+  /** A reversal gives back everything, and only as a whole. */
+  readonly kind: 'refund' | 'reversal';
+  /** `asked` until Dojo answered. */
+  readonly state: 'asked' | 'done';
+  readonly amount: number;
+  readonly askedAt: Date;
+};
+
+/** Money that we asked Dojo to take of a reservation. */
+export type Capture = Omit<Refund, 'kind'>;
 
 /**
  * - `sending`: recorded, and Dojo is being asked
@@ -51,9 +95,13 @@ export const attemptStates = [
 export type AttemptState = (typeof attemptStates)[number];
 
 /** One try at getting an order paid: one call that creates one payment intent. */
-export type PaymentAttempt = AttemptFacts & {
+export type PaymentAttempt = {
   readonly number: number;
   readonly state: AttemptState;
+  readonly captureMode: CaptureMode;
+  readonly facts: IntentFacts;
+  /** The shopper can be sent to its intent. */
+  readonly hasIntent: boolean;
   readonly paymentIntentId: string | null;
   readonly paymentLink: string | null;
   /** When Dojo voids the intent if it is unpaid. */
@@ -73,8 +121,13 @@ export function findAttached(order: Order): PaymentAttempt | null {
 }
 
 /** An order can still be paid with its link. */
-export function isPayable(order: Pick<Order, 'status'>): boolean {
-  return order.status === 'placed' || order.status === 'awaiting_payment';
+export function isPayable({ status, supersededBy }: Pick<OrderFacts, 'status' | 'supersededBy'>): boolean {
+  return isUnpaid({ status }) && supersededBy === null;
+}
+
+/** No money has come, and none was given up. */
+export function isUnpaid({ status }: Pick<OrderFacts, 'status'>): boolean {
+  return status === 'placed' || status === 'awaiting_payment';
 }
 
 const ms2020 = Date.UTC(2020, 0, 1);

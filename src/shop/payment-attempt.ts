@@ -1,14 +1,7 @@
-import { isPayable, type PaymentAttempt } from './order.ts';
-import {
-  applyStatuses,
-  factsOf,
-  factsOfObservation,
-  mergeInto,
-  type Observation,
-  type OrderFacts,
-  sameFacts,
-} from './order-events.ts';
-import { noFacts } from './order-status.ts';
+import type { CaptureMode } from '../dojo/schemas.ts';
+import { noFacts, sameFacts } from './intent-facts.ts';
+import { isPayable, type OrderFacts, type PaymentAttempt } from './order.ts';
+import { applyStatuses, factsOf, factsOfObservation, mergeInto, type Observation } from './order-events.ts';
 import { nextCheck } from './schedule.ts';
 
 export type AttachedIntent = {
@@ -19,7 +12,14 @@ export type AttachedIntent = {
 
 const maxAttempts = 3;
 
-export type BegunAttemptKind = 'begun' | 'attached' | 'under-way' | 'settled' | 'exhausted';
+export type BegunAttemptKind = 'begun' | 'attached' | 'under-way' | 'settled' | 'superseded' | 'exhausted';
+
+/** What a new attempt is made of. */
+export type AttemptStart = {
+  readonly leaseUntil: Date;
+  readonly createdAt: Date;
+  readonly captureMode: CaptureMode;
+};
 
 /**
  * Begins a further attempt unless the order has one that is payable or under way, is settled, or had three. An attempt
@@ -27,7 +27,7 @@ export type BegunAttemptKind = 'begun' | 'attached' | 'under-way' | 'settled' | 
  */
 export function beginAttempt(
   order: OrderFacts,
-  { now, leaseUntil, createdAt }: { now: Date; leaseUntil: Date; createdAt: Date },
+  { now, ...start }: AttemptStart & { now: Date },
 ): { readonly kind: BegunAttemptKind; readonly number: number; readonly after: OrderFacts } {
   const expired = order.attempts.map((attempt) =>
     attempt.state === 'sending' && attempt.leaseUntil <= now
@@ -38,19 +38,24 @@ export function beginAttempt(
   // A refused attempt created nothing, so its number is free again.
   const number = expired.filter(({ state }) => state !== 'refused').length + 1;
   const live = expired.find(({ state }) => state === 'sending' || state === 'attached');
+  if (order.supersededBy !== null) return { kind: 'superseded', number, after };
   if (!isPayable(order)) return { kind: 'settled', number, after };
   if (live !== undefined) return { kind: live.state === 'sending' ? 'under-way' : 'attached', number, after };
   if (number > maxAttempts) return { kind: 'exhausted', number, after };
-  const begun = newAttempt(number, leaseUntil, createdAt);
+  const begun = newAttempt(number, start);
   const others = expired.filter((attempt) => attempt.number !== number);
   return { kind: 'begun', number, after: { ...order, attempts: [...others, begun] } };
 }
 
 /** Under way, and to be checked when its lease ends: by then the process that made it is gone. */
-export function newAttempt(number: number, leaseUntil: Date, createdAt: Date): PaymentAttempt {
+export function newAttempt(
+  number: number,
+  { leaseUntil, createdAt, captureMode }: AttemptStart,
+): PaymentAttempt {
   return {
     number,
     state: 'sending',
+    captureMode,
     paymentIntentId: null,
     paymentLink: null,
     expireAt: null,
@@ -82,9 +87,9 @@ export function attachIntent(
     nextCheckAt: null,
   });
   const heard = applyStatuses(attached, number, waiting, now);
-  return heard.status === 'awaiting_payment'
-    ? { ...heard, nextCheckAt: nextCheck(now, 0, expireAt, now) }
-    : heard;
+  if (heard.status !== 'awaiting_payment') return heard;
+  // One that was superseded meanwhile is cancelled at once.
+  return { ...heard, nextCheckAt: heard.supersededBy === null ? nextCheck(now, 0, expireAt, now) : now };
 }
 
 /**

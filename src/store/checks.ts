@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { noFacts } from '../shop/intent-facts.ts';
 import type { Order } from '../shop/order.ts';
 import { applyObservation, awaitRefunds, type Observation, planCheck } from '../shop/order-events.ts';
 import { settleAttempt } from '../shop/payment-attempt.ts';
@@ -104,10 +105,11 @@ const attemptKeysSchema = z.array(z.object({ order_id: z.int(), number: z.int() 
 
 /** Only what is news is kept: an order is read several times in its life. */
 export async function keepObservation(tx: SqlTransaction, observation: Observation): Promise<void> {
-  await tx.withCommit(tx.insertRows(observationsTable, [observation]));
+  await tx.withCommit(tx.insertRows(observationsTable, [{ ...noFacts, ...observation }]));
 }
 
 const observationsTable = defineTable('observations', 'order_id', {
-  BIGINT: 'order_id attempt observed_at refunded_amount expired unwanted mismatched',
+  BIGINT:
+    'order_id attempt observed_at refunded_amount captured_amount reversal_observed expired unwanted mismatched',
   TEXT: 'status',
 });

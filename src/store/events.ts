@@ -1,9 +1,9 @@
 import { z } from 'zod';
+import type { OrderFacts } from '../shop/order.ts';
 import {
   type AttemptKey,
   applyEvents,
   type OrderChange,
-  type OrderFacts,
   type ReceivedEvent,
   type RecordedEvent,
 } from '../shop/order-events.ts';

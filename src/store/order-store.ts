@@ -1,7 +1,9 @@
+import type { NewDecision } from '../shop/apply-decision.ts';
+import type { Hold, RaisedHolds } from '../shop/holds.ts';
 import type { NewOrder, Order, PaymentAttempt } from '../shop/order.ts';
 import type { CheckPlan, Observation, ReceivedEvent, RecordedEvent } from '../shop/order-events.ts';
 import type { OrderNews } from '../shop/order-news.ts';
-import type { AttachedIntent } from '../shop/payment-attempt.ts';
+import type { AttachedIntent, AttemptStart } from '../shop/payment-attempt.ts';
 
 /**
  * The order store, the source of truth, in the shop's words.
@@ -12,31 +14,33 @@ export type OrderStore = {
   /**
    * Stores a new order together with its first attempt, number 1, before Dojo is asked: `placed`. If its checkout key
    * is taken, nothing new is stored, and the order with that key goes on as in `beginAttempt`.
+   * A new order supersedes those of the same shopper with the checkout keys in `supersedes` that are unpaid.
    * `basket-changed`: that one is another purchase. `id-taken`: another order of the same millisecond has the id.
    * Nothing was changed in both cases.
    */
   placeOrder(
     order: NewOrder,
-    leaseUntil: Date,
+    start: AttemptStart,
+    supersedes?: readonly string[],
   ): Promise<{ kind: 'placed' } | { kind: 'basket-changed' } | { kind: 'id-taken' } | BegunAttempt>;
 
   /**
    * Records a further attempt before Dojo is asked, unless the order has one that is payable or under way, or had three.
    * An attempt under way whose lease has ended counts as ambiguous: the process that made it is gone.
    */
-  beginAttempt(orderId: number, now: Date, leaseUntil: Date): Promise<BegunAttempt>;
+  beginAttempt(orderId: number, start: AttemptStart): Promise<BegunAttempt>;
 
   /**
    * Gives an attempt its intent and applies the events that came before it.
-   * `lost`: the attempt is no longer under way; `taken`: another attempt has that intent.
-   * In both cases nothing was stored, and the link must not be shown.
+   * `lost`: the attempt is no longer under way; `taken`: another attempt has that intent. In both cases nothing was stored.
+   * `superseded`: the shopper has a newer order; the reconciler cancels this intent. The link is shown for `attached` alone.
    */
   attachIntent(
     orderId: number,
     attempt: number,
     intent: AttachedIntent,
     now: Date,
-  ): Promise<'attached' | 'lost' | 'taken'>;
+  ): Promise<'attached' | 'superseded' | 'lost' | 'taken'>;
 
   /** Ends an attempt without an intent to pay. The intent's id is kept if Dojo gave a usable one. */
   endAttempt(
@@ -76,6 +80,18 @@ export type OrderStore = {
    * yet; `stale`: other refunds were made since the caller read the order. The same id again is the same refund, and `begun`.
    */
   beginRefund(refund: NewRefund): Promise<'begun' | 'too-much' | 'stale'>;
+  /** Records that money is to be taken of a reservation, before Dojo is asked. One capture a payment is under way at a time. */
+  beginCapture(capture: NewCapture): Promise<'begun' | 'under-way'>;
+  endCapture(
+    id: string,
+    end: { state: 'done' | 'refused'; captureId: string | null },
+    now: Date,
+  ): Promise<Order>;
+  /**
+   * Records what a person decided about holds. `stale`: one that the decision names does not stand, or was raised again
+   * since the person was shown it; nothing was decided.
+   */
+  decide(orderId: number, decision: NewDecision): Promise<DecidedOrder>;
   endRefund(
     id: string,
     end: { state: 'done' | 'refused'; refundId: string | null },
@@ -133,7 +149,10 @@ export type StoreOptions = {
 
 export type BegunAttempt =
   | { readonly kind: 'begun'; readonly order: NewOrder; readonly number: number }
-  | { readonly kind: 'attached' | 'under-way' | 'settled' | 'exhausted'; readonly order: Order };
+  | {
+      readonly kind: 'attached' | 'under-way' | 'settled' | 'superseded' | 'exhausted';
+      readonly order: Order;
+    };
 
 /** An attempt that may have an intent that no one was shown. */
 export type Orphan = { readonly order: Order; readonly attempt: PaymentAttempt };
@@ -156,10 +175,24 @@ export type NewRefund = {
   /** Minor units. */
   readonly amount: number;
   readonly reason: string;
-  /** What the caller believes to have gone back so far, in minor units; null if it does not matter. */
-  readonly expectedRefunded: number | null;
+  /** What went back of this payment so far as the caller saw it, in minor units; null if it does not matter. */
+  readonly expectedReturned: number | null;
   readonly askedAt: Date;
 };
+
+export type NewCapture = {
+  readonly id: string;
+  readonly orderId: number;
+  readonly attempt: number;
+  /** Minor units. */
+  readonly amount: number;
+  readonly askedAt: Date;
+};
+
+export type DecidedOrder =
+  | { readonly kind: 'decided'; readonly order: Order; readonly settled: readonly Hold[] }
+  /** What stands, and what raised it. */
+  | { readonly kind: 'stale'; readonly standing: RaisedHolds };
 
 export type OpenRefund = {
   readonly id: string;

@@ -1,22 +1,26 @@
-import type { Order } from '../shop/order.ts';
-import type { AttemptKey, OrderChange, OrderFacts } from '../shop/order-events.ts';
+import { z } from 'zod';
+import type { NewOrder, Order, OrderFacts } from '../shop/order.ts';
+import { findPaidBeside, isFirstMoney } from '../shop/order-chain.ts';
+import { type AttemptKey, derive, type OrderChange } from '../shop/order-events.ts';
 import { newsOf } from '../shop/order-news.ts';
 import {
+  actRowsSchema,
   actsOf,
   attemptKeysSchema,
   attemptOf,
   attemptRowsSchema,
   attemptsTable,
-  derivedOf,
+  decisionsTable,
   derivedTable,
   detailsOf,
   factRowsSchema,
+  factsOf,
   factsTable,
   fulfilmentsTable,
-  orderRowSchema,
-  refundRowsSchema,
+  selectActs,
   selectAttempts,
-  selectOrder,
+  selectDetails,
+  selectFacts,
 } from './order-rows.ts';
 import { changedColumns, isAmong, type SqlTable, type SqlTransaction } from './sql.ts';
 
@@ -39,9 +43,8 @@ export async function changeWholeOrder(
   id: number,
   decide: (order: OrderFacts) => OrderFacts,
 ): Promise<Order> {
-  const [order, after] = await Promise.all([getOrder(tx, id), changeOrder(tx, id, decide)]);
-  const { status, holds, updatedAt, checks, nextCheckAt, attempts } = after;
-  return { ...order, status, holds, updatedAt, checks, nextCheckAt, attempts };
+  const [details, after] = await Promise.all([getDetails(tx, id), changeOrder(tx, id, decide)]);
+  return { ...details, ...after };
 }
 
 /**
@@ -63,36 +66,23 @@ export async function lockFacts(tx: SqlTransaction, ids: readonly number[]): Pro
 export async function loadFacts(tx: SqlTransaction, ids: readonly number[]): Promise<OrderFacts[]> {
   if (ids.length === 0) return [];
   const [condition, param] = isAmong(tx, ids);
-  const [orders, attempts, refunds] = await Promise.all([
-    tx.all(
-      `SELECT id, reference, total, currency, status, holds, refunded_amount, updated_at, checks, next_check_at,
-         fulfilments.order_id AS due, fulfilments.done_at AS fulfilled
-       FROM orders LEFT JOIN fulfilments ON fulfilments.order_id = orders.id WHERE id ${condition}`,
-      [param],
-    ),
+  const [orders, attempts, acts] = await Promise.all([
+    tx.all(`${selectFacts} WHERE id ${condition}`, [param]),
     tx.all(`${selectAttempts} WHERE order_id ${condition} ORDER BY order_id, number`, [param]),
-    tx.all(
-      `SELECT order_id, kind, state, amount FROM refunds WHERE order_id ${condition} AND state <> 'refused'`,
-      [param],
-    ),
+    tx.all(selectActs(condition), [param]),
   ]);
   const attemptsOf = Map.groupBy(attemptRowsSchema.parse(attempts), (row) => row.order_id);
-  const refundsOf = Map.groupBy(refundRowsSchema.parse(refunds), (row) => row.order_id);
-  return factRowsSchema.parse(orders).map((row) => ({
-    id: row.id,
-    reference: row.reference,
-    total: row.total,
-    currencyCode: row.currency,
-    ...derivedOf(row),
-    refundedAmount: row.refunded_amount,
-    ...actsOf(refundsOf.get(row.id) ?? [], row.fulfilled !== null),
-    isDue: row.due !== null,
-    attempts: (attemptsOf.get(row.id) ?? []).map(attemptOf),
-  }));
+  const actRowsOf = Map.groupBy(actRowsSchema.parse(acts), (row) => row.order_id);
+  return factRowsSchema
+    .parse(orders)
+    .map((row) =>
+      factsOf(row, (attemptsOf.get(row.id) ?? []).map(attemptOf), actsOf(actRowsOf.get(row.id) ?? [])),
+    );
 }
 
 /** Saves orders that this transaction has locked: the columns that changed, and nothing else. */
-export async function saveChanges(tx: SqlTransaction, changes: readonly OrderChange[]): Promise<void> {
+export async function saveChanges(tx: SqlTransaction, decided: readonly OrderChange[]): Promise<void> {
+  const changes = await comparedWithChains(tx, decided);
   const updates = new Map<SqlTable, object[]>();
   const update = (table: SqlTable, before: object, after: object, key: object) => {
     const changed = changedColumns(table, before, after);
@@ -102,6 +92,7 @@ export async function saveChanges(tx: SqlTransaction, changes: readonly OrderCha
     else rows.push({ ...after, ...key });
   };
   const newAttempts: object[] = [];
+  const newDecisions: object[] = [];
   const due: object[] = [];
   for (const change of changes) {
     const { before, after } = change;
@@ -116,6 +107,8 @@ export async function saveChanges(tx: SqlTransaction, changes: readonly OrderCha
         update(factsTable, known.facts, attempt.facts, key);
       }
     }
+    for (const decision of after.decisions.slice(before.decisions.length))
+      newDecisions.push({ ...decision, orderId, settles: JSON.stringify(decision.settles) });
     update(derivedTable, before, after, {});
     if (after.isDue && !before.isDue)
       due.push({ orderId, dueAt: after.updatedAt, nextNotifyAt: after.updatedAt });
@@ -123,23 +116,76 @@ export async function saveChanges(tx: SqlTransaction, changes: readonly OrderCha
   // Changes first: an attempt that ends makes room for a new one.
   for (const [table, rows] of updates) await tx.withCommit(tx.updateRows(table, rows));
   if (newAttempts.length > 0) await tx.withCommit(tx.insertRows(attemptsTable, newAttempts));
+  if (newDecisions.length > 0) await tx.withCommit(tx.insertRows(decisionsTable, newDecisions));
   if (due.length > 0) await tx.withCommit(tx.insertRows(fulfilmentsTable, due));
 }
+
+/**
+ * An order that is paid beside another of its chain is held. Whoever brings money to an order of a chain has the chain to
+ * itself until its transaction ends, so of two that are paid at the same moment the second sees the first.
+ */
+async function comparedWithChains(
+  tx: SqlTransaction,
+  changes: readonly OrderChange[],
+): Promise<readonly OrderChange[]> {
+  const chains = new Set(changes.filter(isFirstMoney).flatMap(({ after }) => after.chainId ?? []));
+  if (chains.size === 0) return changes;
+  const sorted = [...chains].sort((one, other) => one - other);
+  await lockIntents(
+    tx,
+    sorted.map((chain) => `chain ${chain}`),
+  );
+  const [condition, param] = isAmong(tx, sorted);
+  const rows = await tx.all(`SELECT id FROM orders WHERE chain_id ${condition} ORDER BY id`, [param]);
+  const members = await loadFacts(
+    tx,
+    idsSchema.parse(rows).map(({ id }) => id),
+  );
+  const compared: OrderChange[] = [];
+  for (const change of changes) {
+    const { before, after } = change;
+    const others = members
+      .filter(({ chainId }) => chainId === after.chainId)
+      .map((member) => compared.find((done) => done.after.id === member.id)?.after ?? member);
+    const beside = isFirstMoney(change) ? findPaidBeside(after, others) : null;
+    compared.push(
+      beside === null
+        ? change
+        : {
+            before,
+            after: derive({ ...after, paidAgainWith: beside.id, isDue: before.isDue }, after.updatedAt),
+          },
+    );
+  }
+  return compared;
+}
+
+const idsSchema = z.array(z.object({ id: z.int() }));
 
 export async function findOrder(
   tx: SqlTransaction,
   key: 'id' | 'checkout_key' | 'reference',
   value: string | number,
 ): Promise<Order | null> {
-  const row = (await tx.all(`${selectOrder} WHERE ${key} = $1`, [value]))[0];
-  if (row === undefined) return null;
-  const order = orderRowSchema.parse(row);
-  const attempts = await tx.all(`${selectAttempts} WHERE order_id = $1 ORDER BY number`, [order.id]);
-  return {
-    ...detailsOf(order),
-    ...derivedOf(order),
-    attempts: attemptRowsSchema.parse(attempts).map(attemptOf),
-  };
+  const details = await findDetails(tx, key, value);
+  if (details === null) return null;
+  const [facts] = await loadFacts(tx, [details.id]);
+  return facts === undefined ? null : { ...details, ...facts };
+}
+
+async function findDetails(
+  tx: SqlTransaction,
+  key: 'id' | 'checkout_key' | 'reference',
+  value: string | number,
+): Promise<NewOrder | null> {
+  const [row] = await tx.all(`${selectDetails} WHERE ${key} = $1`, [value]);
+  return row === undefined ? null : detailsOf(row);
+}
+
+export async function getDetails(tx: SqlTransaction, id: number): Promise<NewOrder> {
+  const details = await findDetails(tx, 'id', id);
+  if (details === null) throw new Error(`Order ${id} is not in the store.`);
+  return details;
 }
 
 /** For an order that must be there, because something refers to it. */

@@ -1,50 +1,36 @@
 import { z } from 'zod';
+import { applyDecision } from '../shop/apply-decision.ts';
+import type { Order, OrderFacts } from '../shop/order.ts';
 import { derive, verifySoon } from '../shop/order-events.ts';
-import { nextRefundTry } from '../shop/schedule.ts';
-import type { OrderStore } from './order-store.ts';
-import { changeOrder, changeWholeOrder, getOrder } from './orders.ts';
-import type { SqlDatabase } from './sql.ts';
+import { knownReturned, leftToReturn } from '../shop/order-money.ts';
+import { nextRefundTry, plus, schedule } from '../shop/schedule.ts';
+import type { NewRefund, OrderStore } from './order-store.ts';
+import { changeOrder, changeWholeOrder, getDetails, getOrder, lockFacts, saveChanges } from './orders.ts';
+import { defineTable, type SqlDatabase, type SqlTransaction } from './sql.ts';
 
-/** Refunds and reversals: each is stored before Dojo is asked, and never more is asked for than there is. */
+/** Money that is moved by us: each movement is stored before Dojo is asked, and never more is asked for than there is. */
 export function createRefundStore(
   database: SqlDatabase,
-): Pick<OrderStore, 'beginRefund' | 'endRefund' | 'claimOpenRefund'> {
+): Pick<
+  OrderStore,
+  'beginRefund' | 'endRefund' | 'claimOpenRefund' | 'beginCapture' | 'endCapture' | 'decide'
+> {
   return {
     beginRefund: (refund) =>
       database.write(async (tx) => {
-        const { orderId, attempt, expectedRefunded, askedAt } = refund;
-        // On its own, since the statement below must see what the lock waited for.
-        if (tx.dialect.forUpdate !== '')
-          await tx.all(`SELECT id FROM orders WHERE id = $1 ${tx.dialect.forUpdate}`, [orderId]);
+        const { orderId, askedAt } = refund;
+        const [order] = await lockFacts(tx, [orderId]);
+        if (order === undefined) throw new Error(`Order ${orderId} is not in the store.`);
         const known = await tx.all(`SELECT id FROM refunds WHERE id = $1`, [refund.id]);
         if (known.length > 0) return 'begun';
-        const begun = await tx.run(
-          `INSERT INTO refunds (id, order_id, attempt, kind, amount, reason, state, asked_at, next_try_at)
-           SELECT $1, $2, $3, $4, $5, $6, 'asked', $7, $9
-           WHERE $5 <= (SELECT total FROM orders WHERE id = $2) - ${returnedOf('$2', '$3')}
-             AND COALESCE(CAST($8 AS BIGINT), ${returnedOf('$2', '$3')}) = ${returnedOf('$2', '$3')}`,
-          [
-            refund.id,
-            orderId,
-            attempt,
-            refund.kind,
-            refund.amount,
-            refund.reason,
-            askedAt.getTime(),
-            expectedRefunded,
-            nextRefundTry(askedAt, 0).getTime(),
-          ],
-        );
-        if (begun === 1) {
-          // Whatever happens to this process now, the reconciler finds the outcome.
-          await changeOrder(tx, orderId, (order) => verifySoon(derive(order, askedAt), askedAt));
-          return 'begun';
-        }
-        const [row] = await tx.all(`SELECT ${returnedOf('$1', '$2')} AS returned`, [orderId, attempt]);
-        const isStale =
-          expectedRefunded !== null &&
-          z.object({ returned: z.int() }).parse(row).returned !== expectedRefunded;
-        return isStale ? 'stale' : 'too-much';
+        const refusal = refuseRefund(order, refund);
+        if (refusal !== null) return refusal;
+        const added = { ...refund, state: 'asked' as const, nextTryAt: nextRefundTry(askedAt, 0) };
+        await tx.withCommit(tx.insertRows(refundsTable, [added]));
+        const asked = { ...order, refunds: [...order.refunds, added] };
+        // Whatever happens to this process now, the reconciler finds the outcome.
+        await saveChanges(tx, [{ before: order, after: verifySoon(derive(asked, askedAt), askedAt) }]);
+        return 'begun';
       }),
 
     endRefund: (id, { state, refundId }, now) =>
@@ -53,8 +39,42 @@ export function createRefundStore(
           `UPDATE refunds SET state = $2, refund_id = $3, done_at = $4 WHERE id = $1 RETURNING order_id`,
           [id, state, refundId, now.getTime()],
         );
-        const { order_id } = z.object({ order_id: z.int() }).parse(rows[0]);
-        return changeWholeOrder(tx, order_id, (order) => verifySoon(derive(order, now), now));
+        return deriveAgain(tx, rows, now);
+      }),
+
+    beginCapture: (capture) =>
+      database.write(async (tx) => {
+        const { orderId, attempt, askedAt } = capture;
+        await lockFacts(tx, [orderId]);
+        // One whose process is gone counts no more: what it did is read from Dojo.
+        const underWay = await tx.all(
+          `SELECT id FROM captures WHERE order_id = $1 AND attempt = $2 AND state = 'asked' AND asked_at > $3`,
+          [orderId, attempt, plus(askedAt, -schedule.claim).getTime()],
+        );
+        if (underWay.length > 0) return 'under-way';
+        await tx.withCommit(tx.insertRows(capturesTable, [{ ...capture, state: 'asked' }]));
+        await changeOrder(tx, orderId, (order) => verifySoon(order, askedAt));
+        return 'begun';
+      }),
+
+    endCapture: (id, { state, captureId }, now) =>
+      database.write(async (tx) => {
+        const rows = await tx.all(
+          `UPDATE captures SET state = $2, capture_id = $3, done_at = $4 WHERE id = $1 RETURNING order_id`,
+          [id, state, captureId, now.getTime()],
+        );
+        return deriveAgain(tx, rows, now);
+      }),
+
+    decide: (orderId, decision) =>
+      database.write(async (tx) => {
+        const details = await getDetails(tx, orderId);
+        const [order] = await lockFacts(tx, [orderId]);
+        if (order === undefined) throw new Error(`Order ${orderId} is not in the store.`);
+        const { after, settled, standing } = applyDecision(order, decision);
+        if (after === null) return { kind: 'stale', standing };
+        await saveChanges(tx, [{ before: order, after }]);
+        return { kind: 'decided', order: { ...details, ...after }, settled };
       }),
 
     claimOpenRefund: (now) =>
@@ -78,13 +98,33 @@ export function createRefundStore(
   };
 }
 
-/** What went back already: what Dojo counted, or what we asked for, whichever is more. Dojo's count may lag. */
-function returnedOf(order: string, attempt: string): string {
-  const counted = `(SELECT refunded_amount FROM attempts WHERE order_id = ${order} AND number = ${attempt})`;
-  const asked = `(SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM refunds
-    WHERE order_id = ${order} AND attempt = ${attempt} AND state <> 'refused')`;
-  return `(CASE WHEN ${counted} > ${asked} THEN ${counted} ELSE ${asked} END)`;
+/** Of the order whose row was changed. Dojo is asked soon, since its count may lag behind what it accepted. */
+function deriveAgain(tx: SqlTransaction, changed: readonly unknown[], now: Date): Promise<Order> {
+  const { order_id } = z.object({ order_id: z.int() }).parse(changed[0]);
+  return changeWholeOrder(tx, order_id, (order) => verifySoon(derive(order, now), now));
 }
+
+/** Null if the refund may be asked for. */
+function refuseRefund(order: OrderFacts, refund: NewRefund): 'too-much' | 'stale' | null {
+  const { amount, kind, expectedReturned } = refund;
+  const payment = order.attempts.find(({ number }) => number === refund.attempt);
+  if (payment === undefined) return 'too-much';
+  const returned = knownReturned(payment, order);
+  if (expectedReturned !== null && returned !== expectedReturned) return 'stale';
+  // The release of a reservation returns no money that was received.
+  const left = kind === 'reversal' && !payment.facts.captured ? order.total : leftToReturn(payment, order);
+  return amount > left ? 'too-much' : null;
+}
+
+const refundsTable = defineTable('refunds', 'id', {
+  BIGINT: 'order_id attempt amount asked_at next_try_at',
+  TEXT: 'id kind reason state',
+});
+
+const capturesTable = defineTable('captures', 'id', {
+  BIGINT: 'order_id attempt amount asked_at',
+  TEXT: 'id state',
+});
 
 const openRefundsSchema = z.array(
   z.object({

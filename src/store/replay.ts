@@ -1,7 +1,14 @@
 import { z } from 'zod';
-import { createOrderId } from '../shop/order.ts';
-import { factsOfObservation, isReplayedAlike, type OrderFacts, sameFacts } from '../shop/order-events.ts';
-import { factsFromStatus, type IntentFacts, mergeFacts, noFacts } from '../shop/order-status.ts';
+import {
+  factsFromStatus,
+  type IntentFacts,
+  mergeFacts,
+  noFacts,
+  observedFacts,
+  sameFacts,
+} from '../shop/intent-facts.ts';
+import { createOrderId, type OrderFacts } from '../shop/order.ts';
+import { isReplayedAlike } from '../shop/order-events.ts';
 import { keepObservation } from './checks.ts';
 import type { OrderStore } from './order-store.ts';
 import { loadFacts, lockFacts } from './orders.ts';
@@ -56,7 +63,8 @@ async function replayPage(tx: SqlTransaction, after: number) {
       [ids],
     ),
     tx.all(
-      `SELECT order_id, attempt, status, refunded_amount, expired, unwanted, mismatched FROM observations
+      `SELECT order_id, attempt, status, refunded_amount, captured_amount, reversal_observed, expired, unwanted, mismatched
+       FROM observations
        WHERE order_id ${isOneOf}`,
       [ids],
     ),
@@ -91,6 +99,8 @@ const observationRowsSchema = z.array(
       attempt: z.int(),
       status: z.string().nullable(),
       refunded_amount: z.int(),
+      captured_amount: z.int(),
+      reversal_observed: z.int(),
       expired: z.int(),
       unwanted: z.int(),
       mismatched: z.int(),
@@ -98,9 +108,10 @@ const observationRowsSchema = z.array(
     .transform((row) => ({
       orderId: row.order_id,
       attempt: row.attempt,
-      facts: factsOfObservation({
-        status: row.status,
+      facts: observedFacts(row.status, {
         refundedAmount: row.refunded_amount,
+        capturedAmount: row.captured_amount,
+        reversalObserved: row.reversal_observed === 1,
         expired: row.expired === 1,
         unwanted: row.unwanted === 1,
         mismatched: row.mismatched === 1,
@@ -125,10 +136,9 @@ async function pruneOrder(tx: SqlTransaction, orderId: number, before: Date): Pr
   if (order === undefined || finished.length === 0) return 0;
   const dropped = await tx.run(`DELETE FROM events WHERE order_id = $1`, [orderId]);
   if (dropped === 0) return 0;
-  const nothingElse = { refundedAmount: 0, expired: false, unwanted: false, mismatched: false };
   for (const { number: attempt, facts } of order.attempts) {
     for (const status of statusesOf(facts))
-      await keepObservation(tx, { orderId, attempt, observedAt: before, status, ...nothingElse });
+      await keepObservation(tx, { orderId, attempt, observedAt: before, status });
   }
   return dropped;
 }

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { isSamePurchase } from '../shop/basket.ts';
-import { parseToken } from '../shop/order.ts';
+import { type NewOrder, parseToken } from '../shop/order.ts';
+import { supersede } from '../shop/order-chain.ts';
 import {
+  type AttemptStart,
   attachIntent,
   type BegunAttemptKind,
   beginAttempt,
@@ -13,7 +15,7 @@ import { lockWithIntent, quarantine, recordEvents, saveWithIntent } from './even
 import { createFulfilmentStore } from './fulfilments.ts';
 import { attemptsTable, basketsTable, ordersTable } from './order-rows.ts';
 import type { BegunAttempt, OrderStore } from './order-store.ts';
-import { changeWholeOrder, findOrder } from './orders.ts';
+import { changeOrder, changeWholeOrder, findOrder, lockFacts, saveChanges } from './orders.ts';
 import { createRefundStore } from './refunds.ts';
 import { createReplayStore } from './replay.ts';
 import { inCommonTime, type SqlDatabase, type SqlTransaction } from './sql.ts';
@@ -26,28 +28,29 @@ export function createSqlOrderStore(database: SqlDatabase): OrderStore {
     ...createFulfilmentStore(database),
     ...createReplayStore(database),
 
-    placeOrder: (order, leaseUntil) =>
+    placeOrder: (order, start, supersedes = []) =>
       database.write(async (tx) => {
         const { id: orderId, basket } = order;
         const [{ until }, [isNew]] = await Promise.all([
-          inCommonTime(tx, order.createdAt, leaseUntil),
+          inCommonTime(tx, start.createdAt, start.leaseUntil),
           tx.insertNewRows(ordersTable, [
             { ...order, total: basket.total, currency: basket.currencyCode, updatedAt: order.createdAt },
           ]),
         ]);
         if (isNew) {
-          const attempt = { orderId, ...newAttempt(1, new Date(until), order.createdAt) };
+          const attempt = { orderId, ...newAttempt(1, { ...start, leaseUntil: new Date(until) }) };
           await tx.withCommit(tx.insertRows(attemptsTable, [attempt]));
           await tx.withCommit(tx.insertRows(basketsTable, [{ orderId, basket: JSON.stringify(basket) }]));
+          await supersedeOrders(tx, order, supersedes);
           return { kind: 'placed' };
         }
         const found = await findOrder(tx, 'checkout_key', order.checkoutKey);
         if (found === null) return { kind: 'id-taken' };
         if (!isSamePurchase(found.basket, basket)) return { kind: 'basket-changed' };
-        return begin(tx, found.id, order.createdAt, leaseUntil);
+        return begin(tx, found.id, start);
       }),
 
-    beginAttempt: (orderId, now, leaseUntil) => database.write((tx) => begin(tx, orderId, now, leaseUntil)),
+    beginAttempt: (orderId, start) => database.write((tx) => begin(tx, orderId, start)),
 
     attachIntent: (orderId, attempt, intent, now) =>
       database.write(async (tx) => {
@@ -56,7 +59,7 @@ export function createSqlOrderStore(database: SqlDatabase): OrderStore {
         const after = attachIntent(order, attempt, intent, { waiting, now });
         if (after === null) return 'lost';
         await saveWithIntent(tx, { before: order, after }, intent.id, waiting);
-        return 'attached';
+        return order.supersededBy === null ? 'attached' : 'superseded';
       }),
 
     endAttempt: (orderId, number, { state, paymentIntentId, nextCheckAt }, now) =>
@@ -108,20 +111,36 @@ export function createSqlOrderStore(database: SqlDatabase): OrderStore {
   };
 }
 
-async function begin(
+async function supersedeOrders(
   tx: SqlTransaction,
-  orderId: number,
-  createdAt: Date,
-  leaseUntil: Date,
-): Promise<BegunAttempt> {
-  const { now, until } = await inCommonTime(tx, createdAt, leaseUntil);
+  newer: NewOrder,
+  checkoutKeys: readonly string[],
+): Promise<void> {
+  if (checkoutKeys.length === 0) return;
+  const rows = await tx.all(
+    `SELECT id FROM orders WHERE checkout_key ${tx.dialect.isOneOf('$1')} AND shopper_id = $2 AND id <> $3`,
+    [checkoutKeys, newer.shopperId, newer.id],
+  );
+  const ids = z.array(z.object({ id: z.int() })).parse(rows);
+  const earlier = await lockFacts(
+    tx,
+    ids.map(({ id }) => id),
+  );
+  const changes = earlier.flatMap((before) => {
+    const after = supersede(before, newer, newer.createdAt);
+    return after === null ? [] : [{ before, after }];
+  });
+  await saveChanges(tx, changes);
+  const chainId = Math.min(...changes.flatMap(({ after }) => after.chainId ?? []));
+  if (changes.length > 0) await changeOrder(tx, newer.id, (order) => ({ ...order, chainId }));
+}
+
+async function begin(tx: SqlTransaction, orderId: number, start: AttemptStart): Promise<BegunAttempt> {
+  const { now, until } = await inCommonTime(tx, start.createdAt, start.leaseUntil);
   let begun = { kind: 'settled' as BegunAttemptKind, number: 0 };
   const order = await changeWholeOrder(tx, orderId, (facts) => {
-    const { after, ...outcome } = beginAttempt(facts, {
-      now: new Date(now),
-      leaseUntil: new Date(until),
-      createdAt,
-    });
+    const times = { now: new Date(now), leaseUntil: new Date(until) };
+    const { after, ...outcome } = beginAttempt(facts, { ...start, ...times });
     begun = outcome;
     return after;
   });

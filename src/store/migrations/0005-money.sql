@@ -7,12 +7,17 @@ CREATE TABLE settings (
 ) STRICT;
 
 ALTER TABLE attempts ADD COLUMN capture_mode TEXT NOT NULL DEFAULT 'Auto';
-UPDATE attempts SET capture_mode = 'Manual' WHERE authorized = 1;
+UPDATE attempts SET capture_mode = 'Manual' WHERE authorized = 1 AND captured = 0;
 ALTER TABLE attempts ADD COLUMN captured_amount INTEGER NOT NULL DEFAULT 0; -- as Dojo answered; 0 until then
 ALTER TABLE attempts ADD COLUMN reversal_observed INTEGER NOT NULL DEFAULT 0; -- Dojo answered that it is reversed
 ALTER TABLE observations ADD COLUMN captured_amount INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE observations ADD COLUMN reversal_observed INTEGER NOT NULL DEFAULT 0;
 
+ALTER TABLE orders RENAME COLUMN refunded_amount TO returned;
+ALTER TABLE orders ADD COLUMN received INTEGER NOT NULL DEFAULT 0;
+UPDATE orders SET received = total * (SELECT COUNT(*) FROM attempts WHERE order_id = orders.id AND captured = 1),
+  returned = (SELECT COALESCE(SUM(CASE WHEN captured = 0 THEN 0 WHEN refunded = 1 OR reversed = 1 OR refunded_amount > total
+    THEN total ELSE refunded_amount END), 0) FROM attempts WHERE order_id = orders.id);
 ALTER TABLE orders ADD COLUMN chain_id INTEGER; -- the first of the orders that supersede each other; NULL outside a chain
 ALTER TABLE orders ADD COLUMN superseded_by INTEGER; -- the shopper's newer order
 ALTER TABLE orders ADD COLUMN paid_again_with INTEGER; -- an order of the chain that kept money when this one was paid
