@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, describe, expect, test, vi } from 'vitest';
-import { holds } from '../src/shop/holds.ts';
+import { holds } from '../src/shop/decision.ts';
 import { orderStatuses } from '../src/shop/order-status.ts';
 import { schedule } from '../src/shop/schedule.ts';
 import { createSimulator } from '../src/simulator/create-simulator.ts';

@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts';
 import { logEvent } from '../log.ts';
-import type { DecisionAction, Hold, RaisedHolds } from '../shop/holds.ts';
+import type { DecisionAction, Hold, RaisedHolds } from '../shop/decision.ts';
 import type { Order } from '../shop/order.ts';
 import { type UndonePayment, undoOrder } from './refund-order.ts';
 

@@ -14,7 +14,8 @@ import {
 } from '../checkout/refund-order.ts';
 import type { Context } from '../context.ts';
 import { DojoError } from '../dojo/errors.ts';
-import { type DecisionAction, decisionActions, type Hold, holds, standingHolds } from '../shop/holds.ts';
+import { type DecisionAction, decisionActions, type Hold, holds } from '../shop/decision.ts';
+import { standingHolds } from '../shop/holds.ts';
 import { formatMoney } from '../shop/money.ts';
 import type { Order } from '../shop/order.ts';
 import { orderMoney } from '../shop/order-money.ts';

@@ -1,4 +1,5 @@
-import { type Decision, type Hold, type RaisedHolds, standingHolds } from './holds.ts';
+import type { Decision, Hold, RaisedHolds } from './decision.ts';
+import { standingHolds } from './holds.ts';
 import type { OrderFacts } from './order.ts';
 import { derive } from './order-events.ts';
 

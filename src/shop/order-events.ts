@@ -1,4 +1,6 @@
-import { type Hold, mayShip, standingHolds } from './holds.ts';
+import type { Hold } from './decision.ts';
+import { deriveStatus } from './derive-status.ts';
+import { mayShip, standingHolds } from './holds.ts';
 import {
   factsFromStatus,
   type IntentFacts,
@@ -9,7 +11,7 @@ import {
 } from './intent-facts.ts';
 import type { OrderFacts } from './order.ts';
 import { orderMoney } from './order-money.ts';
-import { deriveStatus, type OrderStatus } from './order-status.ts';
+import type { OrderStatus } from './order-status.ts';
 import { plus, schedule } from './schedule.ts';
 
 /** An order before and after a decision, for the store to save. */

@@ -1,4 +1,4 @@
-import type { Hold } from './holds.ts';
+import type { Hold } from './decision.ts';
 import { sameFacts } from './intent-facts.ts';
 import { factsOf, type OrderChange } from './order-events.ts';
 import type { OrderStatus } from './order-status.ts';

@@ -1,6 +1,6 @@
 import type { CaptureMode, PaymentIntent } from '../dojo/schemas.ts';
 import type { PricedBasket } from './basket.ts';
-import type { Decision, Hold } from './holds.ts';
+import type { Decision, Hold } from './decision.ts';
 import type { IntentFacts } from './intent-facts.ts';
 import type { OrderStatus } from './order-status.ts';
 

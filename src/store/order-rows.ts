@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { captureModes } from '../dojo/schemas.ts';
-import { type Decision, decisionActions, type Hold, holds, type RaisedHolds } from '../shop/holds.ts';
+import { type Decision, decisionActions, type Hold, holds, type RaisedHolds } from '../shop/decision.ts';
 import { attemptStates, type NewOrder, type OrderFacts, type PaymentAttempt } from '../shop/order.ts';
 import { orderStatuses } from '../shop/order-status.ts';
 import { defineTable } from './sql.ts';
@@ -193,7 +192,7 @@ const attemptRowSchema = z.object({
   order_id: z.int(),
   number: z.int(),
   state: z.enum(attemptStates),
-  capture_mode: z.enum(captureModes),
+  capture_mode: z.enum(['Auto', 'Manual']),
   lease_until: z.int(),
   created_at: z.int(),
   checks: z.int(),

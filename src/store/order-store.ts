@@ -1,5 +1,5 @@
 import type { NewDecision } from '../shop/apply-decision.ts';
-import type { Hold, RaisedHolds } from '../shop/holds.ts';
+import type { Hold, RaisedHolds } from '../shop/decision.ts';
 import type { NewOrder, Order, PaymentAttempt } from '../shop/order.ts';
 import type { CheckPlan, Observation, ReceivedEvent, RecordedEvent } from '../shop/order-events.ts';
 import type { OrderNews } from '../shop/order-news.ts';

@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { type Hold, mayShip, standingHolds } from '../../src/shop/holds.ts';
+import type { Hold } from '../../src/shop/decision.ts';
+import { deriveStatus } from '../../src/shop/derive-status.ts';
+import { mayShip, standingHolds } from '../../src/shop/holds.ts';
 import { factsFromStatus, mergeFacts, noFacts } from '../../src/shop/intent-facts.ts';
 import type { Order } from '../../src/shop/order.ts';
-import { deriveStatus } from '../../src/shop/order-status.ts';
 import { openDatabase } from '../support/open-database.ts';
 import type { Event } from './storm-plan.ts';
 

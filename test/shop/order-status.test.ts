@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Hold, mayShip, standingHolds } from '../../src/shop/holds.ts';
+import type { Hold } from '../../src/shop/decision.ts';
+import { deriveStatus } from '../../src/shop/derive-status.ts';
+import { mayShip, standingHolds } from '../../src/shop/holds.ts';
 import { factsFromStatus, type IntentFacts, mergeFacts, noFacts } from '../../src/shop/intent-facts.ts';
 import type { OrderFacts, PaymentAttempt } from '../../src/shop/order.ts';
 import { orderMoney } from '../../src/shop/order-money.ts';
-import { deriveStatus, type OrderStatus } from '../../src/shop/order-status.ts';
+import type { OrderStatus } from '../../src/shop/order-status.ts';
 import { createAttempt, createOrder } from './builders.ts';
 
 /** All that the shop can hear of an intent: Dojo's six statuses, an unknown one, and an observation after a partial refund. */
