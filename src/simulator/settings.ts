@@ -51,6 +51,11 @@ export const settingTable = Object.freeze({
     choices: ['capturable', 'released'],
     reason: 'Dojo documents several partial captures',
   },
+  releasedRemainder: {
+    question: 'The status when the rest of a partly captured reservation is released',
+    choices: ['captured', 'reversed'],
+    reason: 'what was captured stays taken, and Dojo reverses no captured Manual payment',
+  },
   reversalWindow: {
     question: 'How long a captured Auto payment can be reversed',
     choices: ['same-day', 'seven-days'],
@@ -91,6 +96,11 @@ export const settingTable = Object.freeze({
     question: 'Canceled intents in a search',
     choices: ['shown', 'hidden'],
     reason: 'the search can ask for them by status',
+  },
+  searchDate: {
+    question: 'The date that `startDate` and `endDate` of a search filter',
+    choices: ['creation', 'last-change'],
+    reason: 'the date of creation never changes, so that pages do not move',
   },
   authorizedEvent: {
     question: 'A webhook when money is reserved',

@@ -25,6 +25,7 @@ type ApiSetting =
   | 'expiredIntent'
   | 'autoExpireFrom'
   | 'capturedRemainder'
+  | 'releasedRemainder'
   | 'reversalWindow'
   | 'refundAge'
   | 'refundReplay'
@@ -32,7 +33,8 @@ type ApiSetting =
   | 'invalidState'
   | 'unknownIntent'
   | 'canceledAgain'
-  | 'canceledInSearch';
+  | 'canceledInSearch'
+  | 'searchDate';
 
 /** All choices of the settings about the API, and their effect. */
 const proofs: { [Name in ApiSetting]: Record<Settings[Name], (scene: Scene) => Promise<void>> } = {
@@ -133,6 +135,10 @@ const proofs: { [Name in ApiSetting]: Record<Settings[Name], (scene: Scene) => P
       expect((await getIntent(simulator, id)).status).toBe('Captured');
     },
   },
+  releasedRemainder: {
+    captured: async (scene) => expect(await releaseRemainder(scene)).toBe('Captured'),
+    reversed: async (scene) => expect(await releaseRemainder(scene)).toBe('Reversed'),
+  },
   reversalWindow: {
     'same-day': async (scene) => {
       const [today, tomorrow] = [await pay(scene.simulator), await pay(scene.simulator)];
@@ -213,6 +219,10 @@ const proofs: { [Name in ApiSetting]: Record<Settings[Name], (scene: Scene) => P
   canceledInSearch: {
     shown: async ({ simulator }) => expect(await searchCanceled(simulator)).toEqual([2, 1]),
     hidden: async ({ simulator }) => expect(await searchCanceled(simulator)).toEqual([1, 0]),
+  },
+  searchDate: {
+    creation: async (scene) => expect(await searchPaidLater(scene)).toEqual([1, 0]),
+    'last-change': async (scene) => expect(await searchPaidLater(scene)).toEqual([0, 1]),
   },
 };
 
@@ -326,6 +336,27 @@ async function cancelTwice(simulator: Simulator): Promise<number[]> {
   const { id } = await createIntent(simulator);
   const cancel = () => callApi(simulator, { method: 'DELETE', path: `/payment-intents/${id}` });
   return [(await cancel()).status, (await cancel()).status];
+}
+
+/** The status once the rest of a partial capture is released; what was captured stays taken. */
+async function releaseRemainder({ simulator, clock }: Scene): Promise<string> {
+  const id = await pay(simulator, { captureMode: 'Manual' });
+  await post(simulator, id, 'captures', { amount: 1000 });
+  clock.advance(7 * dayMs);
+  expect(simulator.ledger()).toMatchObject([{ charged: 1000, reserved: 0 }]);
+  return (await getIntent(simulator, id)).status;
+}
+
+/** How many intents the search finds before and after the hour between creation and payment. */
+async function searchPaidLater({ simulator, clock }: Scene): Promise<number[]> {
+  const { id } = await createIntent(simulator);
+  clock.advance(3600_000);
+  const date = clock.now().toISOString();
+  await submitForm(simulator, `/checkout/${id}`, cards.success);
+  const search = async (body: object) =>
+    (await callApi(simulator, { method: 'POST', path: '/payment-intents/search', body })).body.data.length;
+  const justBefore = new Date(clock.now().getTime() - 1).toISOString();
+  return [await search({ endDate: justBefore }), await search({ startDate: date })];
 }
 
 async function searchCanceled(simulator: Simulator): Promise<number[]> {
