@@ -126,13 +126,9 @@ async function supersedeOrders(
     tx,
     ids.map(({ id }) => id),
   );
-  const changes = earlier.flatMap((before) => {
-    const after = supersede(before, newer, newer.createdAt);
-    return after === null ? [] : [{ before, after }];
-  });
+  const { changes, chainId } = supersede(earlier, newer, newer.createdAt);
   await saveChanges(tx, changes);
-  const chainId = Math.min(...changes.flatMap(({ after }) => after.chainId ?? []));
-  if (changes.length > 0) await changeOrder(tx, newer.id, (order) => ({ ...order, chainId }));
+  if (chainId !== null) await changeOrder(tx, newer.id, (order) => ({ ...order, chainId }));
 }
 
 async function begin(tx: SqlTransaction, orderId: number, start: AttemptStart): Promise<BegunAttempt> {

@@ -64,6 +64,8 @@ type Act<Name extends Action['do']> = (world: World, action: Doing<Name>, contex
 
 export async function act(world: World, action: Action): Promise<void> {
   world.steps += 1;
+  // No two things happen at the same moment, so that what came first can be told.
+  world.scenario.pass(1_000);
   const fault: Fault = 'fault' in action ? action.fault : { kind: 'none' };
   const context = withFault(contextOf(world), fault, (what) => happen(world, what));
   await (acts[action.do] as Act<Action['do']>)(world, action, context);

@@ -153,7 +153,7 @@ function checkChains(must: Must, { earlierKeys }: World, told: readonly Told[]):
       if (newer === undefined || older === undefined || !keeps(newer) || !keeps(older)) continue;
       const wasPaid = older.intents.some((intent) => {
         const paidAt = firstMoneyAt(intent);
-        return paidAt !== null && paidAt <= newer.order.createdAt;
+        return paidAt !== null && paidAt < newer.order.createdAt;
       });
       const isSeen = [older, newer].some((each) => isStandingOrSettled(each, 'paid_again_by_shopper'));
       must(

@@ -66,7 +66,7 @@ export async function openScenario(options: ShopOptions = {}): Promise<Scenario>
     apiUrl: simulator.url,
     apiKey: portalKey,
     apiVersion: '2026-02-27',
-    timeoutMs: 5_000,
+    timeoutMs: options.dojo?.timeoutMs ?? 5_000,
     connections: 2,
   });
   const { secrets } = await portal.createSubscription({ url: letterbox.url, events: [statusUpdatedEvent] });
