@@ -133,10 +133,13 @@ export function planCheck(order: OrderFacts, { at, seen }: CheckPlan): OrderFact
   return isReplaced ? { ...order, nextCheckAt: at } : order;
 }
 
-/** Dojo's amount may lag behind a refund that it has accepted: it is asked until they agree. */
+/** Dojo's answer may lag behind a refund or reversal that it has accepted: it is asked until they agree. */
 export function awaitRefunds(order: OrderFacts, now: Date): OrderFacts {
-  const accepted = order.refunds.filter(({ kind, state }) => kind === 'refund' && state === 'done');
-  const isBehind = order.returned < accepted.reduce((sum, { amount }) => sum + amount, 0);
+  const accepted = order.refunds.filter(({ state }) => state === 'done');
+  const refunded = accepted.filter(({ kind }) => kind === 'refund');
+  const isBehind =
+    order.returned < refunded.reduce((sum, { amount }) => sum + amount, 0) ||
+    accepted.some(({ kind, attempt }) => kind === 'reversal' && !factsOf(order, attempt).reversed);
   return isBehind && order.nextCheckAt === null && order.checks < maxRefundChecks
     ? { ...order, nextCheckAt: plus(now, schedule.refundCounted) }
     : order;

@@ -97,11 +97,6 @@ export const settingTable = Object.freeze({
     choices: ['shown', 'hidden'],
     reason: 'the search can ask for them by status',
   },
-  searchDate: {
-    question: 'The date that `startDate` and `endDate` of a search filter',
-    choices: ['creation', 'last-change'],
-    reason: 'the date of creation never changes, so that pages do not move',
-  },
   authorizedEvent: {
     question: 'A webhook when money is reserved',
     choices: ['sent', 'none'],

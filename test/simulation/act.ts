@@ -16,7 +16,8 @@ import { Crash, type Fault, type Meanwhile, withFault } from './faults.ts';
 import { foreignMark, keptBut, moneyOf } from './ledger.ts';
 import type { Action } from './story.ts';
 
-const hour = 3_600_000;
+const minute = 60_000;
+const hour = 60 * minute;
 
 /** The shop and Dojo, what people hold in their hands, and what was seen from outside. */
 export type World = {
@@ -116,6 +117,13 @@ const acts: { [Name in Action['do']]: Act<Name> } = {
     scenario.post.push(delivery);
     for (let time = 0; time < times; time += 1) await scenario.hand(delivery, context);
     take(scenario.post, scenario.post.indexOf(delivery));
+  },
+  async calm(world, _, context) {
+    await world.scenario.handAll();
+    world.scenario.pass(minute);
+    await reconcile(context, `reconciler-${world.steps}`);
+    for (const order of await allOrders(world))
+      if (!world.looked.has(order.id)) world.looked.set(order.id, standingHolds(order));
   },
   async lose(world, { which }) {
     await world.scenario.posted();
@@ -242,7 +250,7 @@ async function foreign(world: World, { looksLike, which, isPaid }: Doing<'foreig
   if (isPaid) await world.scenario.pay(id);
 }
 
-async function ship(world: World): Promise<void> {
+export async function ship(world: World): Promise<void> {
   const { store, now } = world.scenario.context;
   for (const { id } of await store.claimFulfilments('packer', now(), new Date(now().getTime() + hour), 10)) {
     if (!(await store.completeFulfilment(id, 'packer', now()))) continue;

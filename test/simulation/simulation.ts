@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { reconcile } from '../../src/checkout/reconcile.ts';
 import { DojoError } from '../../src/dojo/errors.ts';
 import { openScenario, type Scenario } from '../support/scenario.ts';
-import { act, newWorld } from './act.ts';
+import { act, newWorld, ship } from './act.ts';
 import { Crash } from './faults.ts';
 import { findProblems } from './findings.ts';
 import { type Story, story } from './story.ts';
@@ -51,7 +51,9 @@ export async function play(
       }
     }
     scenario.simulator.faults.reset(injected.seed);
+    await ship(world);
     await settle(scenario);
+    await ship(world);
     const problems = [...world.problems, ...(await findProblems(world))];
     if (problems.length > 0) throw new Error(problems.join('\n'));
   } finally {

@@ -79,6 +79,7 @@ const action = fc.oneof(
       fault,
     }),
   },
+  { weight: 3, arbitrary: fc.constant({ do: 'calm' as const }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('lose' as const), which }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('return' as const), which, fault }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('reconcile' as const), fault }) },
@@ -114,7 +115,7 @@ const action = fc.oneof(
       /** Settles one of the holds, or all that were shown. */
       isOne: fc.boolean(),
       /** By a page that is older than the order. */
-      isStale: isRare,
+      isStale: fc.boolean(),
       fault,
     }),
   },
@@ -136,28 +137,33 @@ const action = fc.oneof(
       isPaid: fc.boolean(),
     }),
   },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('ship' as const) }) },
+  { weight: 3, arbitrary: fc.constant({ do: 'ship' as const }) },
 );
 export type Action = typeof action extends fc.Arbitrary<infer Value> ? Value : never;
 
 const none: Fault = { kind: 'none' };
 const checkout = { do: 'checkout', key: 'current', how: 'form', quantity: 1, tabs: 1, fault: none } as const;
-const pay = (which: number) => ({ do: 'pay', which, card: 'pays', isLeaked: false }) as const;
+const newer = { ...checkout, key: 'new' } as const;
+const lost = { ...checkout, fault: { kind: 'lost', call: 1, tookEffect: true } } as const;
+const pay = (which: number, isLeaked = false) => ({ do: 'pay', which, card: 'pays', isLeaked }) as const;
+const calm = { do: 'calm' } as const;
+const refund = { do: 'portal', what: 'refund', which: 0, amount: 100 } as const;
 
 /** Some stories begin where something is at stake. */
 const opening = fc.constantFrom<readonly Action[]>(
   [],
-  [checkout, pay(0)],
-  [checkout, { ...checkout, key: 'new' }, pay(0), pay(1)],
-  [checkout, { ...checkout, key: 'new' }, { ...checkout, key: 'new' }],
-  [{ ...checkout, fault: { kind: 'lost', call: 1, tookEffect: true } }, pay(0)],
+  [checkout, pay(0), calm],
+  [checkout, pay(0), refund, calm],
+  [checkout, newer, newer],
+  [checkout, newer, pay(0), pay(1), calm],
+  // The intent whose answer was lost is paid too.
+  [lost, pay(0), pay(1, true), calm],
 );
 
 const openQuestions = [
   'capturedRemainder',
   'releasedRemainder',
   'canceledInSearch',
-  'searchDate',
   'expiredIntent',
   'reversalWindow',
   'invalidState',

@@ -33,8 +33,7 @@ type ApiSetting =
   | 'invalidState'
   | 'unknownIntent'
   | 'canceledAgain'
-  | 'canceledInSearch'
-  | 'searchDate';
+  | 'canceledInSearch';
 
 /** All choices of the settings about the API, and their effect. */
 const proofs: { [Name in ApiSetting]: Record<Settings[Name], (scene: Scene) => Promise<void>> } = {
@@ -220,10 +219,6 @@ const proofs: { [Name in ApiSetting]: Record<Settings[Name], (scene: Scene) => P
     shown: async ({ simulator }) => expect(await searchCanceled(simulator)).toEqual([2, 1]),
     hidden: async ({ simulator }) => expect(await searchCanceled(simulator)).toEqual([1, 0]),
   },
-  searchDate: {
-    creation: async (scene) => expect(await searchPaidLater(scene)).toEqual([1, 0]),
-    'last-change': async (scene) => expect(await searchPaidLater(scene)).toEqual([0, 1]),
-  },
 };
 
 for (const [name, choices] of Object.entries(proofs)) {
@@ -345,18 +340,6 @@ async function releaseRemainder({ simulator, clock }: Scene): Promise<string> {
   clock.advance(7 * dayMs);
   expect(simulator.ledger()).toMatchObject([{ charged: 1000, reserved: 0 }]);
   return (await getIntent(simulator, id)).status;
-}
-
-/** How many intents the search finds before and after the hour between creation and payment. */
-async function searchPaidLater({ simulator, clock }: Scene): Promise<number[]> {
-  const { id } = await createIntent(simulator);
-  clock.advance(3600_000);
-  const date = clock.now().toISOString();
-  await submitForm(simulator, `/checkout/${id}`, cards.success);
-  const search = async (body: object) =>
-    (await callApi(simulator, { method: 'POST', path: '/payment-intents/search', body })).body.data.length;
-  const justBefore = new Date(clock.now().getTime() - 1).toISOString();
-  return [await search({ endDate: justBefore }), await search({ startDate: date })];
 }
 
 async function searchCanceled(simulator: Simulator): Promise<number[]> {

@@ -87,17 +87,15 @@ function addIntents(router: Router, state: SimulatorState): void {
 
 function createSearchFilter(
   { statuses, startDate, endDate }: SearchRequest,
-  { canceledInSearch, searchDate }: Settings,
+  { canceledInSearch }: Settings,
 ): (intent: PaymentIntent) => boolean {
   const startMs = startDate ? Date.parse(startDate) : Number.NEGATIVE_INFINITY;
   const endMs = endDate ? Date.parse(endDate) : Number.POSITIVE_INFINITY;
-  return ({ status, createdAt, updatedAt }) => {
-    const dateMs = (searchDate === 'creation' ? createdAt : updatedAt).getTime();
-    const isShown = status !== 'Canceled' || canceledInSearch === 'shown';
-    return (
-      (!statuses?.length || statuses.includes(status)) && isShown && dateMs >= startMs && dateMs <= endMs
-    );
-  };
+  return ({ status, createdAt }) =>
+    (!statuses?.length || statuses.includes(status)) &&
+    (status !== 'Canceled' || canceledInSearch === 'shown') &&
+    createdAt.getTime() >= startMs &&
+    createdAt.getTime() <= endMs;
 }
 
 /** The first release had no `returnCanceled` and showed all intents. */
