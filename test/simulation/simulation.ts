@@ -37,11 +37,11 @@ export async function play(
     dojo: { timeoutMs: 500 },
     env: { CAPTURE_MODE: captureMode },
   });
-  scenario.simulator.changeSettings(settings);
-  scenario.simulator.faults.reset(injected.seed);
-  for (const each of injected.faults) scenario.simulator.faults.add(each);
   const world = newWorld(scenario);
   try {
+    scenario.simulator.changeSettings(settings);
+    scenario.simulator.faults.reset(injected.seed);
+    for (const each of injected.faults) scenario.simulator.faults.add(each);
     for (const each of actions) {
       try {
         await act(world, each);
