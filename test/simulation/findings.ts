@@ -1,3 +1,6 @@
+import type { Order } from '../../src/shop/order.ts';
+import type { MessageType } from '../../src/shop/order-messages.ts';
+import { isTaken } from '../../src/shop/order-money.ts';
 import type { PaymentIntent } from '../../src/simulator/state/payment-intent.ts';
 import type { Scenario } from '../support/scenario.ts';
 import { allOrders, type Seen } from './simulation.ts';
@@ -49,6 +52,7 @@ export async function findProblems(scenario: Scenario, seen: Seen): Promise<stri
         `${name}: can still be paid after a day.`,
       );
     }
+    await findMessageProblems(scenario, order, (isTrue, rule) => must(isTrue, `${name}: ${rule}`));
     const links = seen.links.get(order.id) ?? new Set();
     must(links.size <= 1, `${name}: shoppers were shown ${links.size} links.`);
   }
@@ -70,6 +74,28 @@ export async function findProblems(scenario: Scenario, seen: Seen): Promise<stri
   const { different } = await scenario.context.store.checkReplay();
   must(different.length === 0, `Replay yields different orders: ${different.join(', ')}.`);
   return problems;
+}
+
+/** Of each fact the merchant's system has one message, and none of what did not happen. */
+async function findMessageProblems(
+  { context }: Scenario,
+  { reference: orderReference, ...order }: Order,
+  must: (isTrue: boolean, rule: string) => void,
+): Promise<void> {
+  const messages = await context.store.listMessages({ orderReference, state: null });
+  const count = (type: MessageType) => messages.filter((message) => message.type === type).length;
+  const taken = order.attempts.filter(isTaken).length;
+  must(count('order.paid') === taken, `paid ${taken} times, with ${count('order.paid')} messages.`);
+  must(count('order.due') > 0 === order.isDue, 'the message that it is due does not agree.');
+  must(count('order.sent') === Number(order.sentAt !== null), 'the message that it was sent does not agree.');
+  must(
+    count('order.refunded') > 0 === order.returned > 0,
+    `${order.returned} went back, with ${count('order.refunded')} messages.`,
+  );
+  must(
+    messages.every(({ number }, index) => number === index + 1),
+    'the numbers of its messages have a gap.',
+  );
 }
 
 function hasTakenMoney(intent: PaymentIntent): boolean {
