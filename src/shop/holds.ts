@@ -1,5 +1,13 @@
 import type { OrderFacts, PaymentAttempt } from './order.ts';
-import { isReserved, orderMoney, type PaidFacts, paymentMoney, returnedByUs } from './order-money.ts';
+import {
+  isReserved,
+  isTaken,
+  orderMoney,
+  type PaidFacts,
+  paymentMoney,
+  returnedByUs,
+} from './order-money.ts';
+import type { ShipRefusal } from './shipment.ts';
 
 /** A flag for a person. It stands until a decision settles it; a held order is never fulfilled, and no hold moves money. */
 export const holds = [
@@ -111,18 +119,15 @@ function isGone(order: HeldFacts, payment: number | null): boolean {
     .every((attempt) => paymentMoney(attempt, order).kept === 0 && !isReserved(attempt));
 }
 
-/** Goods may go out now: money is kept that no hold and no refund under way puts in doubt. */
-export function mayShip(order: HeldFacts, standing: readonly Hold[]): boolean {
+/** Why goods must not go out now; null if they may: money is kept that no hold and no refund under way puts in doubt. */
+export function findShipRefusal(order: HeldFacts, standing: readonly Hold[]): ShipRefusal | null {
   const { attempts, refunds, decisions, sentAt } = order;
-  if (sentAt !== null || standing.length > 0) return false;
-  if (refunds.some(({ state }) => state === 'asked')) return false;
-  const isDismissed = decisions.findLast(({ action }) => action !== 'refund')?.action === 'dismiss';
-  // Of a reservation any part may have been taken: Dojo says how much.
-  const isAmountKnown = attempts.every(
-    ({ facts, captureMode }) => captureMode === 'Auto' || !facts.captured || facts.capturedAmount > 0,
-  );
-  const isPaid = orderMoney(order).kept > 0 || isReturnAccepted(order);
-  return !isDismissed && isAmountKnown && isPaid;
+  if (sentAt !== null) return 'already-sent';
+  if (standing.length > 0) return 'held';
+  if (refunds.some(({ state }) => state === 'asked')) return 'refund-under-way';
+  if (decisions.findLast(({ action }) => action !== 'refund')?.action === 'dismiss') return 'dismissed';
+  if (attempts.some((payment) => payment.facts.captured && !isTaken(payment))) return 'amount-unknown';
+  return orderMoney(order).kept > 0 || isReturnAccepted(order) ? null : 'not-paid';
 }
 
 /** A person accepted that everything went back in Dojo's portal: the goods go out nevertheless. */

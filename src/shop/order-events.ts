@@ -1,4 +1,4 @@
-import { type Hold, mayShip, standingHolds } from './holds.ts';
+import { findShipRefusal, type Hold, standingHolds } from './holds.ts';
 import {
   factsFromStatus,
   type IntentFacts,
@@ -198,7 +198,13 @@ type DerivedColumns = Pick<OrderFacts, 'status' | 'holds' | 'received' | 'return
 function deriveColumns(order: OrderFacts): DerivedColumns {
   const { received, returned } = orderMoney(order);
   const holds = Object.keys(standingHolds(order)) as Hold[];
-  return { status: deriveStatus(order), holds, received, returned, mayShip: mayShip(order, holds) };
+  return {
+    status: deriveStatus(order),
+    holds,
+    received,
+    returned,
+    mayShip: findShipRefusal(order, holds) === null,
+  };
 }
 
 function sameColumns(one: DerivedColumns, other: DerivedColumns): boolean {

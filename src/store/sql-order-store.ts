@@ -11,6 +11,7 @@ import {
   settleAttempt,
 } from '../shop/payment-attempt.ts';
 import { createCheckStore } from './checks.ts';
+import { createDeliveryStore } from './deliveries.ts';
 import { lockWithIntent, quarantine, recordEvents, saveWithIntent } from './events.ts';
 import { createFulfilmentStore } from './fulfilments.ts';
 import { attemptsTable, basketsTable, ordersTable } from './order-rows.ts';
@@ -26,6 +27,7 @@ export function createSqlOrderStore(database: SqlDatabase): OrderStore {
     ...createCheckStore(database),
     ...createRefundStore(database),
     ...createFulfilmentStore(database),
+    ...createDeliveryStore(database),
     ...createReplayStore(database),
 
     placeOrder: (order, start, supersedes = []) =>

@@ -192,51 +192,10 @@ describe('a merchant', () => {
       status: 'refunded',
       holds: ['refunded_before_fulfilment'],
     });
-    expect(
-      await shop.context.store.claimFulfilments('me', shop.now(), new Date(shop.now().getTime() + hours), 10),
-    ).toEqual([]);
+    expect((await current(shop, order)).mayShip).toBe(false);
     shop.pass(minutes);
     await runReconcile(shop);
     expect((await current(shop, order)).attempts[0]?.facts.refundedAmount).toBe(1395);
-  });
-});
-
-describe('a merchant who ships', () => {
-  test('gets no order that was partly refunded elsewhere', async () => {
-    const shop = await start();
-    const { order, intentId } = await ordered(shop);
-    await shop.pay(intentId);
-    await shop.handAll();
-    await shop.portalRefund(intentId, 500);
-    await shop.handAll();
-    shop.pass(minutes);
-    await runReconcile(shop);
-    expect(await current(shop, order)).toMatchObject({
-      status: 'partly_refunded',
-      holds: ['refunded_before_fulfilment'],
-    });
-    const until = new Date(shop.now().getTime() + hours);
-    expect(await shop.context.store.claimFulfilments('me', shop.now(), until, 10)).toEqual([]);
-  });
-
-  test('claims a paid order, and no one else gets it before the claim ends', async () => {
-    const shop = await start();
-    const { order, intentId } = await ordered(shop);
-    await shop.pay(intentId);
-    await shop.handAll();
-    const until = () => new Date(shop.now().getTime() + hours);
-    const claim = async (by: string) =>
-      (await shop.context.store.claimFulfilments(by, shop.now(), until(), 10)).map(({ id }) => id);
-    expect(await claim('one')).toEqual([order.id]);
-    expect(await claim('two')).toEqual([]);
-    shop.pass(2 * hours);
-    expect(await shop.context.store.completeFulfilment(order.id, 'one', shop.now())).toBe(false);
-    expect(await claim('two')).toEqual([order.id]);
-    expect(await shop.context.store.completeFulfilment(order.id, 'one', shop.now())).toBe(false);
-    expect(await shop.context.store.completeFulfilment(order.id, 'two', shop.now())).toBe(true);
-    expect(await shop.context.store.completeFulfilment(order.id, 'two', shop.now())).toBe(false);
-    shop.pass(2 * hours);
-    expect(await claim('one')).toEqual([]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Hold, mayShip, standingHolds } from '../../src/shop/holds.ts';
+import { findShipRefusal, type Hold, standingHolds } from '../../src/shop/holds.ts';
 import { factsFromStatus, mergeFacts, noFacts } from '../../src/shop/intent-facts.ts';
 import type { Order } from '../../src/shop/order.ts';
 import { deriveStatus } from '../../src/shop/order-status.ts';
@@ -114,7 +114,7 @@ function tradeOf(order: Order, applied: readonly Event[]) {
   const derive = () => {
     const known = { ...bare, attempts };
     const standing = Object.keys(standingHolds(known)) as Hold[];
-    return { status: deriveStatus(known), holds: standing, isDue: mayShip(known, standing) };
+    return { status: deriveStatus(known), holds: standing, isDue: findShipRefusal(known, standing) === null };
   };
   for (const { paymentIntentId, paymentStatus } of applied) {
     attempts = attempts.map((attempt) =>

@@ -1,5 +1,6 @@
 import type { Hold } from '../../src/shop/holds.ts';
 import type { Order } from '../../src/shop/order.ts';
+import type { MessageType } from '../../src/shop/order-messages.ts';
 import { orderMoney } from '../../src/shop/order-money.ts';
 import type { PaymentIntent } from '../../src/simulator/state/payment-intent.ts';
 import { allOrders, type World } from './act.ts';
@@ -27,6 +28,7 @@ export async function findProblems(world: World): Promise<string[]> {
     checkRefunds(must, each);
     checkEnd(must, each);
     checkHolds(must, world, each);
+    await checkMessages(must, world, each);
     const links = world.links.get(each.order.id) ?? new Set();
     must(links.size <= 1, `shoppers were shown ${links.size} links`);
   }
@@ -141,6 +143,23 @@ function isStandingOrSettled({ order, intents }: Told, hold: Hold): boolean {
     ({ action, payment, settles }) => hold in settles && (action !== 'refund' || isGone(payment)),
   );
   return order.holds.includes(hold) || isSettled;
+}
+
+/** Of each fact the merchant's system has one message, and none of what did not happen. */
+async function checkMessages(must: Must, { scenario }: World, { order, intents }: Told): Promise<void> {
+  const { reference: orderReference, isDue, sentAt } = order;
+  const messages = await scenario.context.store.listMessages({ orderReference, state: null });
+  const count = (type: MessageType) => messages.filter((message) => message.type === type).length;
+  const paid = intents.filter((intent) => moneyOf(intent).received > 0);
+  const isReturned = intents.some((intent) => moneyOf(intent).returned > 0);
+  must(count('order.paid') === paid.length, `${count('order.paid')} messages say that it was paid`);
+  must(count('order.due') > 0 === isDue, 'the message that it is due does not agree');
+  must(count('order.sent') === Number(sentAt !== null), 'the message that it was sent does not agree');
+  must(count('order.refunded') > 0 === isReturned, 'the message that money went back does not agree');
+  must(
+    messages.every(({ number }, index) => number === index + 1),
+    'the numbers of its messages have a gap',
+  );
 }
 
 /** A shopper whose newer order took an unpaid one's place, and who paid both, is seen by a person. */
