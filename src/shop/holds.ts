@@ -2,7 +2,7 @@ import type { OrderFacts, PaymentAttempt } from './order.ts';
 import {
   isReserved,
   isTaken,
-  orderMoney,
+  leftToReturn,
   type PaidFacts,
   paymentMoney,
   returnedByUs,
@@ -127,7 +127,9 @@ export function findShipRefusal(order: HeldFacts, standing: readonly Hold[]): Sh
   if (refunds.some(({ state }) => state === 'asked')) return 'refund-under-way';
   if (decisions.findLast(({ action }) => action !== 'refund')?.action === 'dismiss') return 'dismissed';
   if (attempts.some((payment) => payment.facts.captured && !isTaken(payment))) return 'amount-unknown';
-  return orderMoney(order).kept > 0 || isReturnAccepted(order) ? null : 'not-paid';
+  // What we sent back counts as soon as Dojo accepts it, which its amounts may show later.
+  const isKept = attempts.some((payment) => leftToReturn(payment, order) > 0);
+  return isKept || isReturnAccepted(order) ? null : 'not-paid';
 }
 
 /** A person accepted that everything went back in Dojo's portal: the goods go out nevertheless. */
