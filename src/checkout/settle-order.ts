@@ -61,13 +61,21 @@ export async function recordObservation(
   observation: Observation,
 ): Promise<Order> {
   const attempt = order.attempts.find((entry) => entry.number === observation.attempt);
-  const isOver = observation.status !== null && isFinal.has(observation.status);
-  const plan = isOver ? { at: null, seen: order.nextCheckAt } : scheduledCheck(context, order, attempt);
+  const open = order.attempts.find((entry) => entry.number !== observation.attempt && isOpen(entry));
+  const isOver = observation.status !== null && isFinal.has(observation.status) && open === undefined;
+  const plan = isOver
+    ? { at: null, seen: order.nextCheckAt }
+    : scheduledCheck(context, order, open ?? attempt);
   if (observation.mismatched) {
     const paymentIntentId = attempt?.paymentIntentId ?? undefined;
     logEvent(context.log, 'orderMismatched', { orderReference: order.reference, paymentIntentId });
   }
   return context.store.recordObservation(observation, plan);
+}
+
+/** Its link was handed out, and nothing was heard yet. */
+function isOpen({ hasIntent, facts }: PaymentAttempt): boolean {
+  return hasIntent && !facts.captured && !facts.canceled && !facts.reversed;
 }
 
 /** The next check by the schedule, unless an earlier one was planned meanwhile. */

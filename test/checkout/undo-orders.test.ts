@@ -4,6 +4,7 @@ import { captureOrder } from '../../src/checkout/capture-order.ts';
 import { refundOrder, undoOrder } from '../../src/checkout/refund-order.ts';
 import { DojoError } from '../../src/dojo/errors.ts';
 import type { Order } from '../../src/shop/order.ts';
+import { loseFirstIntent } from '../support/pay-twice.ts';
 import type { Scenario } from '../support/scenario.ts';
 import {
   current,
@@ -179,6 +180,55 @@ describe('a merchant', () => {
     expect(await current(shop, order)).toMatchObject({ status: 'partly_refunded', holds: [] });
     const atDojo = shop.simulator.paymentIntents().find((intent) => intent.id === intentId);
     expect(atDojo?.refunds.map((entry) => entry.amount)).toEqual([500]);
+  });
+
+  test.each([
+    ['reversal', hours],
+    ['refund', 25 * hours],
+  ])(
+    'whose %s Dojo accepts but does not show yet sends no goods, and has Dojo asked until it does',
+    async (_how, age) => {
+      const shop = await start();
+      const { order, intentId } = await ordered(shop);
+      await shop.pay(intentId);
+      await shop.handAll();
+      shop.pass(age);
+      await runReconcile(shop);
+      const stale = shop.simulator.faults.add({
+        kind: 'stale',
+        operation: 'get-payment-intent',
+        delayMs: 10 * minutes,
+      });
+      await undoAll(shop, order, 'undo');
+      await shop.posted();
+      // No webhook comes.
+      shop.post.length = 0;
+      expect(await current(shop, order)).toMatchObject({ status: 'paid', returned: 0 });
+      const shipment = { carrier: null, trackingUrl: null, sentAt: shop.now() };
+      expect(await shop.context.store.shipOrder(order.id, shipment)).toMatchObject({ kind: 'not-paid' });
+
+      shop.pass(minutes);
+      await runReconcile(shop);
+      shop.simulator.faults.remove(stale.id);
+      shop.pass(10 * minutes);
+      await runReconcile(shop);
+      expect(await current(shop, order)).toMatchObject({ received: 1395, returned: 1395 });
+    },
+  );
+
+  test('who releases one payment of an order still learns that the shopper made another', async () => {
+    const shop = await start({ env: { CAPTURE_MODE: 'Manual' } });
+    shop.simulator.changeSettings({ authorizedEvent: 'none' });
+    const { order, lost, shown } = await loseFirstIntent(shop);
+    await shop.pay(lost);
+    shop.pass(minutes);
+    await runReconcile(shop);
+    await undoAll(shop, order, 'undo');
+    expect(statusAtDojo(shop, lost)).toBe('Reversed');
+    await shop.pay(shown);
+    shop.pass(20 * minutes);
+    await runReconcile(shop);
+    expect(await current(shop, order)).toMatchObject({ status: 'authorized' });
   });
 
   test('who refunds in Dojo’s portal before shipping stops the goods, and the reconciler learns the amount', async () => {
