@@ -8,7 +8,7 @@ import {
   sameFacts,
 } from './intent-facts.ts';
 import type { OrderFacts } from './order.ts';
-import { orderMoney } from './order-money.ts';
+import { orderMoney, paymentMoney } from './order-money.ts';
 import { deriveStatus, type OrderStatus } from './order-status.ts';
 import { plus, schedule } from './schedule.ts';
 
@@ -136,10 +136,12 @@ export function planCheck(order: OrderFacts, { at, seen }: CheckPlan): OrderFact
 /** Dojo's answer may lag behind a refund or reversal that it has accepted: it is asked until they agree. */
 export function awaitRefunds(order: OrderFacts, now: Date): OrderFacts {
   const accepted = order.refunds.filter(({ state }) => state === 'done');
-  const refunded = accepted.filter(({ kind }) => kind === 'refund');
-  const isBehind =
-    order.returned < refunded.reduce((sum, { amount }) => sum + amount, 0) ||
-    accepted.some(({ kind, attempt }) => kind === 'reversal' && !factsOf(order, attempt).reversed);
+  const isBehind = order.attempts.some((payment) => {
+    const own = accepted.filter(({ attempt }) => attempt === payment.number);
+    const refunded = own.reduce((sum, { kind, amount }) => sum + (kind === 'refund' ? amount : 0), 0);
+    const isReversalSeen = payment.facts.reversed || own.every(({ kind }) => kind === 'refund');
+    return !isReversalSeen || paymentMoney(payment, order).returned < refunded;
+  });
   return isBehind && order.nextCheckAt === null && order.checks < maxRefundChecks
     ? { ...order, nextCheckAt: plus(now, schedule.refundCounted) }
     : order;

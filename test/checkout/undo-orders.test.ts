@@ -4,7 +4,7 @@ import { captureOrder } from '../../src/checkout/capture-order.ts';
 import { refundOrder, undoOrder } from '../../src/checkout/refund-order.ts';
 import { DojoError } from '../../src/dojo/errors.ts';
 import type { Order } from '../../src/shop/order.ts';
-import { loseFirstIntent } from '../support/pay-twice.ts';
+import { loseFirstIntent, payTwice } from '../support/pay-twice.ts';
 import type { Scenario } from '../support/scenario.ts';
 import {
   current,
@@ -229,6 +229,18 @@ describe('a merchant', () => {
     shop.pass(20 * minutes);
     await runReconcile(shop);
     expect(await current(shop, order)).toMatchObject({ status: 'authorized' });
+  });
+
+  test('who refunds one payment still learns what was refunded of another in Dojo’s portal', async () => {
+    const shop = await start();
+    const { order, intents, second } = await payTwice(shop);
+    await shop.portalRefund(intents[0] ?? '', 100);
+    await shop.handAll();
+    const request = { payment: second, amount: 50, reason: 'A chip', expectedReturned: null };
+    await refundOrder(shop.context, await current(shop, order), { ...request, id: 'refund' });
+    shop.pass(minutes);
+    await runReconcile(shop);
+    expect(await current(shop, order)).toMatchObject({ received: 2790, returned: 150 });
   });
 
   test('who refunds in Dojo’s portal before shipping stops the goods, and the reconciler learns the amount', async () => {
