@@ -51,6 +51,7 @@ export async function play(
       }
     }
     scenario.simulator.faults.reset(injected.seed);
+    await scenario.handAll();
     await ship(world);
     await settle(scenario);
     await ship(world);

@@ -153,7 +153,8 @@ const refund = { do: 'portal', what: 'refund', which: 0, amount: 100 } as const;
 const opening = fc.constantFrom<readonly Action[]>(
   [],
   [checkout, pay(0), calm],
-  [checkout, pay(0), refund, calm],
+  // Held again for more than the person was shown.
+  [checkout, pay(0), refund, calm, refund, calm],
   [checkout, newer, newer],
   [checkout, newer, pay(0), pay(1), calm],
   // The intent whose answer was lost is paid too.
