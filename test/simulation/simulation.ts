@@ -28,7 +28,7 @@ export async function simulate(options: {
 }
 
 /** Rejects if the story breaks a rule of money. */
-export async function play(
+async function play(
   { captureMode, settings, injected, actions }: Story,
   databaseUrl = 'sqlite::memory:',
 ): Promise<void> {
