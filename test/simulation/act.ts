@@ -132,8 +132,11 @@ const acts: { [Name in Action['do']]: Act<Name> } = {
   },
   async lose(world, { which }) {
     await world.scenario.posted();
-    // Only its event reports what was done in Dojo's portal, so such events come late but are never lost.
-    const choices = world.scenario.post.filter((delivery) => !world.inPortal.has(intentOf(delivery)));
+    // Only its event reports what was done in Dojo's portal, or that a reservation ended: it comes late but is never lost.
+    const choices = world.scenario.post.filter((delivery) => {
+      const { paymentIntentId, paymentStatus } = changeOf(delivery);
+      return !world.inPortal.has(paymentIntentId) && paymentStatus !== 'Reversed';
+    });
     take(choices, which, world.scenario.post);
   },
   async return(world, { which }, context) {
@@ -297,9 +300,8 @@ export async function allOrders({ scenario, keys }: World): Promise<Order[]> {
   return found.filter((order) => order !== null);
 }
 
-function intentOf({ body }: Delivery): string {
-  const { data } = JSON.parse(Buffer.from(body).toString()) as { data: { paymentIntentId: string } };
-  return data.paymentIntentId;
+function changeOf({ body }: Delivery): { paymentIntentId: string; paymentStatus?: string } {
+  return JSON.parse(Buffer.from(body).toString()).data;
 }
 
 function pick<T>(from: readonly T[], index: number): T | undefined {

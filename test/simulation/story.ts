@@ -167,6 +167,7 @@ const openQuestions = [
   'canceledInSearch',
   'expiredIntent',
   'reversalWindow',
+  'refundReplay',
   'invalidState',
   'unknownIntent',
   'canceledAgain',
