@@ -12,6 +12,7 @@ import { answerErrors, answerProblems, HttpProblem, notFound } from './http/prob
 import { logRequests } from './http/request-log.ts';
 import { onlyOwnForms, onlyOwnHost, securityHeaders } from './http/security.ts';
 import { createSessions } from './http/session.ts';
+import { ship } from './http/ship.ts';
 import { webhooks } from './http/webhooks.ts';
 
 export const publicFolder = fileURLToPath(new URL('../public', import.meta.url));
@@ -32,6 +33,7 @@ export function createApp(context: Context): Express {
   app.use(logRequests(log));
   // For programs: before everything that only browsers need, and before any body parser.
   app.route('/webhooks/dojo').all(webhooks(context), answerProblems(log));
+  app.route('/api/orders/:reference/ship').all(ship(context), answerProblems(log));
   app.use(health(context));
 
   app.use(securityHeaders(config));

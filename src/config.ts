@@ -38,6 +38,8 @@ export type Config = {
   readonly catalogueFile?: string | undefined;
   /** The merchant's own system, notified of orders to send; null for none. */
   readonly fulfilment: { readonly url: string; readonly secret: string } | null;
+  /** Signs that system's requests to ship; null refuses them all. */
+  readonly shipSecret: string | null;
   readonly log: { readonly level: Variables['LOG_LEVEL'] };
 };
 
@@ -128,13 +130,8 @@ const environmentSchema = z.object({
   FULFILMENT_URL: z
     .url({ protocol: /^https?$/, error: 'must be the http:// or https:// address of your own system' })
     .optional(),
-  FULFILMENT_SECRET: z
-    .string()
-    .regex(
-      /^whsec_[A-Za-z0-9+/]{32,}={0,2}$/,
-      'must be whsec_ and Base64; make one with: echo whsec_$(openssl rand -base64 32)',
-    )
-    .optional(),
+  FULFILMENT_SECRET: standardSecret().optional(),
+  SHIP_SECRET: standardSecret().optional(),
   PAYMENT_METHODS: z
     .string()
     .default('Card')
@@ -171,6 +168,9 @@ export function parseConfig(env: Environment, runtime: Runtime = thisRuntime): C
   const problems = parsed.success ? [] : problemsOf(parsed.error);
   if (given.FULFILMENT_URL !== undefined && given.FULFILMENT_SECRET === undefined) {
     problems.push('FULFILMENT_SECRET: is missing; make one with: echo whsec_$(openssl rand -base64 32)');
+  }
+  if (given.SHIP_SECRET !== undefined && given.SHIP_SECRET === given.FULFILMENT_SECRET) {
+    problems.push('SHIP_SECRET: must differ from FULFILMENT_SECRET; make another one');
   }
   // A live key moves money whatever the environment is called.
   const isLive = given.NODE_ENV === 'production' || given.DOJO_API_KEY?.startsWith('sk_prod_') === true;
@@ -210,6 +210,7 @@ function toConfig(read: Variables): Config {
     database: { url: read.DATABASE_URL },
     catalogueFile: read.CATALOGUE_FILE,
     fulfilment: url === undefined || secret === undefined ? null : { url, secret },
+    shipSecret: read.SHIP_SECRET ?? null,
     log: { level: read.LOG_LEVEL },
   };
 }
@@ -318,6 +319,16 @@ function commaSeparated(text: string): string[] {
     .split(',')
     .map((part) => part.trim())
     .filter(Boolean);
+}
+
+/** As standardwebhooks.com has it. */
+function standardSecret() {
+  return z
+    .string()
+    .regex(
+      /^whsec_[A-Za-z0-9+/]{32,}={0,2}$/,
+      'must be whsec_ and Base64; make one with: echo whsec_$(openssl rand -base64 32)',
+    );
 }
 
 function flag() {

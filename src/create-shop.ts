@@ -4,7 +4,7 @@ import { join, relative } from 'node:path';
 import type { Express } from 'express';
 import type { Logger } from 'pino';
 import { createApp, publicFolder } from './app.ts';
-import { notifyFulfilment } from './checkout/notify-fulfilment.ts';
+import { deliverMessages } from './checkout/deliver-messages.ts';
 import { reconcile } from './checkout/reconcile.ts';
 import { repeat } from './checkout/repeat.ts';
 import { type Environment, parseConfig } from './config.ts';
@@ -55,11 +55,11 @@ function startWork(context: Context): { stop(): Promise<void> } {
   const holder = context.createSecret();
   const merchant = config.fulfilment && createMerchantClient(config.fulfilment);
   const reconciling = repeat((stopped) => reconcile(context, holder, stopped), schedule.reconcile, log);
-  const notifying =
-    merchant && repeat((stopped) => notifyFulfilment(context, merchant, stopped), schedule.notify, log);
+  const delivering =
+    merchant && repeat((stopped) => deliverMessages(context, merchant, stopped), schedule.deliver, log);
   return {
     async stop() {
-      await Promise.all([reconciling.stop(), notifying?.stop()]);
+      await Promise.all([reconciling.stop(), delivering?.stop()]);
       await merchant?.close();
     },
   };
@@ -77,6 +77,7 @@ export const shopPaths: readonly string[] = [
   '/orders/:token',
   '/orders/:token/basket',
   '/webhooks/dojo',
+  '/api/orders/:reference/ship',
   '/healthz',
   '/readyz',
 ];

@@ -24,6 +24,7 @@ export const messages = Object.freeze({
   requestFailed: ['error', 'request failed'],
   webhookSignatureInvalid: ['warn', 'webhook refused: signature invalid'],
   webhookQuarantined: ['warn', 'webhook quarantined'],
+  shipRequestRefused: ['warn', 'request to ship refused: signature invalid'],
 
   paymentIntentCreated: ['info', 'payment intent created'],
   paymentIntentFailed: ['warn', 'payment intent not created: no usable answer from Dojo'],
@@ -40,6 +41,7 @@ export const messages = Object.freeze({
   orderRefunded: ['info', 'order refunded'],
   orderCancelled: ['info', 'order cancelled'],
   orderExpired: ['info', 'order expired'],
+  orderSent: ['info', 'order sent'],
   refundSent: ['info', 'refund sent'],
   refundRefused: ['warn', 'refund refused by Dojo'],
 
@@ -48,8 +50,9 @@ export const messages = Object.freeze({
   orderCheckFailed: ['warn', 'order check failed: no usable answer from Dojo'],
   orphanFound: ['warn', 'orphan payment intent found'],
   clockSkewed: ['error', 'clock differs from that of Dojo by minutes; expiry paused'],
-  notificationFailed: ['warn', 'fulfilment notification failed; it is sent again'],
-  notificationAbandoned: ['error', 'fulfilment notification abandoned'],
+  messageFailed: ['warn', 'message not accepted; it is sent again'],
+  messageAbandoned: ['warn', 'message abandoned'],
+  messageDropped: ['info', 'message dropped: the order is no longer due'],
 } as const satisfies Readonly<Record<string, Message>>);
 
 export type LogEvent = keyof typeof messages;
@@ -87,6 +90,8 @@ type Fields = {
   orphans: number;
   refunds: number;
   skewMs: number;
+  messageId: string;
+  messageType: string;
   answer: string;
   tries: number;
   nextTryAt: Date;
@@ -101,18 +106,23 @@ export function logEvent(log: Logger, event: LogEvent, fields: LogFields = {}): 
 }
 
 const eventOfNews = Object.freeze({
-  authorised: 'orderAuthorised',
+  authorized: 'orderAuthorised',
   paid: 'orderPaid',
   held: 'orderHeld',
   refunded: 'orderRefunded',
   cancelled: 'orderCancelled',
   expired: 'orderExpired',
-} as const satisfies Record<OrderNews['kind'], LogEvent>);
+  // The merchant's system is told; a refund in part would say so again.
+  due: null,
+  sent: 'orderSent',
+} as const satisfies Record<OrderNews['kind'], LogEvent | null>);
 
 /** One line for each change of an order, whatever caused it. */
 export function logOrderNews(log: Logger, news: readonly OrderNews[]): void {
-  for (const { kind, paymentIntentId, ...fields } of news)
-    logEvent(log, eventOfNews[kind], { ...fields, paymentIntentId: paymentIntentId ?? undefined });
+  for (const { kind, paymentIntentId, ...fields } of news) {
+    const event = eventOfNews[kind];
+    if (event !== null) logEvent(log, event, { ...fields, paymentIntentId: paymentIntentId ?? undefined });
+  }
 }
 
 /** JSON, one line an event. Secrets and personal data are cut out even if they get in by mistake. */

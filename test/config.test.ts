@@ -51,6 +51,7 @@ describe('a shop with a sandbox key and no other setting', () => {
       payment: { methods: ['Card'], captureMode: 'Auto', expiryMinutes: 60 },
       database: { url: 'sqlite:data/orders.db' },
       fulfilment: null,
+      shipSecret: null,
       log: { level: 'info' },
     });
   });
@@ -107,7 +108,7 @@ test('lists are separated by commas, with or without spaces', () => {
   expect(payment.methods).toEqual(['Card', 'Wallet']);
 });
 
-test('a fulfilment address comes with the secret that signs its notifications', () => {
+test('a fulfilment address comes with the secret that signs its messages', () => {
   const fulfilment = { url: 'https://depot.example/orders', secret: `whsec_${'A'.repeat(44)}` };
   const env = { ...development, FULFILMENT_URL: fulfilment.url, FULFILMENT_SECRET: fulfilment.secret };
   expect(read(env).fulfilment).toEqual(fulfilment);
@@ -145,6 +146,7 @@ const refused: [string, string[]][] = [
   ],
   ['SESSION_SECRET', ['short', 'x'.repeat(31)]],
   ['FULFILMENT_SECRET', ['whsec_short', 'A'.repeat(44), `whsec_${'-'.repeat(44)}`]],
+  ['SHIP_SECRET', ['whsec_', 'A'.repeat(44)]],
   ['PAYMENT_METHODS', [',', ' , ']],
   ['CAPTURE_MODE', ['auto', 'Later']],
   ['PAYMENT_EXPIRY_MINUTES', ['4', '43201', '60m']],
@@ -169,7 +171,7 @@ const noSecret = { FULFILMENT_URL: 'https://depot.example/orders' };
 const badAddress = { FULFILMENT_URL: 'ftp://depot.example', FULFILMENT_SECRET: `whsec_${'A'.repeat(44)}` };
 
 describe('the address of the merchant’s own system', () => {
-  test('needs a secret that signs notifications', () => {
+  test('needs a secret that signs messages', () => {
     expect(problemsOf({ ...development, ...noSecret })).toEqual([
       expect.stringMatching(/^FULFILMENT_SECRET: is missing; make one with: echo whsec_/),
     ]);
@@ -179,6 +181,27 @@ describe('the address of the merchant’s own system', () => {
     expect(problemsOf({ ...development, ...badAddress })).toEqual([
       expect.stringMatching(/^FULFILMENT_URL: must/),
     ]);
+  });
+});
+
+const secretOf = (letter: string) => `whsec_${letter.repeat(44)}`;
+const oneSecret = {
+  FULFILMENT_URL: 'https://depot.example/orders',
+  FULFILMENT_SECRET: secretOf('A'),
+  SHIP_SECRET: secretOf('A'),
+};
+
+describe('the secret of requests to ship', () => {
+  test('is read, and not needed', () => {
+    expect(read({ ...development, SHIP_SECRET: secretOf('A') }).shipSecret).toBe(secretOf('A'));
+    expect(read(development).shipSecret).toBeNull();
+  });
+
+  test('is not the one that signs messages', () => {
+    expect(problemsOf({ ...development, ...oneSecret })).toEqual([
+      'SHIP_SECRET: must differ from FULFILMENT_SECRET; make another one',
+    ]);
+    expect(problemsOf({ ...development, ...oneSecret, SHIP_SECRET: secretOf('B') })).toEqual([]);
   });
 });
 
@@ -342,6 +365,7 @@ test('no message gives away a secret', () => {
     DOJO_API_URL: 'https://user:hush@api.dojo.tech',
     FULFILMENT_URL: 'hush',
     FULFILMENT_SECRET: 'hush',
+    SHIP_SECRET: 'hush',
   };
   const problems = problemsOf(env);
   expect(problems.length).toBeGreaterThanOrEqual(8);
@@ -383,7 +407,13 @@ describe('the example file', () => {
   });
 
   test('holds no key and no secret', () => {
-    for (const name of ['DOJO_API_KEY', 'DOJO_WEBHOOK_SECRETS', 'SESSION_SECRET', 'FULFILMENT_SECRET'])
+    for (const name of [
+      'DOJO_API_KEY',
+      'DOJO_WEBHOOK_SECRETS',
+      'SESSION_SECRET',
+      'FULFILMENT_SECRET',
+      'SHIP_SECRET',
+    ])
       expect(examples[name]).toBe('');
   });
 });
@@ -422,7 +452,7 @@ describe('docs/configuration.md', () => {
       ),
       ...refusedInProduction.flatMap(([, , members]) => problemsOf({ ...production, ...members })),
       ...problemsOf(production, '3.50.4'),
-      ...[noSecret, badAddress].flatMap((members) => problemsOf({ ...development, ...members })),
+      ...[noSecret, badAddress, oneSecret].flatMap((members) => problemsOf({ ...development, ...members })),
     ]);
     expect(documented.toSorted()).toEqual([...produced].toSorted());
   });

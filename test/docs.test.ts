@@ -1,14 +1,21 @@
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { holds } from '../src/shop/decision.ts';
+import { newsKinds } from '../src/shop/order-news.ts';
 import { orderStatuses } from '../src/shop/order-status.ts';
 import { schedule } from '../src/shop/schedule.ts';
 import { createSimulator } from '../src/simulator/create-simulator.ts';
 import { testCards } from '../src/simulator/state/cards.ts';
+import { merchantSecret } from './support/merchant.ts';
 import { freePort, type Program, start } from './support/program.ts';
+import { openScenario } from './support/scenario.ts';
+import { current, ordered } from './support/scenario-steps.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const readText = (path: string) => readFileSync(join(root, path), 'utf8').replaceAll('\r\n', '\n');
@@ -22,6 +29,7 @@ const pages = [
     .map((name) => `docs/${name}`),
 ];
 const orders = readText('docs/orders.md');
+const messages = readText('docs/messages.md');
 const manifest: { scripts: Record<string, string>; dependencies: Record<string, string> } = JSON.parse(
   readText('package.json'),
 );
@@ -66,6 +74,10 @@ test('the page of orders lists every status, in the order in which they are trie
 
 test('the page of orders lists every hold', () => {
   expect(firstColumn(orders, 'Hold')).toEqual(holds);
+});
+
+test('the page of messages lists every type, in the order in which one change writes them', () => {
+  expect(firstColumn(messages, 'Type')).toEqual(newsKinds.map((kind) => `order.${kind}`));
 });
 
 test('the page of orders gives the figures of the schedule', () => {
@@ -139,6 +151,38 @@ describe('the examples of the README', () => {
     expect(await program.exited).toBe(0);
     await simulator.close();
   });
+});
+
+test('the example of the page of messages records that an order was sent', async () => {
+  const shop = await openScenario({
+    env: { SHIP_SECRET: merchantSecret },
+    context: { now: () => new Date() },
+  });
+  const { order, intentId } = await ordered(shop);
+  await shop.pay(intentId);
+  await shop.handAll();
+  const server = createServer(shop.shop.app).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const [, example = ''] = /^```js\n([\s\S]*?)^```$/m.exec(messages) ?? [];
+  const library = import.meta.resolve('standardwebhooks');
+  const folder = mkdtempSync(join(tmpdir(), 'docs-'));
+  const file = join(folder, 'ship.mjs');
+  const settings = `const reference = '${order.reference}'; const shipSecret = '${merchantSecret}';\n`;
+  const program = example
+    .replace("'standardwebhooks'", `'${library}'`)
+    .replace('https://shop.example', `http://127.0.0.1:${port}`);
+  writeFileSync(file, `${program}\nconsole.log(response.status);`.replace('\n\n', `\n${settings}`));
+  const sent = start(relative(root, file), { cwd: folder });
+  await sent.said(/^200\n/);
+  expect(await current(shop, order)).toMatchObject({
+    carrier: 'Royal Mail',
+    trackingUrl: 'https://track.example/AB1',
+    sentAt: expect.any(Date),
+  });
+  server.close();
+  await shop.close();
+  rmSync(folder, { recursive: true, force: true });
 });
 
 /** A link, seen from its page: to a file or folder, and where it has one, to a heading in it. */

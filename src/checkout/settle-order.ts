@@ -15,18 +15,30 @@ const maxClockSkewMs = 120_000;
  * the intent is canceled first, so that it cannot be paid afterwards. Throws `DojoError` if Dojo gave no answer.
  */
 export async function settleOrder(context: Context, order: Order): Promise<Order> {
-  const hasMoney = ({ facts }: PaymentAttempt) => facts.captured || facts.authorized;
   // The attempt that the shopper pays comes last: it decides when to check again.
   const attempts = order.attempts
-    .filter((attempt) => attempt.state === 'attached' || hasMoney(attempt))
+    .filter(isAsked)
     .sort((one, other) => Number(one.state === 'attached') - Number(other.state === 'attached'));
   let settled = order;
-  for (const attempt of attempts) settled = await settleAttempt(context, settled, attempt);
+  for (const attempt of attempts) {
+    const isLast = attempt === attempts.at(-1);
+    settled = await settleAttempt(context, settled, attempt, isLast);
+  }
   if (attempts.length === 0) await context.store.planCheck(order.id, { at: null, seen: order.nextCheckAt });
   return settled;
 }
 
-async function settleAttempt(context: Context, order: Order, attempt: PaymentAttempt): Promise<Order> {
+/** The payments that Dojo is asked about: the one that the shopper was shown, and those with money. */
+function isAsked({ state, facts }: PaymentAttempt): boolean {
+  return state === 'attached' || facts.captured || facts.authorized;
+}
+
+async function settleAttempt(
+  context: Context,
+  order: Order,
+  attempt: PaymentAttempt,
+  isLast: boolean,
+): Promise<Order> {
   if (attempt.paymentIntentId === null) return order;
   const askedAt = context.now();
   const intent = await getIntent(context, attempt.paymentIntentId);
@@ -40,10 +52,8 @@ async function settleAttempt(context: Context, order: Order, attempt: PaymentAtt
   const mayClose = intent.status === 'Created' && (isOver || isGivenUp);
   const settled = mayClose ? await closeIntent(context, attempt.paymentIntentId) : intent;
   const observation = observeIntent(order, attempt, settled ?? intent, askedAt);
-  return recordObservation(context, order, {
-    ...observation,
-    expired: isOver && settled?.status === 'Canceled',
-  });
+  const observed = { ...observation, expired: isOver && settled?.status === 'Canceled' };
+  return recordObservation(context, order, observed, isLast);
 }
 
 /** After these statuses Dojo changes nothing by itself. A status that is new to us is not among them. */
@@ -54,15 +64,21 @@ const isFinal: ReadonlySet<string> = new Set([
   'Reversed',
 ] satisfies PaymentIntentStatus[]);
 
-/** Records what Dojo answered, and plans the next check if something may still change. */
+/**
+ * Records what Dojo answered, and plans the next check if something may still change. A check that was planned stays until
+ * all of an order's payments were read.
+ */
 export async function recordObservation(
   context: Context,
   order: Order,
   observation: Observation,
+  isLast = order.attempts.filter(isAsked).length <= 1,
 ): Promise<Order> {
   const attempt = order.attempts.find((entry) => entry.number === observation.attempt);
   const isOver = observation.status !== null && isFinal.has(observation.status);
-  const plan = isOver ? { at: null, seen: order.nextCheckAt } : scheduledCheck(context, order, attempt);
+  const seen = order.nextCheckAt;
+  const scheduled = isOver ? { at: null, seen } : scheduledCheck(context, order, attempt);
+  const plan = isLast ? scheduled : { at: seen, seen };
   if (observation.mismatched) {
     const paymentIntentId = attempt?.paymentIntentId ?? undefined;
     logEvent(context.log, 'orderMismatched', { orderReference: order.reference, paymentIntentId });

@@ -65,12 +65,17 @@ export function describeOrder(order: Order): string {
       const share = payments.length > 1 ? `, ${money(sums)}` : '';
       return `  payment ${payment.number}: ${payment.paymentIntentId ?? 'no intent'}, ${status}${share}${rest}`;
     }),
+    ...(order.sentAt === null ? [] : [`  sent ${order.sentAt.toISOString()}${wayOf(order)}`]),
     ...order.decisions.map(
       ({ action, settles, decidedBy, decidedAt, reason }) =>
         `  ${decidedAt.toISOString()} ${decidedBy} decided to ${action} (${Object.keys(settles).join(', ')}): ${reason}`,
     ),
     '',
   ].join('\n');
+}
+
+function wayOf({ carrier, trackingUrl }: Order): string {
+  return [carrier && ` with ${carrier}`, trackingUrl && `: ${trackingUrl}`].filter(Boolean).join('');
 }
 
 /** The first fact that holds names the status. */

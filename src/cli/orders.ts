@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { userInfo } from 'node:os';
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
+import type { z } from 'zod';
 import { type CanceledOrder, cancelOrder } from '../checkout/cancel-order.ts';
 import { type CapturedOrder, captureOrder } from '../checkout/capture-order.ts';
 import { decideHold } from '../checkout/decide-hold.ts';
@@ -19,6 +20,7 @@ import { standingHolds } from '../shop/holds.ts';
 import { formatMoney } from '../shop/money.ts';
 import type { Order } from '../shop/order.ts';
 import { orderMoney } from '../shop/order-money.ts';
+import { carrierSchema, type ShipRefusal, trackingUrlSchema } from '../shop/shipment.ts';
 import { CommandError, describeDojoError, exitCodes } from './command-error.ts';
 import { describeOrder, reportOrder } from './order-report.ts';
 import { type Answer, jsonOption, type PrintOptions, requireOption, type Shell } from './shell.ts';
@@ -31,12 +33,14 @@ type ChangeOptions = PrintOptions & {
   /** The number of a payment. */
   readonly payment?: number;
   readonly hold?: readonly Hold[];
+  readonly carrier?: string;
+  readonly trackingUrl?: string;
 };
 
 export function addOrderCommands(program: Command, shell: Shell): void {
   const orders = program
     .command('orders')
-    .description('show, cancel, capture, refund and settle orders')
+    .description('show, cancel, capture, refund, settle and ship orders')
     .helpCommand(false);
 
   function run(reference: string, options: ChangeOptions, change: Change): Promise<void> {
@@ -68,6 +72,9 @@ export function addOrderCommands(program: Command, shell: Shell): void {
   )
     .option('--payment <number>', 'the payment, if several have money', parsePayment)
     .option('--reason <text>', 'the reason that Dojo keeps with the refund', 'Refunded by the shop');
+  add('ship', 'record that an order was sent', ship)
+    .option('--carrier <name>', 'who carries it, such as Royal Mail', parseWith(carrierSchema))
+    .option('--tracking-url <address>', 'where its way can be followed', parseWith(trackingUrlSchema));
   add('undo', 'return all that is left: release, reverse or refund each payment, as Dojo allows', undo);
   requireOption(
     orders
@@ -170,6 +177,27 @@ async function refund(context: Context, before: Order, options: ChangeOptions) {
   return { done: `Refunded ${formatIn(order, amount)}.\n`, order };
 }
 
+const shipRefusals: Readonly<Record<ShipRefusal, (order: Order) => string>> = {
+  'already-sent': ({ reference, sentAt }) => `${reference} was sent already, at ${sentAt?.toISOString()}.`,
+  held: ({ reference, holds }) =>
+    `${reference} is held: ${holds.join(', ')}. Decide first, with orders decide.`,
+  'refund-under-way': ({ reference }) =>
+    `Money of ${reference} is being returned. Run reconcile, then look at it.`,
+  dismissed: ({ reference }) => `Someone decided that ${reference} is not sent.`,
+  'amount-unknown': ({ reference }) =>
+    `Dojo has not said yet how much it took for ${reference}. Run reconcile, then try again.`,
+  'not-paid': ({ reference, status }) => `No money is kept for ${reference}: it is ${status}.`,
+};
+
+async function ship({ store, now }: Context, before: Order, options: ChangeOptions) {
+  const { carrier = null, trackingUrl = null } = options;
+  const shipped = await store.shipOrder(before.id, { carrier, trackingUrl, sentAt: now() });
+  if (shipped.kind === 'sent') return { done: 'Recorded as sent.\n', order: shipped.order };
+  // The other outcomes are of signed requests.
+  if (!('order' in shipped)) throw new Error(`The answer was ${shipped.kind}.`);
+  throw new CommandError(shipRefusals[shipped.kind](shipped.order));
+}
+
 async function undo(context: Context, before: Order) {
   if (findUndoable(before, null).length === 0)
     throw new CommandError(`${before.reference} has nothing left to return: it is ${before.status}.`);
@@ -268,12 +296,20 @@ async function getOrder({ store }: Context, reference: string): Promise<Order> {
   return order;
 }
 
+function parseWith(schema: z.ZodType<string>): (text: string) => string {
+  return (text) => {
+    const { data, error } = schema.safeParse(text);
+    if (error) throw new InvalidArgumentError(`It ${error.issues[0]?.message}.`);
+    return data;
+  };
+}
+
 function parsePayment(text: string): number {
   if (!/^[1-9]$/.test(text)) throw new InvalidArgumentError('It must be the number of a payment, such as 2.');
   return Number(text);
 }
 
-function parseReference(text: string): string {
+export function parseReference(text: string): string {
   return text.trim().toUpperCase();
 }
 

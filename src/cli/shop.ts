@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { config as readDotenv } from 'dotenv';
 import { describeError } from './command-error.ts';
+import { addMessageCommands } from './messages.ts';
 import { addOrderCommands } from './orders.ts';
 import { createShell, type Shell } from './shell.ts';
 import { addStoreCommands } from './store.ts';
@@ -40,6 +41,7 @@ Exit codes:
   78  the configuration is wrong`,
     );
   addOrderCommands(program, shell);
+  addMessageCommands(program, shell);
   addStoreCommands(program, shell);
   addWebhookCommands(program, shell);
   return program;

@@ -39,11 +39,17 @@ export function orderView(
     vatRatePercent: basket.vatRatePercent,
     refunded: refunded > 0 ? money(refunded) : null,
     refundedAt: refunded > 0 ? formatTime(order.updatedAt) : null,
+    sent: isShopper && isOnItsWay(order) ? { carrier: order.carrier, trackingUrl: order.trackingUrl } : null,
     payLink: isShopper && mayPay ? (findAttached(order)?.paymentLink ?? null) : null,
     rebuildAction: isShopper && isOver ? `/orders/${order.token}/basket` : null,
     statusUrl: null,
     checkAgainUrl: null,
   };
+}
+
+/** What went out and was not all paid back. */
+function isOnItsWay({ sentAt, received, returned }: Order): boolean {
+  return sentAt !== null && received > returned;
 }
 
 function lineView(line: Order['basket']['lines'][number], money: (value: number) => string) {

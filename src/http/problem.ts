@@ -1,10 +1,17 @@
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import type { Logger } from 'pino';
 import { logEvent } from '../log.ts';
+import type { ShipRefusal } from '../shop/shipment.ts';
 import type { Pages } from './pages.ts';
 
 /** Chooses the words of the error page if the status alone does not say enough. */
-export type ProblemKind = 'basket-changed' | 'dojo-unavailable' | 'dojo-refused' | 'exhausted';
+export type ProblemKind =
+  | 'basket-changed'
+  | 'dojo-unavailable'
+  | 'dojo-refused'
+  | 'exhausted'
+  | 'id-taken'
+  | ShipRefusal;
 
 /** A refusal that the browser or the program reads. Nothing of the input is in it. */
 export class HttpProblem extends Error {
@@ -40,6 +47,13 @@ const kindTitles: Readonly<Record<ProblemKind, string>> = Object.freeze({
   exhausted: 'This key has no payment attempts left; use a new one',
   'dojo-unavailable': 'The payment provider cannot be reached at the moment',
   'dojo-refused': 'The payment provider gave an unusable answer',
+  'id-taken': 'Another request had this webhook-id; use a new one',
+  'already-sent': 'The order was sent already',
+  held: 'The order is held for a person to decide; do not send it',
+  'refund-under-way': 'Money of the order is being returned; do not send it',
+  dismissed: 'A person decided that the order is not sent',
+  'amount-unknown': 'The shop does not know yet how much was taken for the order; do not send it',
+  'not-paid': 'No money is kept for the order; do not send it',
 });
 
 export function notFound(): RequestHandler {
@@ -86,15 +100,13 @@ function answerWith(
 }
 
 /** A problem in the form of RFC 9457, always below 512 bytes. */
+export function problemText({ status, message, kind }: HttpProblem, requestId: string): string {
+  const type = kind === null ? 'about:blank' : `urn:shop:${kind}`;
+  return JSON.stringify({ type, title: message, status, requestId });
+}
+
 function sendProblem(res: Response, problem: HttpProblem): void {
-  const { status, message, kind } = problem;
-  const body = {
-    type: kind === null ? 'about:blank' : `urn:shop:${kind}`,
-    title: message,
-    status,
-    requestId: res.locals.requestId,
-  };
-  res.set('Content-Type', 'application/problem+json').send(JSON.stringify(body));
+  res.set('Content-Type', 'application/problem+json').send(problemText(problem, res.locals.requestId));
 }
 
 function wantsProblem(req: Request): boolean {

@@ -6,7 +6,7 @@ import { signatureHeader } from '../dojo/webhook.ts';
 import { type LogFields, logEvent } from '../log.ts';
 import { HttpProblem } from './problem.ts';
 
-/** Deliveries are a few hundred bytes. */
+/** What other systems send are a few hundred bytes. */
 const maxBodyBytes = 65_536;
 
 // As text it leaves in one piece with the head; bytes would be a second one.
@@ -41,7 +41,7 @@ export function webhooks(context: Context): RequestHandler {
  * The bytes as they came, since the signature covers those.
  * Rejects with a 415 if they are compressed, a 413 if they are too many, a 400 if they end too soon.
  */
-async function readBody(req: Request): Promise<Uint8Array> {
+export async function readBody(req: Request): Promise<Buffer> {
   const { 'content-encoding': encoding, 'content-length': length } = req.headers;
   if (encoding && encoding.toLowerCase() !== 'identity') throw new HttpProblem(415);
   if (req.readableDidRead)

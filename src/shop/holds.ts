@@ -1,6 +1,14 @@
 import { type Hold, holds, type RaisedHolds } from './decision.ts';
 import type { OrderFacts, PaymentAttempt } from './order.ts';
-import { isReserved, orderMoney, type PaidFacts, paymentMoney, returnedByUs } from './order-money.ts';
+import {
+  isReserved,
+  isTaken,
+  leftToReturn,
+  type PaidFacts,
+  paymentMoney,
+  returnedByUs,
+} from './order-money.ts';
+import type { ShipRefusal } from './shipment.ts';
 
 export type HeldFacts = PaidFacts &
   Pick<OrderFacts, 'decisions' | 'supersededBy' | 'paidAgainWith' | 'sentAt'>;
@@ -77,18 +85,17 @@ function isGone(order: HeldFacts, payment: number | null): boolean {
     .every((attempt) => paymentMoney(attempt, order).kept === 0 && !isReserved(attempt));
 }
 
-/** Goods may go out now: money is kept that no hold and no refund under way puts in doubt. */
-export function mayShip(order: HeldFacts, standing: readonly Hold[]): boolean {
+/** Why goods must not go out now; null if they may: money is kept that no hold and no refund under way puts in doubt. */
+export function findShipRefusal(order: HeldFacts, standing: readonly Hold[]): ShipRefusal | null {
   const { attempts, refunds, decisions, sentAt } = order;
-  if (sentAt !== null || standing.length > 0) return false;
-  if (refunds.some(({ state }) => state === 'asked')) return false;
-  const isDismissed = decisions.findLast(({ action }) => action !== 'refund')?.action === 'dismiss';
-  // Of a reservation any part may have been taken: Dojo says how much.
-  const isAmountKnown = attempts.every(
-    ({ facts, captureMode }) => captureMode === 'Auto' || !facts.captured || facts.capturedAmount > 0,
-  );
-  const isPaid = orderMoney(order).kept > 0 || isReturnAccepted(order);
-  return !isDismissed && isAmountKnown && isPaid;
+  if (sentAt !== null) return 'already-sent';
+  if (standing.length > 0) return 'held';
+  if (refunds.some(({ state }) => state === 'asked')) return 'refund-under-way';
+  if (decisions.findLast(({ action }) => action !== 'refund')?.action === 'dismiss') return 'dismissed';
+  if (attempts.some((payment) => payment.facts.captured && !isTaken(payment))) return 'amount-unknown';
+  // What we sent back counts as soon as Dojo accepts it, which its amounts may show later.
+  const isKept = attempts.some((payment) => leftToReturn(payment, order) > 0);
+  return isKept || isReturnAccepted(order) ? null : 'not-paid';
 }
 
 /** A person accepted that everything went back in Dojo's portal: the goods go out nevertheless. */

@@ -1,13 +1,27 @@
 import type { OrderFacts } from './order.ts';
 import { isUnpaid } from './order.ts';
+import type { OrderChange } from './order-events.ts';
 
 /**
- * A shopper's new order takes the place of an earlier one that is unpaid: the reconciler cancels that one's intent, and its
- * link is handed out no more. Both keep the id of the chain's first order. Null if the earlier order stays as it is.
+ * A shopper's new order takes the place of the earlier ones that are unpaid: the reconciler cancels their intents, and their
+ * links are handed out no more. All of them keep the id of the chain's first order; null if there is no chain.
+ * An earlier order that another one superseded can be paid until Dojo has cancelled it, so the new one joins its chain too.
  */
-export function supersede(earlier: OrderFacts, newer: { readonly id: number }, now: Date): OrderFacts | null {
-  if (!isUnpaid(earlier) || earlier.supersededBy !== null) return null;
-  return { ...earlier, supersededBy: newer.id, chainId: earlier.chainId ?? earlier.id, nextCheckAt: now };
+export function supersede(
+  earlier: readonly OrderFacts[],
+  newer: { readonly id: number },
+  now: Date,
+): { readonly changes: readonly OrderChange[]; readonly chainId: number | null } {
+  const superseded = earlier.filter((order) => isUnpaid(order) && order.supersededBy === null);
+  const chained = earlier.filter((order) => order.chainId !== null && order.received === 0);
+  const chains = [...superseded, ...chained].map(({ id, chainId }) => chainId ?? id);
+  if (chains.length === 0) return { changes: [], chainId: null };
+  const chainId = Math.min(...chains);
+  const changes = superseded.map((before) => ({
+    before,
+    after: { ...before, supersededBy: newer.id, chainId: before.chainId ?? chainId, nextCheckAt: now },
+  }));
+  return { changes, chainId };
 }
 
 /** True if a change brings money to an order that kept none, so that others of its chain matter. */

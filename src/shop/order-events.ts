@@ -1,6 +1,6 @@
 import type { Hold } from './decision.ts';
 import { deriveStatus } from './derive-status.ts';
-import { mayShip, standingHolds } from './holds.ts';
+import { findShipRefusal, standingHolds } from './holds.ts';
 import {
   factsFromStatus,
   type IntentFacts,
@@ -10,7 +10,7 @@ import {
   sameFacts,
 } from './intent-facts.ts';
 import type { OrderFacts } from './order.ts';
-import { orderMoney } from './order-money.ts';
+import { orderMoney, paymentMoney } from './order-money.ts';
 import type { OrderStatus } from './order-status.ts';
 import { plus, schedule } from './schedule.ts';
 
@@ -135,10 +135,15 @@ export function planCheck(order: OrderFacts, { at, seen }: CheckPlan): OrderFact
   return isReplaced ? { ...order, nextCheckAt: at } : order;
 }
 
-/** Dojo's amount may lag behind a refund that it has accepted: it is asked until they agree. */
+/** Dojo's answer may lag behind a refund or reversal that it has accepted: it is asked until they agree. */
 export function awaitRefunds(order: OrderFacts, now: Date): OrderFacts {
-  const accepted = order.refunds.filter(({ kind, state }) => kind === 'refund' && state === 'done');
-  const isBehind = order.returned < accepted.reduce((sum, { amount }) => sum + amount, 0);
+  const accepted = order.refunds.filter(({ state }) => state === 'done');
+  const isBehind = order.attempts.some((payment) => {
+    const own = accepted.filter(({ attempt }) => attempt === payment.number);
+    const refunded = own.reduce((sum, { kind, amount }) => sum + (kind === 'refund' ? amount : 0), 0);
+    const isReversalSeen = payment.facts.reversed || own.every(({ kind }) => kind === 'refund');
+    return !isReversalSeen || paymentMoney(payment, order).returned < refunded;
+  });
   return isBehind && order.nextCheckAt === null && order.checks < maxRefundChecks
     ? { ...order, nextCheckAt: plus(now, schedule.refundCounted) }
     : order;
@@ -197,7 +202,13 @@ type DerivedColumns = Pick<OrderFacts, 'status' | 'holds' | 'received' | 'return
 function deriveColumns(order: OrderFacts): DerivedColumns {
   const { received, returned } = orderMoney(order);
   const holds = Object.keys(standingHolds(order)) as Hold[];
-  return { status: deriveStatus(order), holds, received, returned, mayShip: mayShip(order, holds) };
+  return {
+    status: deriveStatus(order),
+    holds,
+    received,
+    returned,
+    mayShip: findShipRefusal(order, holds) === null,
+  };
 }
 
 function sameColumns(one: DerivedColumns, other: DerivedColumns): boolean {

@@ -69,6 +69,11 @@ export function knownReturned(payment: PaymentAttempt, order: PaidFacts): number
   return Math.max(paymentMoney(payment, order).returned, returnedByUs(payment, order));
 }
 
+/** Taken, and it is known how much: of a reservation any part may have been, until Dojo says. */
+export function isTaken({ facts, captureMode }: PaymentAttempt): boolean {
+  return facts.captured && (captureMode === 'Auto' || facts.capturedAmount > 0);
+}
+
 /** Authorised, and neither taken nor given up. */
 export function isReserved({ facts }: Pick<PaymentAttempt, 'facts'>): boolean {
   return facts.authorized && !facts.captured && !facts.reversed && !facts.canceled;

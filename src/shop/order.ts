@@ -37,6 +37,9 @@ export type OrderFacts = Pick<NewOrder, 'id' | 'reference'> & {
   /** An order of the chain that kept money when this one was paid. */
   readonly paidAgainWith: number | null;
   readonly sentAt: Date | null;
+  /** Who carries it, and where its way can be followed; null if no one said so. */
+  readonly carrier: string | null;
+  readonly trackingUrl: string | null;
   /** How often the reconciler asked Dojo about it. */
   readonly checks: number;
   /** When the reconciler asks next; null if nothing is left to ask. */

@@ -14,8 +14,8 @@ export const schedule = Object.freeze({
   refundCounted: 5 * minute,
   /** Times the square of the tries so far. An answer that takes longer than this never comes. */
   refundTry: minute,
-  /** Pauses between the tries to notify the merchant's system: about three days in all. */
-  notificationTries: [
+  /** Pauses between the tries to send a message to the merchant's system: about three days in all. */
+  messageTries: [
     5 * second,
     minute,
     5 * minute,
@@ -33,7 +33,7 @@ export const schedule = Object.freeze({
   attemptLease: 15 * second,
   /** Pauses of the background work. */
   reconcile: 15 * second,
-  notify: 5 * second,
+  deliver: 5 * second,
 });
 
 /**
@@ -70,9 +70,9 @@ export function nextRefundTry(now: Date, tries: number): Date {
   return plus(now, schedule.refundTry * Math.max(tries, 1) ** 2);
 }
 
-/** When to notify the merchant's system again after so many tries; null when it is given up. */
-export function nextNotification(now: Date, tries: number): Date | null {
-  const pause = schedule.notificationTries[tries - 1];
+/** When to send a message again after so many tries; null when it is given up. */
+export function nextMessageTry(now: Date, tries: number): Date | null {
+  const pause = schedule.messageTries[tries - 1];
   return pause === undefined ? null : plus(now, pause);
 }
 

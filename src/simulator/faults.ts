@@ -12,6 +12,8 @@ export const apiFaultTable = Object.freeze({
   hang: 'no answer comes; the call takes effect unless `takesEffect` is false',
   reset: 'the connection is reset; the call takes effect unless `takesEffect` is false',
   drip: 'the answer comes one byte at a time, `delayMs` apart',
+  stale:
+    'the answer shows intents as they were `delayMs` ago, and none created since; `delayMs` is on the clock',
   'malformed-json': 'the answer ends in the middle of its JSON',
   'oversized-json': 'the answer is 64 MiB too long, and still JSON',
   'wrong-amount': 'every amount of an intent in the answer is 1 too high',
@@ -59,6 +61,9 @@ const operationsWithIntent: readonly Operation[] = [
   'refresh-client-session-secret',
 ];
 
+/** These look back, so the call must only read. */
+const operationsThatRead: readonly Operation[] = ['search-payment-intents', 'get-payment-intent'];
+
 export const faultShape = z.strictObject({
   kind: z.enum(faultKinds),
   /** Which API calls; all if missing. Webhooks have no operation. */
@@ -84,7 +89,7 @@ export const faultSchema = faultShape
   })
   .refine(({ kind, operation }) => canMeet(kind, operation), {
     path: ['operation'],
-    error: `must be a call whose answer has an intent: ${operationsWithIntent.join(', ')}`,
+    error: ({ input }) => `must be a call ${describeCalls((input as { kind: FaultKind }).kind)}`,
   })
   .refine(
     ({ operation, paymentIntentId }) =>
@@ -97,6 +102,12 @@ export const faultSchema = faultShape
   .readonly();
 export type FaultRequest = z.input<typeof faultSchema>;
 export type Fault = z.output<typeof faultSchema>;
+
+function describeCalls(kind: FaultKind): string {
+  return kind === 'stale'
+    ? `that only reads intents: ${operationsThatRead.join(', ')}`
+    : `whose answer has an intent: ${operationsWithIntent.join(', ')}`;
+}
 
 /** By default an error answer comes instead of the effect, silence after it. A corrupt answer needs an effect to report. */
 export function doesCallTakeEffect({ kind, takesEffect: wanted }: Fault): boolean {
@@ -157,12 +168,12 @@ export const sentinels: readonly Sentinel[] = Object.freeze(
 
 /** Whether an API fault of this kind can happen to the operation; `undefined` means any operation. */
 export function canMeet(kind: FaultKind, operation: Operation | undefined): boolean {
-  return (
-    operation === undefined || !intentFaultKinds.includes(kind) || operationsWithIntent.includes(operation)
-  );
+  if (operation === undefined) return true;
+  if (kind === 'stale') return operationsThatRead.includes(operation);
+  return !intentFaultKinds.includes(kind) || operationsWithIntent.includes(operation);
 }
 
-const delayed: readonly FaultKind[] = ['latency', 'drip', 'reorder', 'delay'];
+const delayed: readonly FaultKind[] = ['latency', 'drip', 'stale', 'reorder', 'delay'];
 const answered: readonly FaultKind[] = ['status', 'pascal-case-error'];
 
 /** `create-refund, status 500, takes effect`: what distinguishes a fault from others of its kind. */

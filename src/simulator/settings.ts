@@ -51,6 +51,11 @@ export const settingTable = Object.freeze({
     choices: ['capturable', 'released'],
     reason: 'Dojo documents several partial captures',
   },
+  releasedRemainder: {
+    question: 'The status when the rest of a partly captured reservation is released',
+    choices: ['captured', 'reversed'],
+    reason: 'what was captured stays taken, and Dojo reverses no captured Manual payment',
+  },
   reversalWindow: {
     question: 'How long a captured Auto payment can be reversed',
     choices: ['same-day', 'seven-days'],

@@ -1,89 +1,63 @@
 import { z } from 'zod';
-import type { Order } from '../shop/order.ts';
+import { findShipRefusal } from '../shop/holds.ts';
 import { derive } from '../shop/order-events.ts';
-import type { OrderStore } from './order-store.ts';
-import { changeOrder, getOrder, lockFacts } from './orders.ts';
-import { inCommonTime, type SqlDatabase } from './sql.ts';
+import type { ApiAnswer, OrderStore, SignedRequest } from './order-store.ts';
+import { getDetails, lockFacts, saveChanges } from './orders.ts';
+import { defineTable, type SqlDatabase, type SqlTransaction } from './sql.ts';
 
-/** For the merchant's own system and its people: claim an order for a while, ship it, say that it is done. */
-export function createFulfilmentStore(
-  database: SqlDatabase,
-): Pick<OrderStore, 'claimFulfilments' | 'completeFulfilment' | 'claimNotifications' | 'endNotification'> {
-  // A hold, a refund or a reversal that came after the order was due stops it here, also while its outcome is unknown.
-  const mayShip = `EXISTS (SELECT 1 FROM orders WHERE orders.id = fulfilments.order_id
-    AND orders.status IN ('paid', 'partly_refunded') AND orders.holds = '' AND orders.total >
-      (SELECT COALESCE(SUM(amount), 0) FROM refunds WHERE refunds.order_id = orders.id AND state <> 'refused'))
-    AND NOT EXISTS (SELECT 1 FROM refunds WHERE refunds.order_id = fulfilments.order_id AND state = 'asked')`;
+/** Goods go out once, and only while nothing is in the way. */
+export function createFulfilmentStore(database: SqlDatabase): Pick<OrderStore, 'shipOrder'> {
   return {
-    claimFulfilments: (by, now, until, limit) =>
+    shipOrder: (orderId, shipment, request) =>
       database.write(async (tx) => {
-        const common = await inCommonTime(tx, now, until);
-        const due = orderKeysSchema.parse(
-          await tx.all(
-            `SELECT order_id FROM fulfilments WHERE done_at IS NULL AND claimed_until <= $1 AND ${mayShip}
-             ORDER BY due_at LIMIT $2 ${tx.dialect.skipLocked}`,
-            [common.now, limit],
-          ),
-        );
-        const claimed: Order[] = [];
-        for (const { order_id } of due) {
-          await tx.run(`UPDATE fulfilments SET claimed_by = $2, claimed_until = $3 WHERE order_id = $1`, [
-            order_id,
-            by,
-            common.until,
-          ]);
-          claimed.push(await getOrder(tx, order_id));
-        }
-        return claimed;
-      }),
+        const details = await getDetails(tx, orderId);
+        const [order] = await lockFacts(tx, [orderId]);
+        if (order === undefined) throw new Error(`Order ${orderId} is not in the store.`);
+        const repeated = request === undefined ? null : await findRepeated(tx, request);
+        if (repeated !== null) return repeated;
 
-    completeFulfilment: (orderId, by, now) =>
-      database.write(async (tx) => {
-        const common = await tx.commonTime(now);
-        await lockFacts(tx, [orderId]);
-        const done = await tx.run(
-          `UPDATE fulfilments SET done_at = $3
-           WHERE order_id = $1 AND claimed_by = $2 AND claimed_until > $4 AND done_at IS NULL AND ${mayShip}`,
-          [orderId, by, now.getTime(), common.getTime()],
-        );
-        if (done === 1) await changeOrder(tx, orderId, (shipped) => derive(shipped, now));
-        return done === 1;
-      }),
+        const kind = findShipRefusal(order, order.holds) ?? 'sent';
+        // Two requests with one id may be about different orders, which do not wait for each other.
+        if (request !== undefined && !(await keepRequest(tx, request, request.answers[kind])))
+          return { kind: 'id-taken' };
+        if (kind !== 'sent') return { kind, order: { ...details, ...order } };
 
-    claimNotifications: (now, until, limit) =>
-      database.write(async (tx) => {
-        const common = await inCommonTime(tx, now, until);
-        const due = notificationsSchema.parse(
-          await tx.all(
-            `SELECT order_id, notify_tries FROM fulfilments
-             WHERE next_notify_at <= $1 AND done_at IS NULL AND ${mayShip}
-             ORDER BY next_notify_at LIMIT $2 ${tx.dialect.skipLocked}`,
-            [common.now, limit],
-          ),
+        const { carrier, trackingUrl, sentAt } = shipment;
+        await tx.run(
+          `UPDATE fulfilments SET done_at = $2, carrier = $3, tracking_url = $4 WHERE order_id = $1`,
+          [orderId, sentAt.getTime(), carrier, trackingUrl],
         );
-        const claimed: { order: Order; tries: number }[] = [];
-        for (const { order_id, notify_tries } of due) {
-          const tries = notify_tries + 1;
-          await tx.run(`UPDATE fulfilments SET notify_tries = $2, next_notify_at = $3 WHERE order_id = $1`, [
-            order_id,
-            tries,
-            common.until,
-          ]);
-          claimed.push({ order: await getOrder(tx, order_id), tries });
-        }
-        return claimed;
-      }),
-
-    endNotification: (orderId, { notifiedAt, nextTryAt }) =>
-      database.write(async (tx) => {
-        await tx.run(`UPDATE fulfilments SET notified_at = $2, next_notify_at = $3 WHERE order_id = $1`, [
-          orderId,
-          notifiedAt?.getTime() ?? null,
-          nextTryAt?.getTime() ?? null,
-        ]);
+        const after = derive({ ...order, ...shipment }, sentAt);
+        await saveChanges(tx, [{ before: order, after }]);
+        return { kind, order: { ...details, ...after } };
       }),
   };
 }
 
-const orderKeysSchema = z.array(z.object({ order_id: z.int() }));
-const notificationsSchema = z.array(z.object({ order_id: z.int(), notify_tries: z.int() }));
+/** What the request was answered before; null if it is new. The id with another body is another's. */
+async function findRepeated(tx: SqlTransaction, { id, digest }: SignedRequest) {
+  const [row] = requestsSchema.parse(
+    await tx.all(`SELECT digest, status, body FROM api_requests WHERE id = $1`, [id]),
+  );
+  if (row === undefined) return null;
+  const { status, body } = row;
+  return Buffer.from(row.digest).equals(digest)
+    ? { kind: 'repeated' as const, answer: { status, body } }
+    : { kind: 'id-taken' as const };
+}
+
+async function keepRequest(tx: SqlTransaction, request: SignedRequest, answer: ApiAnswer): Promise<boolean> {
+  const { id, digest, receivedAt } = request;
+  const [isNew] = await tx.insertNewRows(requestsTable, [{ id, digest, receivedAt, ...answer }]);
+  return isNew === true;
+}
+
+const requestsTable = defineTable('api_requests', 'id', {
+  BIGINT: 'status received_at',
+  TEXT: 'id body',
+  BYTEA: 'digest',
+});
+
+const requestsSchema = z.array(
+  z.object({ digest: z.instanceof(Uint8Array), status: z.int(), body: z.string() }),
+);

@@ -32,7 +32,7 @@ export const factsTable = defineTable('attempts', 'order_id number', {
 });
 
 export const fulfilmentsTable = defineTable('fulfilments', 'order_id', {
-  BIGINT: 'order_id due_at next_notify_at',
+  BIGINT: 'order_id due_at',
 });
 
 // Every webhook passes the schemas below: zod reads a row without a transform inside in a fraction of the time.
@@ -60,6 +60,8 @@ const factRowSchema = z.object({
   next_check_at: z.int().nullable(),
   due_at: z.int().nullable(),
   done_at: z.int().nullable(),
+  carrier: z.string().nullable(),
+  tracking_url: z.string().nullable(),
 });
 export const factRowsSchema = z.array(factRowSchema);
 
@@ -84,6 +86,8 @@ export function factsOf(
     isDue: row.due_at !== null,
     paidAt: timeOrNull(row.paid_at),
     sentAt: timeOrNull(row.done_at),
+    carrier: row.carrier,
+    trackingUrl: row.tracking_url,
     chainId: row.chain_id,
     supersededBy: row.superseded_by,
     paidAgainWith: row.paid_again_with,

@@ -2,8 +2,10 @@ import type { NewDecision } from '../shop/apply-decision.ts';
 import type { Hold, RaisedHolds } from '../shop/decision.ts';
 import type { NewOrder, Order, PaymentAttempt } from '../shop/order.ts';
 import type { CheckPlan, Observation, ReceivedEvent, RecordedEvent } from '../shop/order-events.ts';
+import type { Message, MessageState } from '../shop/order-messages.ts';
 import type { OrderNews } from '../shop/order-news.ts';
 import type { AttachedIntent, AttemptStart } from '../shop/payment-attempt.ts';
+import type { Shipment, ShipRefusal } from '../shop/shipment.ts';
 
 /**
  * The order store, the source of truth, in the shop's words.
@@ -100,14 +102,29 @@ export type OrderStore = {
   /** One refund with an unknown outcome that is due, to be asked for again with the same id; later each time. */
   claimOpenRefund(now: Date): Promise<OpenRefund | null>;
 
-  /** Paid orders that may be shipped now, claimed for the caller. */
-  claimFulfilments(by: string, now: Date, until: Date, limit: number): Promise<Order[]>;
-  /** False if the claim was lost, or the order must no longer be shipped. */
-  completeFulfilment(orderId: number, by: string, now: Date): Promise<boolean>;
+  /**
+   * Records that an order was sent, unless something is in the way. A signed request is kept with its answer, whichever it is:
+   * the same id is `repeated` with the same body, and `id-taken` with another; neither changes anything.
+   */
+  shipOrder(
+    orderId: number,
+    shipment: Shipment & { readonly sentAt: Date },
+    request?: SignedRequest,
+  ): Promise<ShippedOrder>;
 
-  /** Due orders that the merchant's system has not accepted yet, each with the number of this try, claimed like the rest. */
-  claimNotifications(now: Date, until: Date, limit: number): Promise<{ order: Order; tries: number }[]>;
-  endNotification(orderId: number, end: { notifiedAt: Date | null; nextTryAt: Date | null }): Promise<void>;
+  /** A message that is due, claimed until then: of each order the first that waits. The tries count this one. */
+  claimMessage(now: Date, until: Date): Promise<ClaimedMessage | null>;
+  /** False if a claimed `order.due` is no longer true, or a later one follows: it is then dropped. */
+  confirmDue(message: ClaimedMessage, now: Date): Promise<boolean>;
+  /** Keeps how a try went, and plans what comes next: the same message again, or the next of its order. */
+  endTry(message: ClaimedMessage, end: EndedTry, now: Date): Promise<void>;
+  /** The newest 500, oldest first; null does not matter. */
+  listMessages(wanted: {
+    readonly orderReference: string | null;
+    readonly state: MessageState | null;
+  }): Promise<ListedMessage[]>;
+  /** Has a message sent again, whatever its state. False if there is none. */
+  resendMessage(message: Pick<Message, 'orderReference' | 'number'>, now: Date): Promise<boolean>;
 
   /** Keeps what the shop knows about itself under a name, unless it has it already; resolves to what is kept. */
   keepSetting(name: string, value: string): Promise<string>;
@@ -193,6 +210,42 @@ export type DecidedOrder =
   | { readonly kind: 'decided'; readonly order: Order; readonly settled: readonly Hold[] }
   /** What stands, and what raised it. */
   | { readonly kind: 'stale'; readonly standing: RaisedHolds };
+
+export type ShippedOrder =
+  | { readonly kind: 'sent' | ShipRefusal; readonly order: Order }
+  | { readonly kind: 'repeated'; readonly answer: ApiAnswer }
+  | { readonly kind: 'id-taken' };
+
+export type ApiAnswer = { readonly status: number; readonly body: string };
+
+/** A request of the merchant's system. What comes of it is known in the transaction alone, so it brings every answer. */
+export type SignedRequest = {
+  readonly id: string;
+  /** SHA-256 of the body. */
+  readonly digest: Uint8Array;
+  readonly receivedAt: Date;
+  readonly answers: Readonly<Record<'sent' | ShipRefusal, ApiAnswer>>;
+};
+
+export type ClaimedMessage = Message & { readonly tries: number; readonly order: Order };
+
+export type EndedTry = {
+  readonly state: Exclude<MessageState, 'dropped'>;
+  /** Null unless it waits. */
+  readonly nextTryAt: Date | null;
+  readonly sentAt: Date;
+  readonly latencyMs: number;
+  /** The HTTP status, or the error. */
+  readonly answer: string;
+};
+
+export type ListedMessage = Message & {
+  readonly state: MessageState;
+  readonly tries: number;
+  readonly nextTryAt: Date | null;
+  readonly endedAt: Date | null;
+  readonly deliveries: readonly Pick<EndedTry, 'sentAt' | 'latencyMs' | 'answer'>[];
+};
 
 export type OpenRefund = {
   readonly id: string;

@@ -3,6 +3,7 @@ import type { NewOrder, Order, OrderFacts } from '../shop/order.ts';
 import { findPaidBeside, isFirstMoney } from '../shop/order-chain.ts';
 import { type AttemptKey, derive, type OrderChange } from '../shop/order-events.ts';
 import { newsOf } from '../shop/order-news.ts';
+import { type NewMessage, writeMessages } from './messages.ts';
 import {
   actRowsSchema,
   actsOf,
@@ -94,10 +95,13 @@ export async function saveChanges(tx: SqlTransaction, decided: readonly OrderCha
   const newAttempts: object[] = [];
   const newDecisions: object[] = [];
   const due: object[] = [];
+  const messages: NewMessage[] = [];
   for (const change of changes) {
     const { before, after } = change;
     const orderId = after.id;
-    tx.news.push(...newsOf(change));
+    const news = newsOf(change);
+    tx.news.push(...news);
+    messages.push(...news.map(({ kind }) => ({ kind, order: after })));
     for (const attempt of after.attempts) {
       const key = { orderId, number: attempt.number };
       const known = before.attempts.find(({ number }) => number === attempt.number);
@@ -110,14 +114,14 @@ export async function saveChanges(tx: SqlTransaction, decided: readonly OrderCha
     for (const decision of after.decisions.slice(before.decisions.length))
       newDecisions.push({ ...decision, orderId, settles: JSON.stringify(decision.settles) });
     update(derivedTable, before, after, {});
-    if (after.isDue && !before.isDue)
-      due.push({ orderId, dueAt: after.updatedAt, nextNotifyAt: after.updatedAt });
+    if (after.isDue && !before.isDue) due.push({ orderId, dueAt: after.updatedAt });
   }
   // Changes first: an attempt that ends makes room for a new one.
   for (const [table, rows] of updates) await tx.withCommit(tx.updateRows(table, rows));
   if (newAttempts.length > 0) await tx.withCommit(tx.insertRows(attemptsTable, newAttempts));
   if (newDecisions.length > 0) await tx.withCommit(tx.insertRows(decisionsTable, newDecisions));
   if (due.length > 0) await tx.withCommit(tx.insertRows(fulfilmentsTable, due));
+  if (messages.length > 0) await writeMessages(tx, messages);
 }
 
 /**

@@ -38,6 +38,7 @@ export function createReplayStore(database: SqlDatabase): Pick<OrderStore, 'chec
           [after, createOrderId(before, 0)],
         );
         const ids = idsSchema.parse(rows).map(({ id }) => id);
+        if (after === 0) await tx.run(`DELETE FROM api_requests WHERE received_at < $1`, [before.getTime()]);
         let events = 0;
         for (const id of ids) events += await pruneOrder(tx, id, before);
         return { events, last: ids.at(-1) ?? null };
@@ -134,6 +135,7 @@ async function pruneOrder(tx: SqlTransaction, orderId: number, before: Date): Pr
     before.getTime(),
   ]);
   if (order === undefined || finished.length === 0) return 0;
+  await dropMessages(tx, orderId);
   const dropped = await tx.run(`DELETE FROM events WHERE order_id = $1`, [orderId]);
   if (dropped === 0) return 0;
   for (const { number: attempt, facts } of order.attempts) {
@@ -141,6 +143,13 @@ async function pruneOrder(tx: SqlTransaction, orderId: number, before: Date): Pr
       await keepObservation(tx, { orderId, attempt, observedAt: before, status });
   }
   return dropped;
+}
+
+/** All of them, unless one is still to be sent: its order needs to know the others. */
+async function dropMessages(tx: SqlTransaction, orderId: number): Promise<void> {
+  const isOver = `NOT EXISTS (SELECT 1 FROM messages AS waiting WHERE waiting.order_id = $1 AND waiting.state = 'waiting')`;
+  await tx.run(`DELETE FROM deliveries WHERE order_id = $1 AND ${isOver}`, [orderId]);
+  await tx.run(`DELETE FROM messages WHERE order_id = $1 AND ${isOver}`, [orderId]);
 }
 
 /** The fewest of Dojo's statuses that have the same facts as everything heard, so that every order derives as before. */

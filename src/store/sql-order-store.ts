@@ -11,6 +11,7 @@ import {
   settleAttempt,
 } from '../shop/payment-attempt.ts';
 import { createCheckStore } from './checks.ts';
+import { createDeliveryStore } from './deliveries.ts';
 import { lockWithIntent, quarantine, recordEvents, saveWithIntent } from './events.ts';
 import { createFulfilmentStore } from './fulfilments.ts';
 import { attemptsTable, basketsTable, ordersTable } from './order-rows.ts';
@@ -26,6 +27,7 @@ export function createSqlOrderStore(database: SqlDatabase): OrderStore {
     ...createCheckStore(database),
     ...createRefundStore(database),
     ...createFulfilmentStore(database),
+    ...createDeliveryStore(database),
     ...createReplayStore(database),
 
     placeOrder: (order, start, supersedes = []) =>
@@ -126,13 +128,9 @@ async function supersedeOrders(
     tx,
     ids.map(({ id }) => id),
   );
-  const changes = earlier.flatMap((before) => {
-    const after = supersede(before, newer, newer.createdAt);
-    return after === null ? [] : [{ before, after }];
-  });
+  const { changes, chainId } = supersede(earlier, newer, newer.createdAt);
   await saveChanges(tx, changes);
-  const chainId = Math.min(...changes.flatMap(({ after }) => after.chainId ?? []));
-  if (changes.length > 0) await changeOrder(tx, newer.id, (order) => ({ ...order, chainId }));
+  if (chainId !== null) await changeOrder(tx, newer.id, (order) => ({ ...order, chainId }));
 }
 
 async function begin(tx: SqlTransaction, orderId: number, start: AttemptStart): Promise<BegunAttempt> {

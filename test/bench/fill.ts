@@ -31,6 +31,7 @@ const tables = {
   attempts: 'order_id',
   events: 'order_id',
   fulfilments: 'order_id',
+  messages: 'order_id',
 } as const;
 const tableNames = Object.keys(tables) as (keyof typeof tables)[];
 type Template = { -readonly [table in keyof typeof tables]: Row[] };
@@ -108,6 +109,14 @@ function copyOf(template: Template, order: { place: number; intentId: string; at
       received_at: at,
     })),
     fulfilments: template.fulfilments.map((row) => ({ ...row, order_id: id, due_at: at, done_at: at })),
+    messages: template.messages.map((row) => ({
+      ...row,
+      order_id: id,
+      created_at: at,
+      state: 'delivered',
+      next_try_at: null,
+      ended_at: at,
+    })),
   };
 }
 
@@ -139,7 +148,6 @@ async function placeTemplates(url: string): Promise<[paid: number, awaiting: num
       },
     ]);
     await store.planCheck(paid, { at: null, seen: new Date(now.getTime() + 86_400_000) });
-    await store.endNotification(paid, { notifiedAt: now, nextTryAt: null });
     return [paid, awaiting];
   } finally {
     await store.close();
@@ -171,7 +179,14 @@ async function placeTemplate(store: OrderStore, intentId: string): Promise<numbe
 }
 
 async function readTemplate(bulk: Bulk, orderId: number): Promise<Template> {
-  const template: Template = { orders: [], baskets: [], attempts: [], events: [], fulfilments: [] };
+  const template: Template = {
+    orders: [],
+    baskets: [],
+    attempts: [],
+    events: [],
+    fulfilments: [],
+    messages: [],
+  };
   for (const table of tableNames) template[table] = await bulk.rows(table, tables[table], orderId);
   if (template.attempts.length === 0) throw new Error('A template order has no attempt.');
   return template;

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { cancelOrder } from '../../src/checkout/cancel-order.ts';
 import { captureOrder } from '../../src/checkout/capture-order.ts';
 import { decideHold, type HoldDecision } from '../../src/checkout/decide-hold.ts';
 import { placeOrder } from '../../src/checkout/place-order.ts';
@@ -194,6 +195,23 @@ describe.each([
     }
     await decide(shop, await current(shop, middle.order), { action: 'refund' });
     expect(await current(shop, middle.order)).toMatchObject({ holds: [], mayShip: false });
+  });
+
+  test('that is paid beside an earlier one is held, also if the order between them was cancelled', async () => {
+    const shop = await start(await options());
+    const earlier = await ordered(shop, 'key-1');
+    const middle = await placeNewer(shop, 'key-2', ['key-1']);
+    await cancelOrder(shop.context, await current(shop, middle.order));
+    const newest = await placeNewer(shop, 'key-3', ['key-1', 'key-2']);
+    await shop.pay(earlier.intentId);
+    await shop.pay(newest.intentId);
+    await shop.handAll();
+    expect(await current(shop, earlier.order)).toMatchObject({ status: 'paid', holds: [] });
+    expect(await current(shop, newest.order)).toMatchObject({
+      status: 'paid',
+      holds: ['paid_again_by_shopper'],
+      mayShip: false,
+    });
   });
 
   test('supersedes no order of another shopper, none that is paid, and none when it was placed by JSON', async () => {

@@ -33,10 +33,13 @@ describe('help', () => {
     };
     await explain([]);
     expect(seen.sort()).toEqual([
+      'messages list',
+      'messages resend',
       'orders cancel',
       'orders capture',
       'orders decide',
       'orders refund',
+      'orders ship',
       'orders show',
       'orders undo',
       'reconcile',

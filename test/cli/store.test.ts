@@ -99,6 +99,7 @@ async function contents(databaseUrl: string): Promise<Record<string, string[]>> 
     'observations',
     'refunds',
     'fulfilments',
+    'messages',
     'quarantine',
   ]) {
     const rows = await database.read((tx) => tx.all(`SELECT * FROM ${table}`));

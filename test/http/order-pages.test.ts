@@ -48,6 +48,45 @@ function dojoFails(status = 500): void {
   nock(dojoUrl).get(`/payment-intents/${intentId}`).query(true).times(2).reply(status);
 }
 
+async function ship(trackingUrl: string | null, carrier: string | null = 'Royal <b>Mail'): Promise<void> {
+  const order = await shop.context.store.findOrderByToken(token);
+  const sentAt = shop.context.now();
+  const shipped = await shop.context.store.shipOrder(order?.id ?? 0, { carrier, trackingUrl, sentAt });
+  expect(shipped.kind).toBe('sent');
+}
+
+describe('the page of an order that was sent', () => {
+  beforeEach(() => hear('Captured'));
+
+  test('says that it is on its way, with carrier and link, to the shopper alone', async () => {
+    expect((await orderPage()).text).toContain('we pack your order and send it');
+    await ship('https://track.example/AB1?a=1&b=2');
+    const { text } = await orderPage().expect(200);
+    expect(text).toContain('Your order is on its way with Royal &lt;b&gt;Mail.');
+    expect(text).toContain(
+      '<a href="https://track.example/AB1?a=1&amp;b=2" rel="noopener noreferrer">Follow your parcel</a>',
+    );
+    expect(text).not.toContain('we pack your order and send it');
+    const stranger = await request(shop.app).get(`/orders/${token}`).expect(200);
+    expect(stranger.text).not.toMatch(/on its way|track\.example|Royal/);
+  });
+
+  test('says so without a carrier and a link', async () => {
+    await ship(null, null);
+    const { text } = await orderPage().expect(200);
+    expect(text).toContain('Your order is on its way.');
+    expect(text).not.toContain('Follow your parcel');
+  });
+
+  test('says no more that it is on its way once all was refunded', async () => {
+    await ship(null);
+    await hear('Refunded', 'evt_2');
+    const { text } = await orderPage().expect(200);
+    expect(text).toContain('This order was refunded');
+    expect(text).not.toContain('on its way');
+  });
+});
+
 describe('the page after a payment', () => {
   test('thanks the shopper once the store says paid, whatever Dojo answers', async () => {
     await hear('Captured');

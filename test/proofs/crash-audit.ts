@@ -108,7 +108,9 @@ export function auditCrash(path: string, purchases: readonly Purchase[], deliver
 
     const findOrder = database.prepare(
       `SELECT reference, status, holds, payment_intent_id, payment_link,
-         (SELECT count(*) FROM fulfilments WHERE order_id = id) AS fulfilments
+         (SELECT count(*) FROM fulfilments WHERE order_id = id) AS fulfilments,
+         (SELECT group_concat(type ORDER BY number) FROM messages WHERE order_id = id
+            AND type IN ('order.paid', 'order.due')) AS messages
        FROM orders LEFT JOIN attempts ON order_id = id AND state = 'attached' WHERE checkout_key = ?`,
     );
     for (const { key, answer, story } of purchases) {
@@ -122,6 +124,7 @@ export function auditCrash(path: string, purchases: readonly Purchase[], deliver
           payment_intent_id: placed.paymentIntentId,
           payment_link: placed.paymentLink,
           fulfilments: Number(story.status === 'paid'),
+          messages: story.status === 'paid' ? 'order.paid,order.due' : null,
         },
       ]);
     }

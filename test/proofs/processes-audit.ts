@@ -14,6 +14,7 @@ const orderRows = z.array(
     total: z.int(),
     attached: z.int(),
     fulfilments: z.int(),
+    messages: z.int(),
   }),
 );
 
@@ -30,7 +31,9 @@ export async function auditProcesses(
     const orders = orderRows.parse(
       await all(`SELECT checkout_key, reference, status, holds, total,
         (SELECT COUNT(*) FROM attempts WHERE order_id = orders.id AND state = 'attached') AS attached,
-        (SELECT COUNT(*) FROM fulfilments WHERE order_id = orders.id) AS fulfilments FROM orders`),
+        (SELECT COUNT(*) FROM fulfilments WHERE order_id = orders.id) AS fulfilments,
+        (SELECT COUNT(*) FROM messages WHERE order_id = orders.id AND type IN ('order.paid', 'order.due')) AS messages
+        FROM orders`),
     );
     const byKey = Map.groupBy(orders, (order) => order.checkout_key);
     let paid = 0;
@@ -44,7 +47,8 @@ export async function auditProcesses(
         order.status === story.status &&
         order.holds === '' &&
         order.attached === 1 &&
-        order.fulfilments === Number(story.status === 'paid');
+        order.fulfilments === Number(story.status === 'paid') &&
+        order.messages === 2 * order.fulfilments;
       if (!isRight) wrong.push(`${key} (${story.events}): ${JSON.stringify(found)}`);
       if (story.status === 'paid') paid += order?.total ?? 0;
     }

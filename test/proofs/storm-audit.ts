@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Hold } from '../../src/shop/decision.ts';
 import { deriveStatus } from '../../src/shop/derive-status.ts';
-import { mayShip, standingHolds } from '../../src/shop/holds.ts';
+import { findShipRefusal, standingHolds } from '../../src/shop/holds.ts';
 import { factsFromStatus, mergeFacts, noFacts } from '../../src/shop/intent-facts.ts';
 import type { Order } from '../../src/shop/order.ts';
 import { openDatabase } from '../support/open-database.ts';
@@ -115,7 +115,7 @@ function tradeOf(order: Order, applied: readonly Event[]) {
   const derive = () => {
     const known = { ...bare, attempts };
     const standing = Object.keys(standingHolds(known)) as Hold[];
-    return { status: deriveStatus(known), holds: standing, isDue: mayShip(known, standing) };
+    return { status: deriveStatus(known), holds: standing, isDue: findShipRefusal(known, standing) === null };
   };
   for (const { paymentIntentId, paymentStatus } of applied) {
     attempts = attempts.map((attempt) =>

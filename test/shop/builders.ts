@@ -83,6 +83,8 @@ export function createOrder(members: Partial<Order> = {}): Order {
     supersededBy: null,
     paidAgainWith: null,
     sentAt: null,
+    carrier: null,
+    trackingUrl: null,
     checks: 0,
     nextCheckAt: null,
     status: 'awaiting_payment',

@@ -11,10 +11,17 @@ export type Fault =
   /** The nth call to Dojo takes effect but its reply is lost or malformed, or the call itself is lost. */
   | { readonly kind: 'lost' | 'nonsense'; readonly call: number; readonly tookEffect: boolean }
   /** The process dies just before or just after the nth call that it awaits. */
-  | { readonly kind: 'crash'; readonly wait: number; readonly after: boolean };
+  | { readonly kind: 'crash'; readonly wait: number; readonly after: boolean }
+  /** Something happens between the answer to the nth call to Dojo and what the shop makes of it. */
+  | { readonly kind: 'meanwhile'; readonly call: number; readonly what: Meanwhile };
+export type Meanwhile = 'deliver' | 'pay' | 'checkout' | 'portal';
 
 /** The same shop, with faults between it and Dojo or the database. */
-export function withFault(context: Context, fault: Fault): Context {
+export function withFault(
+  context: Context,
+  fault: Fault,
+  happen: (what: Meanwhile) => Promise<void>,
+): Context {
   let calls = 0;
   let waits = 0;
   let isDead = false;
@@ -37,7 +44,9 @@ export function withFault(context: Context, fault: Fault): Context {
     const isHere = (fault.kind === 'lost' || fault.kind === 'nonsense') && fault.call === calls;
     if (isHere && fault.tookEffect) await run();
     if (isHere) throw new DojoError(fault.kind === 'lost' ? 'timeout' : 'malformed', 'No usable reply came.');
-    return run();
+    const answer = await run();
+    if (fault.kind === 'meanwhile' && fault.call === calls) await happen(fault.what);
+    return answer;
   }
 
   return {

@@ -117,10 +117,10 @@ test.each<Row>([
   [
     'the release of a remainder',
     done(capture(paid('Manual'), taken('cp_1', 100), settings)),
-    (before) => release(before, now),
+    (before) => release(before, now, settings),
     false,
   ],
-  ['the release of a reservation', paid('Manual'), (before) => release(before, now), true],
+  ['the release of a reservation', paid('Manual'), (before) => release(before, now, settings), true],
   ['a full refund', paid('Auto'), (before) => refund(before, given(1_000), now, settings), true],
   [
     'a full refund',

@@ -9,6 +9,7 @@ import {
   callApi,
   cards,
   createIntent,
+  createStoppedClock,
   getIntent,
   minimalIntent,
   startSimulator,
@@ -290,6 +291,37 @@ test('a fault of one intent does not affect others', async () => {
   );
   expect(await statusOf({ method: 'GET', path: `/payment-intents/${other.id}` })).toBe(200);
   expect(await statusOf(create)).toBe(200);
+});
+
+test('stale answers show intents as they were, and no newer ones; calls that change an intent see the truth', async () => {
+  const clock = createStoppedClock();
+  const simulator = await startSimulator({ clock });
+  const { id } = await createIntent(simulator);
+  clock.advance(60_000);
+  await submitForm(simulator, `/checkout/${id}`, cards.success);
+  const newer = await createIntent(simulator);
+  clock.advance(20_000);
+  simulator.faults.add({ kind: 'stale', delayMs: 30_000 });
+  const statuses = ['Captured', 'Created'];
+  const search = async (wanted: readonly string[]) => {
+    const body = { statuses: wanted };
+    const reply = await callApi(simulator, { method: 'POST', path: '/payment-intents/search', body });
+    return reply.body.data.map((intent: { id: string; status: string }) => [intent.id, intent.status]);
+  };
+  expect((await getIntent(simulator, id)).status).toBe('Created');
+  expect((await readAnswer(simulator, { method: 'GET', path: `/payment-intents/${newer.id}` })).status).toBe(
+    404,
+  );
+  expect(await search(statuses)).toEqual([[id, 'Created']]);
+  expect(await search(['Captured'])).toEqual([]);
+  const deleted = { method: 'DELETE', path: `/payment-intents/${id}` };
+  expect((await callApi(simulator, { ...deleted, offSpec: true })).status).toBe(400);
+
+  clock.advance(10_000);
+  expect(await search(statuses)).toEqual([
+    [newer.id, 'Created'],
+    [id, 'Captured'],
+  ]);
 });
 
 test('a call that is unauthorised or unreadable meets no fault', async () => {

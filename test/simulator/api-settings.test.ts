@@ -25,6 +25,7 @@ type ApiSetting =
   | 'expiredIntent'
   | 'autoExpireFrom'
   | 'capturedRemainder'
+  | 'releasedRemainder'
   | 'reversalWindow'
   | 'refundAge'
   | 'refundReplay'
@@ -132,6 +133,10 @@ const proofs: { [Name in ApiSetting]: Record<Settings[Name], (scene: Scene) => P
       expect((await post(simulator, id, 'captures', { amount: 1 })).status).toBe(409);
       expect((await getIntent(simulator, id)).status).toBe('Captured');
     },
+  },
+  releasedRemainder: {
+    captured: async (scene) => expect(await releaseRemainder(scene)).toBe('Captured'),
+    reversed: async (scene) => expect(await releaseRemainder(scene)).toBe('Reversed'),
   },
   reversalWindow: {
     'same-day': async (scene) => {
@@ -326,6 +331,15 @@ async function cancelTwice(simulator: Simulator): Promise<number[]> {
   const { id } = await createIntent(simulator);
   const cancel = () => callApi(simulator, { method: 'DELETE', path: `/payment-intents/${id}` });
   return [(await cancel()).status, (await cancel()).status];
+}
+
+/** The status once the rest of a partial capture is released; what was captured stays taken. */
+async function releaseRemainder({ simulator, clock }: Scene): Promise<string> {
+  const id = await pay(simulator, { captureMode: 'Manual' });
+  await post(simulator, id, 'captures', { amount: 1000 });
+  clock.advance(7 * dayMs);
+  expect(simulator.ledger()).toMatchObject([{ charged: 1000, reserved: 0 }]);
+  return (await getIntent(simulator, id)).status;
 }
 
 async function searchCanceled(simulator: Simulator): Promise<number[]> {

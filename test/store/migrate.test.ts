@@ -114,6 +114,37 @@ describe.each([
     await old.close();
   });
 
+  test('sends what it had not told the merchant’s system yet, and nothing of what was sent', async () => {
+    const old = await create();
+    await fill(old);
+    const [waiting, sent] = kept.fulfilments;
+    await old.run('UPDATE fulfilments SET notify_tries = 3 WHERE order_id = $1', [waiting?.order_id ?? 0]);
+    await old.run('UPDATE fulfilments SET done_at = 1795341700000 WHERE order_id = $1', [
+      sent?.order_id ?? 0,
+    ]);
+    const store = await openStore(old.url, { clock: 'caller' });
+    const messages = await store.listMessages({ orderReference: null, state: null });
+    expect(messages.map(({ orderId }) => orderId).sort()).toEqual(
+      kept.fulfilments
+        .filter((row) => row !== sent)
+        .map((row) => row.order_id)
+        .sort(),
+    );
+    for (const message of messages)
+      expect(message).toMatchObject({ number: 1, type: 'order.due', state: 'waiting' });
+    const at = new Date(waiting?.next_notify_at ?? 0);
+    const claimed = await store.claimMessage(at, new Date(at.getTime() + 60_000));
+    expect(claimed).toMatchObject({ orderId: waiting?.order_id, tries: 4, order: { mayShip: true } });
+    expect(claimed && (await store.confirmDue(claimed, at))).toBe(true);
+    const shipped = kept.orders.find(({ id }) => id === sent?.order_id);
+    expect(await store.findOrderByReference(shipped?.reference ?? '')).toMatchObject({
+      sentAt: new Date(1795341700000),
+      mayShip: false,
+    });
+    await store.close();
+    await old.close();
+  });
+
   test('has a checksum for every migration from then on, and the shop refuses a changed migration by name', async () => {
     const old = await create();
     const open = () => openStore(old.url).then((store) => store.close());

@@ -101,7 +101,12 @@ test.each([
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
     // Alone, so that its whole transaction fails.
     await expect(capture(poisoned)).rejects.toThrow();
-    const paid = orders.filter((order) => order !== poisoned).map(({ reference }) => ['paid', reference]);
+    const paid = orders
+      .filter((order) => order !== poisoned)
+      .flatMap(({ reference }) => [
+        ['paid', reference],
+        ['due', reference],
+      ]);
     expect(news.map(({ kind, orderReference }) => [kind, orderReference])).toEqual(paid);
     await store.close();
   },

@@ -132,6 +132,8 @@ describe.each([
       supersededBy: null,
       paidAgainWith: null,
       sentAt: null,
+      carrier: null,
+      trackingUrl: null,
       checks: 0,
       nextCheckAt: null,
       status: 'placed',
@@ -411,9 +413,10 @@ describe.each([
     await Promise.all([...heard, ...heard].map((each) => store.recordEvents([each])));
     for (const { token } of orders) expect((await store.findOrderByToken(token))?.status).toBe('paid');
     expect(await store.checkReplay()).toEqual({ orders: 50, different: [] });
-    const due = await store.claimFulfilments('packer', later(1), later(60), 100);
-    expect(new Set(due.map(({ id }) => id)).size).toBe(50);
-    expect(await store.claimFulfilments('other packer', later(2), later(60), 100)).toEqual([]);
+    // Created, Authorized and Captured came together or apart, so some orders were authorised first.
+    const messages = await store.listMessages({ orderReference: null, state: null });
+    for (const type of ['order.paid', 'order.due'])
+      expect(messages.filter((message) => message.type === type)).toHaveLength(50);
   });
 
   test('drops raw events of finished orders, and derives the same orders without them', async () => {
@@ -434,8 +437,8 @@ describe.each([
       const order = await store.findOrderByToken(token);
       await store.planCheck(order?.id ?? 0, { at: null, seen: order?.nextCheckAt ?? null });
     }
-    await store.claimFulfilments('packer', later(1), later(60), 10);
-    expect(await store.completeFulfilment(shipped.id, 'packer', later(2))).toBe(true);
+    const shipment = { carrier: 'Royal Mail', trackingUrl: null, sentAt: later(2) };
+    expect(await store.shipOrder(shipped.id, shipment)).toMatchObject({ kind: 'sent' });
     const before = await Promise.all(
       [paid, held, canceled, shipped].map(({ token }) => store.findOrderByToken(token)),
     );
@@ -443,6 +446,8 @@ describe.each([
     expect(await prune(now)).toBe(0);
     // Two events of the cancelled order and three of the shipped one; the others are not finished.
     expect(await prune(later(day))).toBe(5);
+    // Its messages wait, and the shop goes on with them.
+    expect(await store.listMessages({ orderReference: shipped.reference, state: 'waiting' })).toHaveLength(3);
     expect(await prune(later(day))).toBe(0);
     expect(await store.checkReplay()).toEqual({ orders: 4, different: [] });
     expect(
@@ -452,6 +457,53 @@ describe.each([
     await store.recordEvents([event(`pi_${canceled.id}`, 'Captured')]);
     expect((await store.findOrderByToken(canceled.token))?.holds).toEqual(['captured_after_cancel']);
     expect((await store.checkReplay()).different).toEqual([]);
+  });
+
+  test('drops messages of finished orders that wait for nothing, and answers to requests of long ago', async () => {
+    const order = await place();
+    await attach(order, 'pi_1');
+    await store.recordEvents([event('pi_1', 'Captured')]);
+    const read = await find(order);
+    await store.planCheck(order.id, { at: null, seen: read.nextCheckAt });
+    const shipment = { carrier: null, trackingUrl: null, sentAt: later(2) };
+    const refused = { status: 409, body: 'no' };
+    const request = {
+      id: 'msg_1',
+      digest: new Uint8Array(32),
+      receivedAt: later(2),
+      answers: {
+        sent: { status: 200, body: 'yes' },
+        'already-sent': refused,
+        held: refused,
+        'refund-under-way': refused,
+        dismissed: refused,
+        'amount-unknown': refused,
+        'not-paid': refused,
+      },
+    };
+    expect(await store.shipOrder(order.id, shipment, request)).toMatchObject({ kind: 'sent' });
+    const list = () => store.listMessages({ orderReference: order.reference, state: null });
+    const end = {
+      state: 'delivered',
+      nextTryAt: null,
+      sentAt: later(3),
+      latencyMs: 1,
+      answer: '204',
+    } as const;
+    for (let left = 3; left > 0; left -= 1) {
+      expect(await prune(later(86_400))).toBe(left === 3 ? 1 : 0);
+      expect(await list()).toHaveLength(3);
+      const claimed = await store.claimMessage(later(3), later(60));
+      if (claimed !== null) await store.endTry(claimed, end, later(3));
+    }
+    expect(
+      await store.shipOrder(order.id, shipment, { ...request, digest: new Uint8Array(32).fill(1) }),
+    ).toMatchObject({
+      kind: 'already-sent',
+    });
+    await prune(later(86_400));
+    expect(await list()).toEqual([]);
+    expect(await find(order)).toMatchObject({ status: 'paid', sentAt: later(2) });
   });
 
   test('finds nothing by a token with the right id and the wrong secret', async () => {

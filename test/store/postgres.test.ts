@@ -251,11 +251,64 @@ describe('two processes on one PostgreSQL', () => {
     }
     const ids = (list: readonly { readonly id: number }[]) => list.map(({ id }) => id).sort();
     const every = ids(orders);
-    expect(ids(await drain((store) => store.claimFulfilments('packer', at, until, 3)))).toEqual(every);
     expect(ids(await drain((store) => store.claimChecks(at, until, 3)))).toEqual(every);
-    const notified = await drain((store) => store.claimNotifications(at, until, 3));
-    expect(ids(notified.map(({ order }) => order))).toEqual(every);
-    expect(new Set(notified.map(({ tries }) => tries))).toEqual(new Set([1]));
+    const claimed = await drain(async (store) => [(await store.claimMessage(at, until)) ?? []].flat());
+    // Of each order the first message alone: the next waits for it.
+    expect(claimed.map(({ orderId }) => orderId).sort()).toEqual(every);
+    expect(new Set(claimed.map(({ type, tries }) => `${type} ${tries}`))).toEqual(new Set(['order.paid 1']));
+  });
+
+  test('leave no message behind that one adds while the other ends the one before it', async () => {
+    const order = await place();
+    await attach(order, 'pi_messages');
+    await one.recordEvents([event('pi_messages', 'Captured')]);
+    const end = { state: 'delivered', nextTryAt: null, sentAt: now, latencyMs: 1, answer: '204' } as const;
+    const first = await one.claimMessage(later(1), later(61));
+    if (first !== null) await one.endTry(first, end, later(1));
+    const last = await one.claimMessage(later(1), later(61));
+    if (last === null) throw new Error('There is no second message.');
+
+    // A change that is not committed yet has seen that the last message still waits.
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    await client.query('BEGIN');
+    await client.query(`SELECT id FROM orders WHERE id = ${order.id} FOR UPDATE`);
+    await client.query(`INSERT INTO messages (order_id, number, type, data, created_at, state)
+      VALUES (${order.id}, 3, 'order.sent', '{}', 1, 'waiting')`);
+    let isEnded = false;
+    const ending = one.endTry(last, end, later(1)).then(() => {
+      isEnded = true;
+    });
+    const waits = `SELECT 1 FROM pg_locks WHERE NOT granted`;
+    await vi.waitUntil(async () => isEnded || ((await client.query(waits)).rowCount ?? 0) > 0, 60_000);
+    await client.query('COMMIT');
+    await client.end();
+    await ending;
+    expect(await one.claimMessage(later(2), later(62))).toMatchObject({ number: 3 });
+  });
+
+  test('end no try of a message that belongs to the other by now', async () => {
+    const order = await place();
+    await attach(order, 'pi_stalled');
+    await one.recordEvents([event('pi_stalled', 'Captured')]);
+    const stalled = await one.claimMessage(later(1), later(61));
+    const claimed = await other.claimMessage(later(61), later(121));
+    if (stalled === null || claimed === null) throw new Error('There is no message.');
+    expect([stalled.number, stalled.tries, claimed.number, claimed.tries]).toEqual([1, 1, 1, 2]);
+    const failed = {
+      state: 'waiting',
+      nextTryAt: later(5),
+      sentAt: now,
+      latencyMs: 1,
+      answer: '500',
+    } as const;
+    await one.endTry(stalled, failed, later(62));
+    expect(await one.claimMessage(later(62), later(122))).toBeNull();
+    const end = { state: 'delivered', nextTryAt: null, sentAt: now, latencyMs: 1, answer: '204' } as const;
+    await other.endTry(claimed, end, later(63));
+    const [first] = await one.listMessages({ orderReference: order.reference, state: null });
+    expect(first).toMatchObject({ state: 'delivered', tries: 2 });
+    expect(first?.deliveries.map(({ answer }) => answer)).toEqual(['500', '204']);
   });
 
   test('let only one of them reconcile', async () => {

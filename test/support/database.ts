@@ -14,7 +14,7 @@ export function rows(shop: OpenShop, sql: string): Record<string, unknown>[] {
 /** Everything that a refused request must not change. */
 export function contents(shop: OpenShop): Record<string, unknown[]> {
   return Object.fromEntries(
-    ['orders', 'attempts', 'events', 'fulfilments', 'quarantine'].map((table) => [
+    ['orders', 'attempts', 'events', 'fulfilments', 'messages', 'api_requests', 'quarantine'].map((table) => [
       table,
       rows(shop, `SELECT * FROM ${table} ORDER BY 1, 2`),
     ]),

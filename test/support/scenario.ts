@@ -4,6 +4,7 @@ import { type PlacedOrder, placeOrder } from '../../src/checkout/place-order.ts'
 import { recordWebhook } from '../../src/checkout/record-webhook.ts';
 import type { Context } from '../../src/context.ts';
 import { createDojoClient } from '../../src/dojo/client.ts';
+import type { CreatePaymentIntentRequest } from '../../src/dojo/schemas.ts';
 import {
   createWebhookSecret,
   findSigningSecret,
@@ -38,6 +39,9 @@ export type Scenario = {
   /** What the merchant does in Dojo's own portal. */
   portalRefund(paymentIntentId: string, amount: number): Promise<void>;
   portalCapture(paymentIntentId: string, amount: number): Promise<void>;
+  portalReverse(paymentIntentId: string): Promise<void>;
+  /** An intent of another shop or till of the same account; its id. */
+  portalCreate(request: CreatePaymentIntentRequest): Promise<string>;
   close(): Promise<void>;
 };
 
@@ -62,7 +66,7 @@ export async function openScenario(options: ShopOptions = {}): Promise<Scenario>
     apiUrl: simulator.url,
     apiKey: portalKey,
     apiVersion: '2026-02-27',
-    timeoutMs: 5_000,
+    timeoutMs: options.dojo?.timeoutMs ?? 5_000,
     connections: 2,
   });
   const { secrets } = await portal.createSubscription({ url: letterbox.url, events: [statusUpdatedEvent] });
@@ -115,6 +119,12 @@ export async function openScenario(options: ShopOptions = {}): Promise<Scenario>
     },
     async portalCapture(paymentIntentId, amount) {
       await portal.capturePaymentIntent(paymentIntentId, amount);
+    },
+    async portalReverse(paymentIntentId) {
+      await portal.reversePaymentIntent(paymentIntentId);
+    },
+    async portalCreate(request) {
+      return (await portal.createPaymentIntent(request)).id;
     },
     async close() {
       await simulator.close();

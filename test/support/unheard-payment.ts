@@ -13,7 +13,7 @@ export type UnheardPayment = {
   /** The environment of a shop that opens on the order's database. */
   readonly env: Readonly<Record<string, string>>;
   readonly reference: string;
-  /** What the merchant's own system is notified of. */
+  /** The message by which the merchant's own system hears that the order is due. */
   readonly notified: Promise<{ type: string; data: { reference: string } }>;
   close(): Promise<void>;
 };
@@ -28,10 +28,11 @@ export async function openUnheardPayment(): Promise<UnheardPayment> {
   const merchant = createServer().listen(0, '127.0.0.1');
   await once(merchant, 'listening');
   const { port } = merchant.address() as AddressInfo;
-  const notified = once(merchant, 'request').then(async ([req, res]) => {
-    const body = await text(req);
+  const notified = Promise.withResolvers<{ type: string; data: { reference: string } }>();
+  merchant.on('request', async (req, res) => {
+    const message = JSON.parse(await text(req));
     res.writeHead(204).end();
-    return JSON.parse(body);
+    if (message.type === 'order.due') notified.resolve(message);
   });
   const env = {
     ...shopEnv,
@@ -44,7 +45,7 @@ export async function openUnheardPayment(): Promise<UnheardPayment> {
   return {
     env,
     reference: await placeAndPay(env),
-    notified,
+    notified: notified.promise,
     async close() {
       merchant.closeAllConnections();
       merchant.close();

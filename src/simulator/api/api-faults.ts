@@ -37,6 +37,7 @@ export function applyApiFaults({ faults, intents, deliveries }: State): RequestH
     if (found === null) return next();
     const met = faults.forCall(found.operation, findSubject(intents, found, req.body));
     res.locals.faults = met.map(({ kind }) => kind);
+    res.locals.staleMs = met.find(({ kind }) => kind === 'stale')?.delayMs ?? 0;
     const replacement = met.find(isReplacement) ?? null;
     const answerAfter: Promise<void>[] = met
       .filter(({ kind }) => kind === 'latency')

@@ -46,6 +46,11 @@ export function createPaymentIntentRouter(state: SimulatorState): Router {
 function addIntents(router: Router, state: SimulatorState): void {
   const { intents, clock, ids, settings } = state;
   const present = createIntentPresenter(state);
+  /** An intent as the call sees it: a fault may have it look back. Null if it did not exist then. */
+  const asSeen = (intent: PaymentIntent, res: Response) => {
+    const staleMs = Number(res.locals.staleMs);
+    return staleMs === 0 ? intent : intents.asOf(intent, new Date(clock.now().getTime() - staleMs));
+  };
 
   router.post('/', (req, res) => {
     const request = parseCreateRequest(req.body, { release: apiReleaseOf(res), settings: settings() });
@@ -56,13 +61,19 @@ function addIntents(router: Router, state: SimulatorState): void {
 
   router.post('/search', (req, res) => {
     const search = parseBody(searchRequestSchema, req.body);
-    const matches = createSearchFilter(search, settings());
-    const page = findPage(search.cursor ?? {}, (cursor) => intents.page(cursor, matches));
-    res.json({ ...page, data: page.data.map((intent) => present(intent, res)) });
+    const isMatch = createSearchFilter(search, settings());
+    const page = findPage(search.cursor ?? {}, (cursor) =>
+      intents.page(cursor, (intent) => {
+        const seen = asSeen(intent, res);
+        return seen !== null && isMatch(seen);
+      }),
+    );
+    res.json({ ...page, data: page.data.map((intent) => present(asSeen(intent, res) ?? intent, res)) });
   });
 
   router.get('/:id', (req: IntentRequest, res) => {
-    const intent = intents.find(parseIntentId(req));
+    const found = intents.find(parseIntentId(req));
+    const intent = found && asSeen(found, res);
     const isAskedFor = String(req.query.returnCanceled).toLowerCase() === 'true';
     if (intent === null || (isHidden(intent, res) && !isAskedFor)) throw unknownIntent(404);
     res.json(present(intent, res));

@@ -19,6 +19,8 @@ type OnIntentChange = (intent: PaymentIntent, before: PaymentIntent | null) => v
 export type PaymentIntentStore = {
   add(intent: PaymentIntent): void;
   find(id: string): PaymentIntent | null;
+  /** The intent as it was then; null if it did not exist. Ten minutes are kept, in memory only. */
+  asOf(intent: PaymentIntent, time: Date): PaymentIntent | null;
   findByRefund(refundId: string): PaymentIntent | null;
   /** The intent whose refund used the key. */
   findByIdempotencyKey(key: string): PaymentIntent | null;
@@ -34,6 +36,9 @@ export type PaymentIntentStore = {
   clear(): void;
 };
 
+/** The largest `delayMs` of a fault. */
+const keptMs = 600_000;
+
 /** Holds all intents, and voids, releases and captures them when due. */
 export function createPaymentIntentStore(options: {
   file: StateFile;
@@ -44,6 +49,8 @@ export function createPaymentIntentStore(options: {
   const { file, clock, settings } = options;
   const intents = createSequence<PaymentIntent>();
   const timers = new Map<string, () => void>();
+  /** What intents were before their latest changes, oldest first. */
+  const former = new Map<string, PaymentIntent[]>();
   const byRefund = new Map<string, string>();
   const byIdempotencyKey = new Map<string, string>();
   for (const intent of z.array(paymentIntentSchema).parse(file.load('intent'))) remember(intent);
@@ -63,8 +70,19 @@ export function createPaymentIntentStore(options: {
       // The file first: what cannot be stored has not happened.
       file.keep('intent', intent.id, () => z.encode(paymentIntentSchema, intent));
       remember(intent);
+      if (before !== null) keepFormer(before);
       options.onChange(intent, before);
     });
+  }
+
+  function keepFormer(before: PaymentIntent): void {
+    const kept = [...(former.get(before.id) ?? []), before];
+    const oldest = clock.now().getTime() - keptMs;
+    // One that was replaced before then is not asked for any more.
+    former.set(
+      before.id,
+      kept.filter((_, place) => (kept[place + 1]?.updatedAt.getTime() ?? oldest) >= oldest),
+    );
   }
 
   function setTimer(intent: PaymentIntent): void {
@@ -92,6 +110,11 @@ export function createPaymentIntentStore(options: {
   return {
     add: (intent) => put(intent, null),
     find: intents.find,
+    asOf(intent, time) {
+      if (intent.createdAt > time) return null;
+      const versions = [...(former.get(intent.id) ?? []), intent];
+      return versions.findLast(({ updatedAt }) => updatedAt <= time) ?? versions[0] ?? null;
+    },
     findByRefund: (refundId) => findThrough(byRefund, refundId),
     findByIdempotencyKey: (key) => findThrough(byIdempotencyKey, key),
     count: intents.count,
@@ -103,7 +126,7 @@ export function createPaymentIntentStore(options: {
     },
     clear() {
       for (const cancel of timers.values()) cancel();
-      for (const index of [intents, timers, byRefund, byIdempotencyKey]) index.clear();
+      for (const index of [intents, timers, former, byRefund, byIdempotencyKey]) index.clear();
     },
   };
 }
@@ -120,22 +143,23 @@ function findDeadline(intent: PaymentIntent, settings: Settings): Deadline | nul
   }
   if (intent.payment === null || reservedAmount(intent) === 0) return null;
   const { autoExpireIn, autoExpireAction } = intent.request;
+  const releaseRest = (before: PaymentIntent, now: Date) => release(before, now, settings);
   const seconds = autoExpireIn ? parseTimespan(autoExpireIn) : null;
   // By default a reservation is released after seven days (docs.dojo.tech, capture).
   if (seconds === null) {
-    return { at: new Date(intent.payment.at.getTime() + 7 * dayMs), transition: release };
+    return { at: new Date(intent.payment.at.getTime() + 7 * dayMs), transition: releaseRest };
   }
   const start = settings.autoExpireFrom === 'creation' ? intent.createdAt : intent.payment.at;
   return {
     at: new Date(start.getTime() + seconds * 1000),
     transition:
-      autoExpireAction === 'Capture' ? (before, now) => captureRest(before, now, settings) : release,
+      autoExpireAction === 'Capture' ? (before, now) => captureRest(before, now, settings) : releaseRest,
   };
 }
 
 function captureRest(intent: PaymentIntent, now: Date, settings: Settings): Transition {
   // A full refund of what was captured so far ends the intent before its reservation ends.
-  if (intent.status === 'Refunded') return release(intent, now);
+  if (intent.status === 'Refunded') return release(intent, now, settings);
   const amount = reservedAmount(intent);
   return capture(intent, { id: `cp_rest_of_${intent.id}`, amount, tipsAmount: null, at: now }, settings);
 }

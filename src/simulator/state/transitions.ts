@@ -210,7 +210,7 @@ export function reverse(intent: PaymentIntent, now: Date, settings: Settings): T
       ? londonDay(payment.at) === londonDay(now)
       : now.getTime() - payment.at.getTime() <= 7 * dayMs);
   if (intent.status !== 'Authorized' && !isRecent) return refused('not-reversible');
-  if (intent.status === 'Authorized') return release(intent, now);
+  if (intent.status === 'Authorized') return release(intent, now, settings);
   return changed(intent, now, {
     status: 'Reversed',
     events: [...intent.events, { type: 'Reversed', at: now, attempt: payment }],
@@ -222,14 +222,16 @@ export function reverse(intent: PaymentIntent, now: Date, settings: Settings): T
 }
 
 /** Releases what is still reserved; captures stay. */
-export function release(intent: PaymentIntent, now: Date): Transition {
+export function release(intent: PaymentIntent, now: Date, settings: Settings): Transition {
   const left = reservedAmount(intent);
   const { payment } = intent;
   if (payment === null || left === 0) return refused('not-reversible');
-  const isUntouched = intent.status === 'Authorized';
+  const isReversed =
+    intent.status === 'Authorized' ||
+    (intent.status === 'Captured' && settings.releasedRemainder === 'reversed');
   return changed(intent, now, {
-    status: isUntouched ? 'Reversed' : intent.status,
-    events: isUntouched ? [...intent.events, { type: 'Reversed', at: now, attempt: payment }] : intent.events,
+    status: isReversed ? 'Reversed' : intent.status,
+    events: isReversed ? [...intent.events, { type: 'Reversed', at: now, attempt: payment }] : intent.events,
     movements: [...intent.movements, movement('released', now, left, payment)],
   });
 }

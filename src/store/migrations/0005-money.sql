@@ -91,3 +91,16 @@ CREATE TABLE api_requests (
   body TEXT NOT NULL,
   received_at INTEGER NOT NULL
 ) STRICT;
+
+-- The notifications that had not been accepted become messages.
+INSERT INTO messages (order_id, number, type, data, created_at, state, tries, next_try_at)
+  SELECT order_id, 1, 'order.due', '{}', due_at, 'waiting', notify_tries, next_notify_at
+  FROM fulfilments WHERE next_notify_at IS NOT NULL AND done_at IS NULL;
+DROP INDEX fulfilments_to_notify;
+ALTER TABLE fulfilments DROP COLUMN notified_at;
+ALTER TABLE fulfilments DROP COLUMN notify_tries;
+ALTER TABLE fulfilments DROP COLUMN next_notify_at;
+-- An order is shipped through its own door, which claims nothing.
+ALTER TABLE fulfilments DROP COLUMN claimed_by;
+ALTER TABLE fulfilments DROP COLUMN claimed_until;
+

@@ -10,6 +10,7 @@ const reads: ReadonlySet<Call['method']> = new Set([
   'findOrderByReference',
   'findOrderByToken',
   'findOrderByCheckoutKey',
+  'listMessages',
 ]);
 
 /**
