@@ -111,6 +111,7 @@ export type OrderStore = {
 
   /** Keeps what the shop knows about itself under a name, unless it has it already; resolves to what is kept. */
   keepSetting(name: string, value: string): Promise<string>;
+  findSetting(name: string): Promise<string | null>;
 
   /** True if the caller holds the named lease until then. */
   acquireLease(name: string, holder: string, now: Date, until: Date): Promise<boolean>;
@@ -128,7 +129,7 @@ export type OrderStore = {
   findOrderByToken(token: string): Promise<Order | null>;
   findOrderByCheckoutKey(checkoutKey: string): Promise<Order | null>;
 
-  /** Rejects with `StoreError` if nothing could be written now. */
+  /** Writes a little, durably. Rejects with `StoreError` if that is not possible now. */
   checkWritable(): Promise<void>;
 
   /** Waits for what is under way. */
