@@ -72,9 +72,9 @@ async function finishLost(
   const captures = order.captures.filter(({ attempt }) => attempt === number);
   const lost = captures.find(({ state }) => state === 'asked');
   if (lost === undefined) return null;
-  if (plus(lost.askedAt, schedule.claim) > context.now()) return { kind: 'under-way', order };
   const done = captures.filter(({ state }) => state === 'done');
   const isTaken = captured >= done.reduce((sum, { amount }) => sum + amount, lost.amount);
+  if (!isTaken && plus(lost.askedAt, schedule.claim) > context.now()) return { kind: 'under-way', order };
   const end = { state: isTaken ? 'done' : 'refused', captureId: null } as const;
   const ended = await context.store.endCapture(lost.id, end, context.now());
   return isTaken ? { kind: 'captured', order: ended, amount: lost.amount } : null;
@@ -93,14 +93,11 @@ async function take(
   const captureId = await askForCapture(context, paymentIntentId, amount);
   const state = captureId === null ? 'refused' : 'done';
   const ended = await context.store.endCapture(id, { state, captureId }, context.now());
-  if (captureId !== null) {
-    const { reference: orderReference, currencyCode } = order;
-    logEvent(context.log, 'paymentCaptured', { orderReference, paymentIntentId, amount, currencyCode });
-  }
   const { order: settled } = await readPayment(context, ended);
-  return captureId === null
-    ? { kind: 'refused', order: settled }
-    : { kind: 'captured', order: settled, amount };
+  if (captureId === null) return { kind: 'refused', order: settled };
+  const { reference: orderReference, currencyCode } = order;
+  logEvent(context.log, 'paymentCaptured', { orderReference, paymentIntentId, amount, currencyCode });
+  return { kind: 'captured', order: settled, amount };
 }
 
 /** Null if Dojo refused. */

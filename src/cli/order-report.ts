@@ -62,7 +62,8 @@ export function describeOrder(order: Order): string {
       const untaken = notTaken(payment, order) ?? 0;
       const status = findPaymentStatus(payment) ?? payment.state;
       const rest = untaken > 0 ? `, ${format(untaken)} not taken` : '';
-      return `  payment ${payment.number}: ${payment.paymentIntentId ?? 'no intent'}, ${status}, ${money(sums)}${rest}`;
+      const share = payments.length > 1 ? `, ${money(sums)}` : '';
+      return `  payment ${payment.number}: ${payment.paymentIntentId ?? 'no intent'}, ${status}${share}${rest}`;
     }),
     ...order.decisions.map(
       ({ action, settles, decidedBy, decidedAt, reason }) =>

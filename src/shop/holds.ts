@@ -58,7 +58,7 @@ const causes = Object.freeze({
 } satisfies Partial<Record<Hold, Cause>>);
 
 /** The holds that the facts raise, settled or not. */
-export function raisedHolds(order: HeldFacts): RaisedHolds {
+function raisedHolds(order: HeldFacts): RaisedHolds {
   const raised: Partial<Record<Hold, string>> = {};
   for (const hold of holds) {
     const cause = hold === 'paid_again_by_shopper' ? paidAgain(order) : causeOf(causes[hold], order);

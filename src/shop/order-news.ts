@@ -9,7 +9,7 @@ export type OrderNews = {
   readonly orderReference: string;
   /** Of the attempt that changed; null if none did. */
   readonly paymentIntentId: string | null;
-  /** Minor units: what went back if money did, otherwise the order's total. */
+  /** Minor units: what went back if money did, what was received, or before that the order's total. */
   readonly amount: number;
   readonly currencyCode: string;
   readonly orderStatus: OrderStatus;
@@ -40,7 +40,7 @@ export function newsOf({ before, after }: OrderChange): OrderNews[] {
   const news = {
     orderReference: after.reference,
     paymentIntentId: changed?.paymentIntentId ?? null,
-    amount: isRefund ? after.returned - before.returned : after.total,
+    amount: isRefund ? after.returned - before.returned : after.received || after.total,
     currencyCode: after.currencyCode,
     orderStatus: after.status,
     holds,

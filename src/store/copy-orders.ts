@@ -13,7 +13,26 @@ export type CopiedOrders = {
 type Row = Readonly<Record<string, SqlValue>>;
 
 /** The tables that belong to an order, so arranged that each row finds what it refers to. */
-const parts = ['baskets', 'attempts', 'events', 'observations', 'refunds', 'fulfilments'] as const;
+const parts = [
+  'baskets',
+  'attempts',
+  'events',
+  'observations',
+  'refunds',
+  'captures',
+  'decisions',
+  'fulfilments',
+  'messages',
+  'deliveries',
+] as const;
+/** What belongs to no order, by a key to read it in pages: it only ever grows. */
+const loose = [
+  { table: 'events', key: 'digest', condition: 'order_id IS NULL', first: Buffer.alloc(0) },
+  { table: 'quarantine', key: 'digest', condition: '1 = 1', first: Buffer.alloc(0) },
+  { table: 'settings', key: 'name', condition: '1 = 1', first: '' },
+  { table: 'api_requests', key: 'id', condition: '1 = 1', first: '' },
+] as const;
+
 const pageSize = 200;
 
 /**
@@ -124,19 +143,15 @@ function rowText(row: Row): string {
   );
 }
 
-/** Events of intents that no order has, and what was not understood: they only ever grow. */
 async function copyLoose(from: SqlDatabase, to: SqlDatabase): Promise<void> {
-  for (const [table, condition] of [
-    ['events', 'order_id IS NULL AND digest > $1'],
-    ['quarantine', 'digest > $1'],
-  ] as const) {
-    const sql = `SELECT * FROM ${table} WHERE ${condition} ORDER BY digest LIMIT ${pageSize}`;
-    for (let last: SqlValue = Buffer.alloc(0); ; ) {
+  for (const { table, key, condition, first } of loose) {
+    const sql = `SELECT * FROM ${table} WHERE ${condition} AND ${key} > $1 ORDER BY ${key} LIMIT ${pageSize}`;
+    for (let last: SqlValue = first; ; ) {
       const rows = rowsSchema.parse(await from.read((tx) => tx.all(sql, [last])));
       const end = rows.at(-1);
       if (end === undefined) break;
       await to.write((tx) => insertAll(tx, table, rows, 'ON CONFLICT DO NOTHING'));
-      last = end.digest ?? null;
+      last = end[key] ?? null;
     }
   }
 }
@@ -164,16 +179,11 @@ async function insertAll(
 
 /** Counts, and sums that no two different sets of rows are likely to share. */
 const measures = [
-  'SELECT COUNT(*) AS measure FROM orders',
-  'SELECT COUNT(*) AS measure FROM baskets',
-  'SELECT COUNT(*) AS measure FROM attempts',
-  'SELECT COUNT(*) AS measure FROM events',
-  'SELECT COUNT(*) AS measure FROM observations',
-  'SELECT COUNT(*) AS measure FROM refunds',
-  'SELECT COUNT(*) AS measure FROM fulfilments',
-  'SELECT COUNT(*) AS measure FROM quarantine',
+  ...['orders', ...parts, ...loose.map(({ table }) => table)].map(
+    (table) => `SELECT COUNT(*) AS measure FROM ${table}`,
+  ),
   'SELECT CAST(SUM(total) AS BIGINT) AS measure FROM orders',
-  'SELECT CAST(SUM(refunded_amount) AS BIGINT) AS measure FROM orders',
+  'SELECT CAST(SUM(received - returned) AS BIGINT) AS measure FROM orders',
   `SELECT CAST(SUM(total) AS BIGINT) AS measure FROM orders WHERE status = 'paid'`,
   'SELECT CAST(SUM(amount) AS BIGINT) AS measure FROM refunds',
   'SELECT CAST(SUM(LENGTH(body)) AS BIGINT) AS measure FROM events',

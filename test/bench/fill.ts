@@ -158,7 +158,11 @@ async function placeTemplate(store: OrderStore, intentId: string): Promise<numbe
     basket: templateBasket,
     createdAt: now,
   };
-  const placed = await store.placeOrder(order, new Date(now.getTime() + 15_000));
+  const placed = await store.placeOrder(order, {
+    createdAt: now,
+    leaseUntil: new Date(now.getTime() + 15_000),
+    captureMode: 'Auto',
+  });
   if (placed.kind !== 'placed') throw new Error(`No order could be placed: ${placed.kind}`);
   const intent = { id: intentId, paymentLink: `${checkoutOrigin}/checkout/${intentId}`, expireAt: null };
   const attached = await store.attachIntent(id, 1, intent, now);

@@ -36,7 +36,7 @@ describe.each(databases)('with orders on %s the log has one line', (_name, optio
     await shop.hand(delivery);
     shop.pass(hours);
     await runReconcile(shop);
-    const request = { id: 'r1', amount: 500, reason: 'Broken', expectedRefunded: 0 };
+    const request = { id: 'r1', amount: 500, reason: 'Broken', payment: null, expectedReturned: 0 };
     await refundOrder(shop.context, await current(shop, order), request);
 
     const money = { paymentIntentId: intentId, amount: 1395, currencyCode: 'GBP' };

@@ -270,7 +270,7 @@ describe('the reconciler, whatever Dojo answers,', () => {
       async () => before,
       async () => before,
     );
-    const request = { amount: 500, reason: 'Broken', expectedRefunded: 0 };
+    const request = { amount: 500, reason: 'Broken', payment: null, expectedReturned: 0 };
     expect((await refundOrder(shop.context, await current(shop, order), { ...request, id: 'r1' })).kind).toBe(
       'done',
     );
@@ -292,7 +292,7 @@ describe('the reconciler, whatever Dojo answers,', () => {
       await shop.pay(intentId);
       await shop.handAll();
       once(shop, 'refundPaymentIntent', fails('timeout'));
-      const request = { id: 'r1', amount, reason: '', expectedRefunded: 0 };
+      const request = { id: 'r1', amount, reason: '', payment: null, expectedReturned: 0 };
       await expect(refundOrder(shop.context, await current(shop, order), request)).rejects.toThrow(DojoError);
       expect(await claimed(shop)).toEqual([]);
     },
@@ -305,7 +305,7 @@ describe('the reconciler, whatever Dojo answers,', () => {
     await shop.handAll();
     const before = await shop.context.dojo.getPaymentIntent(intentId);
     once(shop, 'getPaymentIntent', async () => before);
-    const request = { id: 'r1', amount: 1395, reason: '', expectedRefunded: 0 };
+    const request = { id: 'r1', amount: 1395, reason: '', payment: null, expectedReturned: 0 };
     const refund = await refundOrder(shop.context, await current(shop, order), request);
     expect(refund).toMatchObject({ kind: 'done', order: { status: 'paid' } });
     expect(await claimed(shop)).toEqual([]);
@@ -325,7 +325,7 @@ describe('the reconciler, whatever Dojo answers,', () => {
         : send(id, refund);
     Object.assign(shop.context.dojo, { refundPaymentIntent: stubborn });
     for (const { order } of [one, two]) {
-      const request = { id: `r-${order.id}`, amount: 500, reason: '', expectedRefunded: 0 };
+      const request = { id: `r-${order.id}`, amount: 500, reason: '', payment: null, expectedReturned: 0 };
       await expect(refundOrder(shop.context, await current(shop, order), request)).rejects.toThrow(DojoError);
     }
     isLost = false;
@@ -376,9 +376,8 @@ describe('the reconciler, whatever Dojo answers,', () => {
     await shop.pay(intentId);
     await shop.handAll();
     once(shop, 'reversePaymentIntent', fails('timeout'));
-    await expect(undoOrder(shop.context, await current(shop, order), 'undo-1', 'Sold out')).rejects.toThrow(
-      DojoError,
-    );
+    const request = { id: 'undo-1', payment: null, reason: 'Sold out' };
+    await expect(undoOrder(shop.context, await current(shop, order), request)).rejects.toThrow(DojoError);
     shop.pass(48 * hours);
     await runReconcile(shop);
     expect(await current(shop, order)).toMatchObject({ status: 'refunded', holds: [] });

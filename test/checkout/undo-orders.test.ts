@@ -3,6 +3,8 @@ import { cancelOrder } from '../../src/checkout/cancel-order.ts';
 import { captureOrder } from '../../src/checkout/capture-order.ts';
 import { refundOrder, undoOrder } from '../../src/checkout/refund-order.ts';
 import { DojoError } from '../../src/dojo/errors.ts';
+import type { Order } from '../../src/shop/order.ts';
+import type { Scenario } from '../support/scenario.ts';
 import {
   current,
   due,
@@ -85,8 +87,9 @@ describe('a merchant', () => {
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
     await shop.handAll();
-    const released = await undoOrder(shop.context, await current(shop, order), 'undo-1', 'Sold out');
-    expect(released).toMatchObject({ kind: 'done', order: { status: 'reversed', holds: [] } });
+    const released = await undoAll(shop, order, 'undo-1');
+    expect(released.payments).toEqual([{ number: 1, amount: 1395, how: 'released', kind: 'done' }]);
+    expect(released).toMatchObject({ order: { status: 'reversed', holds: [] } });
     expect(statusAtDojo(shop, intentId)).toBe('Reversed');
   });
 
@@ -100,8 +103,9 @@ describe('a merchant', () => {
       await shop.pay(intentId);
       await shop.handAll();
       shop.pass(wait);
-      const undone = await undoOrder(shop.context, await current(shop, order), `undo-${key}`, 'Sold out');
-      expect(undone).toMatchObject({ kind: 'done', order: { status, holds: [] } });
+      const undone = await undoAll(shop, order, `undo-${key}`);
+      expect(undone.payments).toEqual([{ number: 1, amount: 1395, how: status, kind: 'done' }]);
+      expect(undone).toMatchObject({ order: { status, holds: [] } });
     }
   });
 
@@ -111,10 +115,8 @@ describe('a merchant', () => {
     await shop.pay(intentId);
     await shop.handAll();
     shop.pass(48 * hours);
-    const undo = async (id: string) =>
-      (await undoOrder(shop.context, await current(shop, order), id, 'Sold out')).kind;
-    expect(await undo('undo-1')).toBe('done');
-    expect(await undo('undo-2')).toBe('too-much');
+    expect((await undoAll(shop, order, 'undo-1')).payments).toMatchObject([{ amount: 1395, kind: 'done' }]);
+    expect((await undoAll(shop, order, 'undo-2')).payments).toEqual([]);
   });
 
   test('refunds in parts, never more than was paid, and never from a form that is out of date', async () => {
@@ -122,12 +124,13 @@ describe('a merchant', () => {
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
     await shop.handAll();
-    const refund = async (id: string, amount: number, expectedRefunded: number | null) => {
+    const refund = async (id: string, amount: number, expectedReturned: number | null) => {
       const { kind } = await refundOrder(shop.context, await current(shop, order), {
         id,
         amount,
         reason: 'Broken',
-        expectedRefunded,
+        payment: null,
+        expectedReturned,
       });
       return kind;
     };
@@ -150,7 +153,7 @@ describe('a merchant', () => {
     const paid = await current(shop, order);
     const refunds = await Promise.all(
       ['r1', 'r2', 'r3'].map((id) =>
-        refundOrder(shop.context, paid, { id, amount: 1395, reason: '', expectedRefunded: 0 }),
+        refundOrder(shop.context, paid, { id, amount: 1395, reason: '', payment: null, expectedReturned: 0 }),
       ),
     );
     expect(refunds.map((refund) => refund.kind).sort()).toEqual(['done', 'stale', 'stale']);
@@ -168,7 +171,7 @@ describe('a merchant', () => {
         throw new DojoError('timeout', 'The answer was lost.');
       },
     });
-    const request = { id: 'r1', amount: 500, reason: 'Broken', expectedRefunded: 0 };
+    const request = { id: 'r1', amount: 500, reason: 'Broken', payment: null, expectedReturned: 0 };
     await expect(refundOrder(shop.context, await current(shop, order), request)).rejects.toThrow(DojoError);
     Object.assign(shop.context.dojo, { refundPaymentIntent: send });
     shop.pass(2 * minutes);
@@ -236,3 +239,7 @@ describe('a merchant who ships', () => {
     expect(await claim('one')).toEqual([]);
   });
 });
+
+async function undoAll(shop: Scenario, order: Order, id: string) {
+  return undoOrder(shop.context, await current(shop, order), { id, payment: null, reason: 'Sold out' });
+}

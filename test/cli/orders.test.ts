@@ -1,13 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseCatalogue } from '../../src/shop/catalogue.ts';
 import { catalogueFile } from '../support/catalogue.ts';
+import { rows } from '../support/database.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 import {
   atDojo,
   changeOrders,
   json,
+  keptAtDojo,
   manual,
   openPaid,
+  openPaidTwice,
   openWithOrder,
   storedRefunds,
 } from './order-scenario.ts';
@@ -60,7 +63,7 @@ describe('orders show', () => {
     expect(json(await run(['orders', 'show', '--json', reference]))).toEqual(json(refunded));
   });
 
-  test('says that money is unknown when Dojo took another amount than the order has', async () => {
+  test('counts what Dojo took, not what the order came to, and holds the order', async () => {
     const { run, shop, reference, intentId } = await openWithOrder();
     await shop.pay(intentId);
     shop.simulator.faults.add({ kind: 'wrong-amount', operation: 'get-payment-intent' });
@@ -68,9 +71,10 @@ describe('orders show', () => {
     expect((await run(['reconcile'])).code).toBe(0);
     expect(json(await run(['orders', 'show', reference, '--json']))).toMatchObject({
       holds: ['amount_mismatch'],
-      money: { received: null, returned: null, kept: null },
+      total: 1395,
+      money: { received: 1396, returned: 0, kept: 1396 },
     });
-    expect((await run(['orders', 'show', reference])).stdout).toContain('received unknown');
+    expect((await run(['orders', 'show', reference])).stdout).toContain('received £13.96');
   });
 });
 
@@ -120,6 +124,8 @@ describe('orders capture', () => {
     const unanswered = await run(['orders', 'capture', reference]);
     expect(unanswered).toMatchObject({ code: 69, stdout: '' });
     expect(unanswered.stderr).toMatch(/^Dojo is unavailable: .*503.*safe to run this command again\.\n$/);
+    const found = await run(['orders', 'capture', reference]);
+    expect(found).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Captured £13\.95\.\n/) });
     expect(await run(['orders', 'capture', reference])).toEqual(refusal(/it is paid/));
     expect(atDojo(shop).captures).toEqual([1395]);
   });
@@ -251,15 +257,124 @@ describe('orders undo', () => {
   });
 });
 
-describe('an unknown reference', () => {
-  test.each(['show', 'cancel', 'capture', 'undo', 'refund'])('is refused by orders %s', async (verb) => {
-    const { run, shop } = await openWithOrder();
-    const amount = verb === 'refund' ? ['--amount', '3'] : [];
-    expect(await run(['orders', verb, 'ORD-00000-000000', ...amount, '--json'])).toEqual(
-      refusal(/There is no order "ORD-00000-000000"/),
+describe('orders capture --amount', () => {
+  test('takes a part of a reservation, and says what was not taken', async () => {
+    const { run, shop, reference, intentId } = await openPaid(manual);
+    expect(await run(['orders', 'capture', reference, '--amount', '13.96'])).toEqual(
+      refusal(/Less than that is reserved.*total is £13\.95/),
     );
-    expect(atDojo(shop).status).toBe('Created');
+    const captured = await run(['orders', 'capture', reference, '--amount', '8.95']);
+    expect(captured).toMatchObject({ code: 0, stderr: '' });
+    expect(captured.stdout).toMatch(/^Captured £8\.95\.\n/);
+    expect(captured.stdout).toContain('  received £8.95, returned £0.00, kept £8.95\n');
+    expect(captured.stdout).toContain(`  payment 1: ${intentId}, Captured, £5.00 not taken\n`);
+    expect(atDojo(shop)).toMatchObject({ captures: [895], charged: 895 });
   });
+});
+
+describe('an order that was paid twice', () => {
+  test('is refunded only if the payment is named, and shows each payment', async () => {
+    const { run, shop, reference, intents } = await openPaidTwice();
+    const refund = ['orders', 'refund', reference, '--amount', '5'];
+    expect(await run(refund)).toEqual(
+      refusal(/several payments with money \(payment 1: £13\.95, payment 2: £13\.95\).*--payment/),
+    );
+    const refunded = await run([...refund, '--payment', '2', '--json']);
+    expect(refunded).toMatchObject({ code: 0, stderr: '' });
+    expect(json(refunded)).toMatchObject({
+      status: 'paid',
+      holds: ['late_payment', 'paid_twice'],
+      money: { received: 2790, returned: 500, kept: 2290 },
+      payments: [
+        { number: 1, paymentIntentId: intents[0], received: 1395, returned: 0 },
+        { number: 2, paymentIntentId: intents[1], received: 1395, returned: 500 },
+      ],
+    });
+    expect((await run(['orders', 'show', reference])).stdout).toContain(
+      `  payment 2: ${intents[1]}, Captured, received £13.95, returned £5.00, kept £8.95\n`,
+    );
+    expect(keptAtDojo(shop)).toBe(2290);
+  });
+
+  test('has both payments returned by one undo, which prints each amount', async () => {
+    const { run, shop, reference } = await openPaidTwice();
+    await run(['orders', 'refund', reference, '--amount', '3.95', '--payment', '2']);
+    const undone = await run(['orders', 'undo', reference]);
+    expect(undone).toMatchObject({ code: 0, stderr: '' });
+    expect(undone.stdout).toMatch(/^Payment 1: reversed £13\.95\.\nPayment 2: refunded £10\.00\.\n/);
+    expect(keptAtDojo(shop)).toBe(0);
+  });
+
+  test('whose undo is refused in part exits 1 and lists the amounts', async () => {
+    const { run, shop, reference, intents } = await openPaidTwice();
+    for (const operation of ['create-reversal', 'create-refund'] as const)
+      shop.simulator.faults.add({ kind: 'status', status: 400, operation, paymentIntentId: intents[1] });
+    const undone = await run(['orders', 'undo', reference]);
+    expect(undone).toMatchObject({ code: 1, stdout: '' });
+    expect(undone.stderr).toMatch(
+      /\nPayment 1: reversed £13\.95\.\nPayment 2: £13\.95 not returned\. Dojo refused [^\n]+\n$/,
+    );
+    expect(keptAtDojo(shop)).toBe(1395);
+  });
+});
+
+describe('orders decide', () => {
+  test('settles the holds that are named and no other', async () => {
+    const { run, reference } = await openPaidTwice();
+    const decide = ['orders', 'decide', reference];
+    const why = ['--reason', 'We have the goods'];
+    expect(await run([...decide, 'accept', ...why])).toEqual(
+      refusal(/Several holds stand: late_payment, paid_twice\. .*--hold/),
+    );
+    expect(await run([...decide, 'accept', '--hold', 'amount_mismatch', ...why])).toEqual(
+      refusal(/not held for amount_mismatch, but for late_payment, paid_twice/),
+    );
+    const decided = await run([...decide, 'accept', '--hold', 'late_payment', ...why]);
+    expect(decided).toMatchObject({ code: 0, stderr: '' });
+    expect(decided.stdout).toMatch(/^Settled: late_payment\.\n.*paid, held: paid_twice\n/);
+    expect(decided.stdout).toContain('decided to accept (late_payment): We have the goods\n');
+  });
+
+  test('refunds one payment, and the order goes out for the other', async () => {
+    const { run, shop, reference } = await openPaidTwice();
+    const decided = await run([
+      ...['orders', 'decide', reference, 'refund', '--payment', '1'],
+      ...['--hold', 'late_payment', 'paid_twice', '--reason', 'Paid twice'],
+    ]);
+    expect(decided).toMatchObject({ code: 0, stderr: '' });
+    expect(decided.stdout).toMatch(
+      /^Payment 1: reversed £13\.95\.\nSettled: late_payment, paid_twice\.\n.*paid\n/,
+    );
+    expect(keptAtDojo(shop)).toBe(1395);
+    expect(rows(shop.shop, 'SELECT may_ship FROM orders')).toEqual([{ may_ship: 1 }]);
+    expect(await run(['orders', 'decide', reference, 'accept', '--reason', 'Again'])).toEqual(
+      refusal(/is not held: it is paid/),
+    );
+  });
+
+  test('needs an action that it knows, and a reason', async () => {
+    const { run, reference } = await openPaidTwice();
+    expect((await run(['orders', 'decide', reference, 'forget', '--reason', 'x'])).code).toBe(64);
+    expect((await run(['orders', 'decide', reference, 'dismiss', '--hold', 'paid_twice'])).code).toBe(64);
+    expect(
+      (await run(['orders', 'decide', reference, 'accept', '--payment', '1', '--reason', 'x'])).code,
+    ).not.toBe(0);
+  });
+});
+
+describe('an unknown reference', () => {
+  test.each(['show', 'cancel', 'capture', 'undo', 'refund', 'decide'])(
+    'is refused by orders %s',
+    async (verb) => {
+      const { run, shop } = await openWithOrder();
+      const more = { refund: ['--amount', '3'], decide: ['accept', '--reason', 'x'] };
+      const options = more[verb as keyof typeof more] ?? [];
+      expect(await run(['orders', verb, 'ORD-00000-000000', ...options, '--json'])).toEqual(
+        refusal(/There is no order "ORD-00000-000000"/),
+      );
+      expect(atDojo(shop).status).toBe('Created');
+    },
+  );
 });
 
 describe('on PostgreSQL', () => {

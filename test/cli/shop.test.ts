@@ -35,6 +35,7 @@ describe('help', () => {
     expect(seen.sort()).toEqual([
       'orders cancel',
       'orders capture',
+      'orders decide',
       'orders refund',
       'orders show',
       'orders undo',

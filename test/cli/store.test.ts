@@ -63,7 +63,10 @@ async function fill(store: OrderStore): Promise<void> {
     const id = createOrderId(later(number), number);
     const token = createToken(id, 'S'.repeat(24));
     const key = { checkoutKey: `key-${number}`, shopperId: 'shopper', basket, createdAt: now };
-    await store.placeOrder({ id, reference: referenceOf(id), token, ...key }, later(15));
+    await store.placeOrder(
+      { id, reference: referenceOf(id), token, ...key },
+      { createdAt: now, leaseUntil: later(15), captureMode: 'Auto' },
+    );
     if (number % 10 === 0) return;
     const link = { paymentLink: 'https://pay.dojo.test/x', expireAt: later(3_600) };
     await store.attachIntent(id, 1, { id: `pi_${number}`, ...link }, now);
@@ -71,7 +74,7 @@ async function fill(store: OrderStore): Promise<void> {
     if (number % 3 === 0) await store.recordEvents([event(number, 'Captured')]);
     if (number % 9 !== 0) return;
     const refund = { id: `refund-${number}`, orderId: id, attempt: 1, kind: 'refund', amount: 100 } as const;
-    await store.beginRefund({ ...refund, reason: 'Broken', expectedRefunded: null, askedAt: now });
+    await store.beginRefund({ ...refund, reason: 'Broken', expectedReturned: null, askedAt: now });
     const observation = { status: 'Captured', refundedAmount: 100, expired: false, unwanted: false };
     await store.recordObservation(
       { ...observation, orderId: id, attempt: 1, mismatched: false, observedAt: now },

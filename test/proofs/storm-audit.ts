@@ -1,13 +1,8 @@
 import { z } from 'zod';
+import { type Hold, mayShip, standingHolds } from '../../src/shop/holds.ts';
+import { factsFromStatus, mergeFacts, noFacts } from '../../src/shop/intent-facts.ts';
 import type { Order } from '../../src/shop/order.ts';
-import {
-  deriveHolds,
-  deriveStatus,
-  factsFromStatus,
-  isDueForFulfilment,
-  mergeFacts,
-  noActs,
-} from '../../src/shop/order-status.ts';
+import { deriveStatus } from '../../src/shop/order-status.ts';
 import { openDatabase } from '../support/open-database.ts';
 import type { Event } from './storm-plan.ts';
 
@@ -110,11 +105,16 @@ function findOvertaken(applied: readonly Event[]): string[] {
  * earlier event can prevent that, a later one cannot undo it.
  */
 function tradeOf(order: Order, applied: readonly Event[]) {
-  let attempts = order.attempts;
+  const bare = { ...order, decisions: [], refunds: [], captures: [], sentAt: null };
+  let attempts = order.attempts.map((attempt) => ({
+    ...attempt,
+    facts: { ...noFacts, mismatched: attempt.state === 'mismatched' },
+  }));
   let fulfilments = 0;
   const derive = () => {
-    const status = deriveStatus(attempts, order.basket.total);
-    return { status, holds: deriveHolds(attempts, order.basket.total, noActs) };
+    const known = { ...bare, attempts };
+    const standing = Object.keys(standingHolds(known)) as Hold[];
+    return { status: deriveStatus(known), holds: standing, isDue: mayShip(known, standing) };
   };
   for (const { paymentIntentId, paymentStatus } of applied) {
     attempts = attempts.map((attempt) =>
@@ -122,8 +122,7 @@ function tradeOf(order: Order, applied: readonly Event[]) {
         ? { ...attempt, facts: mergeFacts(attempt.facts, factsFromStatus(paymentStatus)) }
         : attempt,
     );
-    const { status, holds } = derive();
-    if (isDueForFulfilment(status, holds)) fulfilments = 1;
+    if (derive().isDue) fulfilments = 1;
   }
   const { status, holds } = derive();
   return { status, holds: holds.join(','), fulfilments };

@@ -138,7 +138,8 @@ async function prepareOrders(
   try {
     const prepare = async ({ intentId, orphanIntentId }: PlannedOrder, index: number): Promise<Order> => {
       const now = new Date(begin + index);
-      const lease = new Date(now.getTime() + 15_000);
+      const leaseUntil = new Date(now.getTime() + 15_000);
+      const start = { createdAt: now, leaseUntil, captureMode: 'Auto' as const };
       const id = createOrderId(now, random.below(4_096));
       const order = {
         id,
@@ -149,13 +150,13 @@ async function prepareOrders(
         basket,
         createdAt: now,
       };
-      const placed = await store.placeOrder(order, lease);
+      const placed = await store.placeOrder(order, start);
       if (placed.kind !== 'placed') throw new Error(`No order could be placed: ${placed.kind}`);
       let attempt = 1;
       if (orphanIntentId !== null) {
         const end = { state: 'mismatched', paymentIntentId: orphanIntentId, nextCheckAt: null } as const;
         await store.endAttempt(id, attempt, end, now);
-        const begun = await store.beginAttempt(id, now, lease);
+        const begun = await store.beginAttempt(id, start);
         if (begun.kind !== 'begun') throw new Error(`No attempt could be begun: ${begun.kind}`);
         attempt = begun.number;
       }

@@ -1,8 +1,8 @@
 import type { PaymentIntent } from '../../src/dojo/schemas.ts';
 import type { PricedBasket } from '../../src/shop/basket.ts';
 import { type Catalogue, parseCatalogue } from '../../src/shop/catalogue.ts';
+import { noFacts } from '../../src/shop/intent-facts.ts';
 import type { Order, PaymentAttempt } from '../../src/shop/order.ts';
-import { noFacts } from '../../src/shop/order-status.ts';
 
 export type FileMembers = Record<string, unknown>;
 
@@ -73,12 +73,26 @@ export function createOrder(members: Partial<Order> = {}): Order {
     shopperId: 'shopper-1',
     basket: createBasket(),
     createdAt: placedAt,
-    status: 'awaiting_payment',
-    holds: [],
-    updatedAt: placedAt,
+    total: 1000,
+    currencyCode: 'GBP',
+    attempts: [createAttempt()],
+    refunds: [],
+    captures: [],
+    decisions: [],
+    chainId: null,
+    supersededBy: null,
+    paidAgainWith: null,
+    sentAt: null,
     checks: 0,
     nextCheckAt: null,
-    attempts: [createAttempt()],
+    status: 'awaiting_payment',
+    holds: [],
+    received: 0,
+    returned: 0,
+    mayShip: false,
+    isDue: false,
+    paidAt: null,
+    updatedAt: placedAt,
     ...members,
   };
 }
@@ -87,6 +101,7 @@ export function createAttempt(members: Partial<PaymentAttempt> = {}): PaymentAtt
   return {
     number: 1,
     state: 'attached',
+    captureMode: 'Auto',
     paymentIntentId: 'pi_sandbox_T1',
     paymentLink: 'https://pay.dojo.tech/checkout/pi_sandbox_T1',
     expireAt: null,

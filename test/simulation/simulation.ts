@@ -213,13 +213,20 @@ async function act(scenario: Scenario, seen: Seen, each: Action, step: number): 
     }
     case 'refund': {
       const order = await anyOrder(scenario, each.which);
-      const request = { id: `refund-${step}`, amount: each.amount, reason: 'Broken', expectedRefunded: null };
+      const request = {
+        id: `refund-${step}`,
+        amount: each.amount,
+        reason: 'Broken',
+        payment: null,
+        expectedReturned: null,
+      };
       if (order !== undefined) await refundOrder(context, order, request);
       return;
     }
     case 'undo': {
       const order = await anyOrder(scenario, each.which);
-      if (order !== undefined) await undoOrder(context, order, `undo-${step}`, 'Sold out');
+      if (order !== undefined)
+        await undoOrder(context, order, { id: `undo-${step}`, payment: null, reason: 'Sold out' });
       return;
     }
     case 'portal refund': {

@@ -71,7 +71,11 @@ test.each([
       };
     });
     for (const order of orders) {
-      await store.placeOrder(order, new Date(now.getTime() + 15_000));
+      await store.placeOrder(order, {
+        createdAt: now,
+        leaseUntil: new Date(now.getTime() + 15_000),
+        captureMode: 'Auto',
+      });
       const intent = { id: `pi_${order.id}`, paymentLink: 'https://pay.dojo.test/x', expireAt: null };
       await store.attachIntent(order.id, 1, intent, now);
     }

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { priceBasket } from '../../src/shop/basket.ts';
+import { noFacts } from '../../src/shop/intent-facts.ts';
 import type { NewOrder } from '../../src/shop/order.ts';
 import { createOrderId, createToken, type Order, referenceOf } from '../../src/shop/order.ts';
 import type { ReceivedEvent } from '../../src/shop/order-events.ts';
-import { noFacts } from '../../src/shop/order-status.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import type { OrderStore } from '../../src/store/order-store.ts';
 import { StoreError } from '../../src/store/order-store.ts';
@@ -17,6 +17,13 @@ import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 
 const now = new Date('2026-11-22T10:00:00Z');
 const later = (seconds: number) => new Date(now.getTime() + seconds * 1000);
+
+/** A first or further attempt that begins so many seconds later and has until then. */
+const start = (leaseUntil: number, createdAt = 0) => ({
+  createdAt: later(createdAt),
+  leaseUntil: later(leaseUntil),
+  captureMode: 'Auto' as const,
+});
 let folder: string;
 let store: OrderStore;
 let postgres: PostgresServer;
@@ -70,7 +77,7 @@ function event(paymentIntentId: string, paymentStatus: string | null): ReceivedE
 }
 
 async function place(order = newOrder()): Promise<Order> {
-  expect(await store.placeOrder(order, later(15))).toEqual({ kind: 'placed' });
+  expect(await store.placeOrder(order, start(15))).toEqual({ kind: 'placed' });
   return find(order);
 }
 
@@ -116,15 +123,30 @@ describe.each([
     await place(order);
     const stored = {
       ...order,
-      status: 'placed',
-      holds: [],
-      updatedAt: now,
+      total: order.basket.total,
+      currencyCode: 'GBP',
+      refunds: [],
+      captures: [],
+      decisions: [],
+      chainId: null,
+      supersededBy: null,
+      paidAgainWith: null,
+      sentAt: null,
       checks: 0,
       nextCheckAt: null,
+      status: 'placed',
+      holds: [],
+      received: 0,
+      returned: 0,
+      mayShip: false,
+      isDue: false,
+      paidAt: null,
+      updatedAt: now,
       attempts: [
         {
           number: 1,
           state: 'sending',
+          captureMode: 'Auto',
           leaseUntil: later(15),
           createdAt: now,
           checks: 0,
@@ -151,7 +173,7 @@ describe.each([
 
   test('stores one order and begins one attempt when many requests with one checkout key come at once', async () => {
     const orders = Array.from({ length: 20 }, () => newOrder({ checkoutKey: 'the same' }));
-    const placed = await Promise.all(orders.map((order) => store.placeOrder(order, later(15))));
+    const placed = await Promise.all(orders.map((order) => store.placeOrder(order, start(15))));
     expect(placed.filter(({ kind }) => kind === 'placed')).toHaveLength(1);
     const underWay = placed.flatMap((outcome) => (outcome.kind === 'under-way' ? [outcome.order] : []));
     expect(underWay).toHaveLength(19);
@@ -162,7 +184,7 @@ describe.each([
 
   test('refuses the id of another order, and leaves that order unchanged', async () => {
     const order = await place();
-    expect(await store.placeOrder(newOrder({ id: order.id }), later(99))).toEqual({ kind: 'id-taken' });
+    expect(await store.placeOrder(newOrder({ id: order.id }), start(99))).toEqual({ kind: 'id-taken' });
     expect(await find(order)).toEqual(order);
   });
 
@@ -172,7 +194,7 @@ describe.each([
     const before = await find(order);
     const { checkoutKey, basket } = order;
     const changed = newOrder({ checkoutKey, basket: { ...basket, total: basket.total + 1 } });
-    expect(await store.placeOrder(changed, later(15))).toEqual({ kind: 'basket-changed' });
+    expect(await store.placeOrder(changed, start(15))).toEqual({ kind: 'basket-changed' });
     expect(await find(order)).toEqual(before);
     expect(await store.findOrderByToken(changed.token)).toBeNull();
   });
@@ -181,8 +203,8 @@ describe.each([
     const order = await place();
     const again = (seconds: number) =>
       newOrder({ checkoutKey: order.checkoutKey, createdAt: later(seconds), shopperId: 'another tab' });
-    expect(await store.placeOrder(again(14), later(29))).toEqual({ kind: 'under-way', order });
-    const begun = await store.placeOrder(again(15), later(30));
+    expect(await store.placeOrder(again(14), start(29, 14))).toEqual({ kind: 'under-way', order });
+    const begun = await store.placeOrder(again(15), start(30, 15));
     expect(begun).toMatchObject({ kind: 'begun', number: 2, order: { id: order.id, token: order.token } });
     expect((await find(order)).attempts).toMatchObject([
       { state: 'ambiguous', leaseUntil: later(15) },
@@ -192,7 +214,7 @@ describe.each([
 
   test('answers with the state of an order that is placed again', async () => {
     const order = await place();
-    const again = () => store.placeOrder(newOrder({ checkoutKey: order.checkoutKey }), later(15));
+    const again = () => store.placeOrder(newOrder({ checkoutKey: order.checkoutKey }), start(15));
     await attach(order, 'pi_1');
     expect(await again()).toEqual({ kind: 'attached', order: await find(order) });
     await store.recordEvents([event('pi_1', 'Captured')]);
@@ -203,7 +225,7 @@ describe.each([
     const order = await place();
     await endAs(order, 1, 'refused');
     const begun = await Promise.all(
-      Array.from({ length: 20 }, () => store.beginAttempt(order.id, now, later(15))),
+      Array.from({ length: 20 }, () => store.beginAttempt(order.id, start(15))),
     );
     expect(begun.filter((outcome) => outcome.kind === 'begun')).toHaveLength(1);
     expect(begun.filter((outcome) => outcome.kind === 'under-way')).toHaveLength(19);
@@ -211,8 +233,8 @@ describe.each([
 
   test('begins another attempt when the lease has ended, and then refuses an intent for the first', async () => {
     const order = await place();
-    expect(await store.beginAttempt(order.id, later(14), later(30))).toMatchObject({ kind: 'under-way' });
-    expect(await store.beginAttempt(order.id, later(15), later(30))).toMatchObject({
+    expect(await store.beginAttempt(order.id, start(30, 14))).toMatchObject({ kind: 'under-way' });
+    expect(await store.beginAttempt(order.id, start(30, 15))).toMatchObject({
       kind: 'begun',
       number: 2,
     });
@@ -228,7 +250,7 @@ describe.each([
 
   test('allows three attempts that may have created an intent, and does not count those that created none', async () => {
     const order = await place();
-    const again = () => store.placeOrder(newOrder({ checkoutKey: order.checkoutKey }), later(15));
+    const again = () => store.placeOrder(newOrder({ checkoutKey: order.checkoutKey }), start(15));
     for (const [number, state] of [
       [1, 'refused'],
       [1, 'ambiguous'],
@@ -237,22 +259,22 @@ describe.each([
     ] as const) {
       await endAs(order, number, state);
       const next = state === 'refused' ? number : number + 1;
-      expect(await store.beginAttempt(order.id, now, later(15))).toMatchObject({
+      expect(await store.beginAttempt(order.id, start(15))).toMatchObject({
         kind: 'begun',
         number: next,
       });
     }
     await endAs(order, 3, 'ambiguous');
-    expect(await store.beginAttempt(order.id, now, later(15))).toMatchObject({ kind: 'exhausted' });
+    expect(await store.beginAttempt(order.id, start(15))).toMatchObject({ kind: 'exhausted' });
     expect(await again()).toMatchObject({ kind: 'exhausted' });
   });
 
   test('begins no attempt for an order that has a link or needs none', async () => {
     const order = await place();
     await attach(order, 'pi_1');
-    expect(await store.beginAttempt(order.id, now, later(15))).toMatchObject({ kind: 'attached' });
+    expect(await store.beginAttempt(order.id, start(15))).toMatchObject({ kind: 'attached' });
     await store.recordEvents([event('pi_1', 'Captured')]);
-    expect(await store.beginAttempt(order.id, now, later(15))).toMatchObject({ kind: 'settled' });
+    expect(await store.beginAttempt(order.id, start(15))).toMatchObject({ kind: 'settled' });
   });
 
   test('makes an order await payment once its intent is attached, and plans a check', async () => {
@@ -284,7 +306,7 @@ describe.each([
     const order = await place();
     const end = { state: 'mismatched', paymentIntentId: 'pi_orphan', nextCheckAt: null } as const;
     await store.endAttempt(order.id, 1, end, now);
-    expect(await store.beginAttempt(order.id, now, later(15))).toMatchObject({ kind: 'begun', number: 2 });
+    expect(await store.beginAttempt(order.id, start(15))).toMatchObject({ kind: 'begun', number: 2 });
     await store.recordEvents([event('pi_orphan', 'Captured')]);
     const before = await find(order);
     expect(await attach(order, 'pi_1', 2)).toMatchObject({

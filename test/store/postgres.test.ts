@@ -15,6 +15,13 @@ import { createRandom } from '../support/random.ts';
 
 const now = new Date('2026-11-22T10:00:00Z');
 const later = (seconds: number) => new Date(now.getTime() + seconds * 1000);
+
+/** A first or further attempt that begins so many seconds later and has until then. */
+const start = (leaseUntil: number, createdAt = 0) => ({
+  createdAt: later(createdAt),
+  leaseUntil: later(leaseUntil),
+  captureMode: 'Auto' as const,
+});
 const rounds = 40;
 let postgres: PostgresServer;
 let url: string;
@@ -50,7 +57,7 @@ function newOrder(checkoutKey = `key-${made}`) {
 
 async function place(): Promise<Order> {
   const order = newOrder();
-  expect(await one.placeOrder(order, later(15))).toEqual({ kind: 'placed' });
+  expect(await one.placeOrder(order, start(15))).toEqual({ kind: 'placed' });
   return current(order);
 }
 
@@ -131,7 +138,7 @@ describe('two processes on one PostgreSQL', () => {
       const order = await place();
       const end = { state: 'mismatched', paymentIntentId: `pi_a_${round}`, nextCheckAt: null } as const;
       await one.endAttempt(order.id, 1, end, now);
-      expect(await one.beginAttempt(order.id, now, later(15))).toMatchObject({ kind: 'begun', number: 2 });
+      expect(await one.beginAttempt(order.id, start(15))).toMatchObject({ kind: 'begun', number: 2 });
       await attach(order, `pi_b_${round}`, 2);
       await Promise.all([
         one.recordEvents([event(`pi_a_${round}`, 'Captured')]),
@@ -171,7 +178,7 @@ describe('two processes on one PostgreSQL', () => {
   test('store one order and begin one attempt for a checkout key', async () => {
     for (let round = 0; round < rounds; round += 1) {
       const placed = await Promise.all(
-        [one, other, one, other].map((store) => store.placeOrder(newOrder(`the same ${round}`), later(15))),
+        [one, other, one, other].map((store) => store.placeOrder(newOrder(`the same ${round}`), start(15))),
       );
       expect(placed.map(({ kind }) => kind).sort()).toEqual([
         'placed',
@@ -185,7 +192,7 @@ describe('two processes on one PostgreSQL', () => {
       const end = { state: 'refused', paymentIntentId: null, nextCheckAt: null } as const;
       await one.endAttempt(first?.id ?? 0, 1, end, now);
       const begun = await Promise.all(
-        [one, other, one, other].map((store) => store.beginAttempt(first?.id ?? 0, now, later(15))),
+        [one, other, one, other].map((store) => store.beginAttempt(first?.id ?? 0, start(15))),
       );
       expect(begun.map(({ kind }) => kind).sort()).toEqual(['begun', 'under-way', 'under-way', 'under-way']);
     }
@@ -204,7 +211,7 @@ describe('two processes on one PostgreSQL', () => {
         kind: 'refund' as const,
         amount,
         reason: 'Broken',
-        expectedRefunded: null,
+        expectedReturned: null,
         askedAt: now,
       });
       const begun = await Promise.all(
@@ -214,7 +221,7 @@ describe('two processes on one PostgreSQL', () => {
       // One person in each of two windows: the second has not seen the refund of the first.
       const seen = await Promise.all(
         [one, other].map((store, name) =>
-          store.beginRefund({ ...refund(10 + name), amount: 1, expectedRefunded: 3 * amount }),
+          store.beginRefund({ ...refund(10 + name), amount: 1, expectedReturned: 3 * amount }),
         ),
       );
       expect(seen.filter((outcome) => outcome === 'stale')).toHaveLength(

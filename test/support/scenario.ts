@@ -37,6 +37,7 @@ export type Scenario = {
   pay(paymentIntentId: string, card?: 'pays' | 'declined'): Promise<number>;
   /** What the merchant does in Dojo's own portal. */
   portalRefund(paymentIntentId: string, amount: number): Promise<void>;
+  portalCapture(paymentIntentId: string, amount: number): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -111,6 +112,9 @@ export async function openScenario(options: ShopOptions = {}): Promise<Scenario>
         amount,
         idempotencyKey: `portal-${now().getTime()}-${amount}`,
       });
+    },
+    async portalCapture(paymentIntentId, amount) {
+      await portal.capturePaymentIntent(paymentIntentId, amount);
     },
     async close() {
       await simulator.close();
