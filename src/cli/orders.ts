@@ -16,7 +16,7 @@ import type { Context } from '../context.ts';
 import { DojoError } from '../dojo/errors.ts';
 import { type DecisionAction, decisionActions, type Hold, holds, standingHolds } from '../shop/holds.ts';
 import { formatMoney } from '../shop/money.ts';
-import type { Order } from '../shop/order.ts';
+import { type Order, parseReference } from '../shop/order.ts';
 import { orderMoney } from '../shop/order-money.ts';
 import { CommandError, describeDojoError, exitCodes } from './command-error.ts';
 import { describeOrder, reportOrder } from './order-report.ts';
@@ -49,7 +49,7 @@ export function addOrderCommands(program: Command, shell: Shell): void {
     return orders
       .command(name)
       .description(description)
-      .argument('<reference>', 'the order, such as ORD-0SAA1-AJSBQN', parseReference)
+      .argument('<reference>', 'the order, such as ORD-0SAA1-AJSBQN', readReference)
       .option(...jsonOption)
       .action((reference: string, options: ChangeOptions) => run(reference, options, change));
   }
@@ -72,7 +72,7 @@ export function addOrderCommands(program: Command, shell: Shell): void {
     orders
       .command('decide')
       .description('settle what holds an order')
-      .argument('<reference>', 'the order', parseReference)
+      .argument('<reference>', 'the order', readReference)
       .addArgument(
         new Argument('<action>', 'send the goods, return the money, or neither').choices(decisionActions),
       )
@@ -267,13 +267,14 @@ async function getOrder({ store }: Context, reference: string): Promise<Order> {
   return order;
 }
 
+/** What is no reference is looked for as it is, and not found. */
+function readReference(text: string): string {
+  return parseReference(text) ?? text.trim();
+}
+
 function parsePayment(text: string): number {
   if (!/^[1-9]$/.test(text)) throw new InvalidArgumentError('It must be the number of a payment, such as 2.');
   return Number(text);
-}
-
-function parseReference(text: string): string {
-  return text.trim().toUpperCase();
 }
 
 /** Minor units of an amount such as 12.50, digit by digit: a float has no exact 19.99. */

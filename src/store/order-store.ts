@@ -215,7 +215,7 @@ export type QuarantinedDelivery = {
 /** The database could not do it now; nothing was changed. */
 export class StoreError extends Error {
   override readonly name = 'StoreError';
-  /** The database could not be reached, which may be over in a moment; the address may be right. */
+  /** The database cannot be reached or used now, which may be over in a moment; the address may be right. */
   readonly isUnreachable: boolean;
   constructor(message: string, options: ErrorOptions & { readonly isUnreachable?: boolean } = {}) {
     super(message, options);

@@ -279,7 +279,7 @@ describe('the webhook endpoint', () => {
   );
 
   test('accepts the old secret and the new one until the old one is retired', async () => {
-    const both = ['old secret 0123456789', 'new secret 0123456789'];
+    const both = ['old-secret-0123456789', 'new-secret-0123456789'];
     const during = await openShop({ env: { DOJO_WEBHOOK_SECRETS: both.join() } });
     const after = await openShop({ env: { DOJO_WEBHOOK_SECRETS: both.slice(1).join() } });
     try {
