@@ -87,7 +87,7 @@ async function assertSameDojo(config: Config, store: OrderStore): Promise<void> 
   const knownId = await store.findSetting('account');
   if (accountId !== null && knownId !== null && knownId !== accountId)
     throw new ConfigError([
-      `DOJO_ACCOUNT_ID: is ${accountId}, and the orders of this database were paid to ${knownId}; name that account, or another database`,
+      `DOJO_ACCOUNT_ID: is ${accountId}, and the orders of this database were paid to ${knownId}; unset it, name that account, or another database`,
     ]);
 }
 
