@@ -62,7 +62,6 @@ export async function copyOrders(
     onProgress(done, total);
   }
   await copyLoose(from, to);
-  await copySettings(from, to);
   await assertSame(from, to);
   return { orders: done, copied };
 }
@@ -155,16 +154,6 @@ async function copyLoose(from: SqlDatabase, to: SqlDatabase): Promise<void> {
       last = end[key] ?? null;
     }
   }
-}
-
-/** What the shop knows about itself, such as whether the orders are real. No shop of its own has run on the target. */
-async function copySettings(from: SqlDatabase, to: SqlDatabase): Promise<void> {
-  const rows = rowsSchema.parse(
-    await from.read((tx) => tx.all(`SELECT * FROM settings WHERE name <> 'writable'`)),
-  );
-  await to.write((tx) =>
-    insertAll(tx, 'settings', rows, 'ON CONFLICT (name) DO UPDATE SET value = excluded.value'),
-  );
 }
 
 async function insertAll(
