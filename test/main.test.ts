@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openStore } from '../src/store/open-store.ts';
 import { freePort, type Program, start } from './support/program.ts';
@@ -104,6 +105,16 @@ describe('the shop as a process', () => {
       expect.stringMatching(/^DATABASE_URL: .*ECONNREFUSED/),
     ]);
     expect(shop.output()).not.toContain('hunter2');
+  });
+
+  test('reports in one line that another process keeps its database locked, and exits with 1', async () => {
+    const path = join(folder, 'orders.db');
+    const other = new DatabaseSync(path);
+    other.exec('BEGIN EXCLUSIVE');
+    const shop = startShop({ DATABASE_URL: `sqlite:${path}` });
+    expect(await shop.exited).toBe(1);
+    other.close();
+    expect(shop.output()).toMatch(/^DATABASE_URL: .*locked\n$/);
   });
 
   test('reports in one line that its port is in use, and exits with 1', async () => {
