@@ -10,7 +10,7 @@ import { orders } from './http/orders.ts';
 import { createPages } from './http/pages.ts';
 import { answerErrors, answerProblems, HttpProblem, notFound } from './http/problem.ts';
 import { logRequests } from './http/request-log.ts';
-import { onlyOwnForms, onlyOwnHost, securityHeaders } from './http/security.ts';
+import { onlyOwnForms, onlyOwnHost, readForwarding, securityHeaders } from './http/security.ts';
 import { createSessions } from './http/session.ts';
 import { ship } from './http/ship.ts';
 import { webhooks } from './http/webhooks.ts';
@@ -31,13 +31,14 @@ export function createApp(context: Context): Express {
   app.set('trust proxy', config.http.trustProxy);
 
   app.use(logRequests(log));
+  app.use(readForwarding(config, log));
   // For programs: before everything that only browsers need, and before any body parser.
   app.route('/webhooks/dojo').all(webhooks(context), answerProblems(log));
   app.route('/api/orders/:reference/ship').all(ship(context), answerProblems(log));
   app.use(health(context));
 
   app.use(securityHeaders(config));
-  app.use(onlyOwnHost(config));
+  app.use(onlyOwnHost(config, log));
   app.use('/static', ...staticFiles());
   app.use(onlyOwnForms(config));
   app.use(sessions.read);

@@ -1,7 +1,17 @@
+import { isIP } from 'node:net';
 import proxyaddr from 'proxy-addr';
 import { z } from 'zod';
 import { type CaptureMode, captureModes } from './dojo/schemas.ts';
 import { createWebhookSecret, type WebhookSecret } from './dojo/webhook.ts';
+import {
+  clean,
+  commaSeparated,
+  describeValue,
+  flag,
+  origin,
+  originOf,
+  wholeNumber,
+} from './setting-value.ts';
 
 /** What the shop reads from its environment, frozen at every depth. `docs/configuration.md` explains each variable. */
 export type Config = {
@@ -70,76 +80,76 @@ const publicSandboxKey = 'sk_sandbox_c8oLGaI__';
 /** Earlier versions can corrupt a database in WAL mode after a log reset (sqlite.org/wal.html). */
 const oldestSqlite = '3.51.3';
 
-const origin = (problem: string) =>
-  z.string().transform((text, context) => {
-    const url = URL.parse(text);
-    if (url !== null && /^https?:$/.test(url.protocol) && text.replace(/\/$/, '') === url.origin)
-      return url.origin;
-    context.addIssue({ code: 'custom', message: problem });
-    return z.NEVER;
-  });
+const keyProblem = 'must begin with sk_sandbox_ or sk_prod_; copy it from the developer portal';
+const secretsProblem =
+  'must be the values of secrets as Dojo shows them, not their ids, separated by commas; get them with: npm run shop -- webhooks subscribe https://…/webhooks/dojo';
+const accountProblem =
+  'must be the id of your account, which begins with acc_; unset, every account is accepted';
+const databaseProblem = 'must be sqlite:PATH, sqlite::memory: or postgres://user:password@host/database';
+const sessionProblem = 'must have 32 characters or more; make one with: openssl rand -hex 32';
+const fulfilmentProblem = 'must be the http:// or https:// address of your own system';
 
-const wholeNumber = (from: number, to: number) => {
-  const problem = `must be a whole number from ${from} to ${to}`;
-  return z
-    .string()
-    .regex(/^\d+$/, problem)
-    .transform(Number)
-    .refine((number) => number >= from && number <= to, problem);
-};
+/** As standardwebhooks.com has it. */
+const standardSecret = z
+  .string()
+  .regex(
+    /^whsec_[A-Za-z0-9+/]{32,}={0,2}$/,
+    'must be whsec_ and Base64; make one with: echo whsec_$(openssl rand -base64 32)',
+  );
 
 const environmentSchema = z.object({
   NODE_ENV: z
     .enum(['development', 'test', 'production'], 'must be development, test or production')
     .default('development'),
-  HOST: z.string().default('127.0.0.1'),
+  HOST: z
+    .string()
+    .refine(isListenAddress, 'must be an address such as 127.0.0.1 or ::, or a name')
+    .default('127.0.0.1'),
   PORT: wholeNumber(1, 65_535).default(3000),
   PUBLIC_URL: origin('must be an origin such as https://shop.example, without a path').optional(),
-  DOJO_API_KEY: z
-    .string('is missing; copy it from the developer portal')
-    .regex(
-      /^sk_(sandbox|prod)_[\x21-\x7e]+$/,
-      'must begin with sk_sandbox_ or sk_prod_; copy it from the developer portal',
-    ),
+  DOJO_API_KEY: clean('token', keyProblem, 'is missing; copy it from the developer portal').regex(
+    /^sk_(sandbox|prod)_[\x21-\x7e]+$/,
+    keyProblem,
+  ),
   DOJO_API_URL: origin(`must be an origin such as ${liveApiUrl}`).default(liveApiUrl),
   DOJO_API_VERSION: z.iso.date('must be a date such as 2026-02-27').default('2026-02-27'),
   DOJO_CHECKOUT_ORIGIN: origin('must be an origin such as https://pay.dojo.tech').default(
     'https://pay.dojo.tech',
   ),
-  DOJO_WEBHOOK_SECRETS: z
-    .string()
+  DOJO_WEBHOOK_SECRETS: clean('list', secretsProblem)
     .default('')
     .transform(commaSeparated)
-    .refine((secrets) => secrets.length <= 3, 'must be three secrets at most; keep those in use'),
-  DOJO_ACCOUNT_ID: z.string().optional(),
+    .refine((secrets) => secrets.length <= 3, 'must be three secrets at most; keep those in use')
+    // Dojo says nothing of what its secrets look like, except that one in its examples begins with ws_.
+    .refine((secrets) => !secrets.some((secret) => /^(sc|sk|acc)_/.test(secret)), secretsProblem),
+  DOJO_ACCOUNT_ID: clean('token', accountProblem)
+    .regex(/^acc_[\w-]+$/, accountProblem)
+    .optional(),
   DOJO_ALLOW_SANDBOX: flag().default(false),
   DOJO_TIMEOUT_MS: wholeNumber(100, 9_000).default(4_500),
   DOJO_CONNECTIONS: wholeNumber(1, 1_000).default(64),
-  DATABASE_URL: z
-    .string()
-    .refine(
-      (text) => /^sqlite:.+$/.test(text) || parsePostgresUrl(text) !== null,
-      'must be sqlite:PATH, sqlite::memory: or postgres://user:password@host/database',
-    )
+  DATABASE_URL: clean('text', databaseProblem)
+    .refine((text) => !text.startsWith('sqlite://'), { error: tooManySlashes, abort: true })
+    .refine((text) => /^sqlite:\S/.test(text) || parsePostgresUrl(text) !== null, databaseProblem)
     .default('sqlite:data/orders.db'),
-  CATALOGUE_FILE: z.string().optional(),
-  SESSION_SECRET: z
-    .string()
-    .min(32, 'must have 32 characters or more; make one with: openssl rand -hex 32')
+  CATALOGUE_FILE: clean('text', 'must be the path of a file').optional(),
+  SESSION_SECRET: clean('text', sessionProblem).min(32, sessionProblem).optional(),
+  FULFILMENT_URL: clean('token', fulfilmentProblem)
+    .refine((text) => /^https?:\/\//i.test(text) && URL.canParse(text), fulfilmentProblem)
     .optional(),
-  FULFILMENT_URL: z
-    .url({ protocol: /^https?$/, error: 'must be the http:// or https:// address of your own system' })
-    .optional(),
-  FULFILMENT_SECRET: standardSecret().optional(),
-  SHIP_SECRET: standardSecret().optional(),
+  FULFILMENT_SECRET: standardSecret.optional(),
+  SHIP_SECRET: standardSecret.optional(),
   PAYMENT_METHODS: z
     .string()
     .default('Card')
     .transform(commaSeparated)
-    .refine((methods) => methods.length > 0, 'must name a payment method, such as Card or Card,Wallet'),
+    .refine(
+      (methods) => methods.length > 0 && methods.every((method) => /^\w+$/.test(method)),
+      'must name a payment method, such as Card or Card,Wallet',
+    ),
   CAPTURE_MODE: z.enum(captureModes, 'must be Auto or Manual').default('Auto'),
   PAYMENT_EXPIRY_MINUTES: wholeNumber(5, 43_200).default(60),
-  CHECKOUT_RATE: wholeNumber(1, 1_000_000).default(600),
+  CHECKOUT_RATE: wholeNumber(1, 1_000_000).default(60),
   LOG_LEVEL: z
     .enum(
       ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
@@ -165,16 +175,14 @@ const dojoAccessSchema = environmentSchema.pick({
 export function parseConfig(env: Environment, runtime: Runtime = thisRuntime): Config {
   const given = givenOnly(env);
   const parsed = environmentSchema.safeParse(given);
-  const problems = parsed.success ? [] : problemsOf(parsed.error);
+  const problems = parsed.success ? [] : problemsOf(parsed.error, given);
   if (given.FULFILMENT_URL !== undefined && given.FULFILMENT_SECRET === undefined) {
     problems.push('FULFILMENT_SECRET: is missing; make one with: echo whsec_$(openssl rand -base64 32)');
   }
   if (given.SHIP_SECRET !== undefined && given.SHIP_SECRET === given.FULFILMENT_SECRET) {
     problems.push('SHIP_SECRET: must differ from FULFILMENT_SECRET; make another one');
   }
-  // A live key moves money whatever the environment is called.
-  const isLive = given.NODE_ENV === 'production' || given.DOJO_API_KEY?.startsWith('sk_prod_') === true;
-  if (isLive) problems.push(...productionProblems(given, runtime));
+  if (isLive(given)) problems.push(...productionProblems(given, runtime));
   if (problems.length > 0 || !parsed.success) throw new ConfigError(problems);
   return freeze(toConfig(parsed.data));
 }
@@ -217,9 +225,22 @@ function toConfig(read: Variables): Config {
 
 /** For commands that call Dojo and need nothing else of a shop. Throws `ConfigError`. */
 export function parseDojoAccess(env: Environment): DojoAccess {
-  const parsed = dojoAccessSchema.safeParse(givenOnly(env));
-  if (parsed.success) return toDojoAccess(parsed.data);
-  throw new ConfigError(problemsOf(parsed.error));
+  return toDojoAccess(parseSome(dojoAccessSchema, env));
+}
+
+const homeSchema = environmentSchema.pick({ PUBLIC_URL: true, NODE_ENV: true });
+
+/** Where the shop is to be reached, for commands that need nothing else of it. Throws `ConfigError`. */
+export function parseHome(env: Environment): { publicUrl: string | null; isLive: boolean } {
+  const { PUBLIC_URL } = parseSome(homeSchema, env);
+  return { publicUrl: PUBLIC_URL ?? null, isLive: isLive(env) };
+}
+
+function parseSome<T>(schema: z.ZodType<T>, env: Environment): T {
+  const given = givenOnly(env);
+  const parsed = schema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  throw new ConfigError(problemsOf(parsed.error, given));
 }
 
 function toDojoAccess(read: z.output<typeof dojoAccessSchema>): DojoAccess {
@@ -236,8 +257,20 @@ function givenOnly(env: Environment): Environment {
   return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
 }
 
-function problemsOf(error: z.ZodError): string[] {
-  return error.issues.map((issue) => `${String(issue.path[0])}: ${issue.message}`);
+/** A live key moves money whatever the environment is called. */
+function isLive(env: Environment): boolean {
+  return env.NODE_ENV === 'production' || env.DOJO_API_KEY?.startsWith('sk_prod_') === true;
+}
+
+/** What was expected, and in brackets what was found. */
+function problemsOf(error: z.ZodError, given: Environment): string[] {
+  return error.issues.map(({ code, message, path: [variable] }) => {
+    const name = String(variable);
+    const text = given[name];
+    if (text === undefined) return `${name}: ${message}`;
+    const found = code === 'too_small' ? `has ${text.length} characters` : describeValue(name, text);
+    return `${name}: ${message} (it ${found})`;
+  });
 }
 
 /** What people leave in place of a secret. */
@@ -247,11 +280,12 @@ const placeholder = /change.?me|placeholder|example|your[-_ ]|^secret|(.)\1{7}/i
 function productionProblems(env: Environment, runtime: Runtime): string[] {
   const key = env.DOJO_API_KEY ?? '';
   const secrets = commaSeparated(env.DOJO_WEBHOOK_SECRETS ?? '');
-  const apiUrl = env.DOJO_API_URL ?? liveApiUrl;
+  // Null if it is no origin, which is reported already.
+  const apiUrl = originOf(env.DOJO_API_URL ?? liveApiUrl);
   const isSqlite = (env.DATABASE_URL ?? 'sqlite:').startsWith('sqlite:');
   const rules: readonly (readonly [boolean, string])[] = [
     [
-      key.startsWith('sk_prod_') && apiUrl.replace(/\/$/, '') !== liveApiUrl,
+      key.startsWith('sk_prod_') && apiUrl !== null && apiUrl !== liveApiUrl,
       `DOJO_API_URL: a live key may be sent to ${liveApiUrl} only; unset DOJO_API_URL`,
     ],
     [
@@ -267,7 +301,7 @@ function productionProblems(env: Environment, runtime: Runtime): string[] {
       'DOJO_WEBHOOK_SECRETS: is missing, too short or a placeholder; get one with: npm run shop -- webhooks subscribe https://…/webhooks/dojo',
     ],
     [
-      (env.PUBLIC_URL ?? 'http://').startsWith('http://'),
+      env.PUBLIC_URL === undefined || /^http:/i.test(env.PUBLIC_URL),
       'PUBLIC_URL: must be the https:// origin that shoppers see',
     ],
     [
@@ -275,7 +309,7 @@ function productionProblems(env: Environment, runtime: Runtime): string[] {
       'SESSION_SECRET: is missing or a placeholder; make one with: openssl rand -hex 32',
     ],
     [
-      !(env.DOJO_CHECKOUT_ORIGIN ?? 'https://').startsWith('https://'),
+      /^http:/i.test(env.DOJO_CHECKOUT_ORIGIN ?? ''),
       "DOJO_CHECKOUT_ORIGIN: must be https://; unset it to use Dojo's own",
     ],
     [
@@ -292,6 +326,10 @@ function productionProblems(env: Environment, runtime: Runtime): string[] {
       'DATABASE_URL: others could read and change orders on their way to the server; add ?sslmode=verify-full',
     ],
     [
+      isOpenWeb(env.FULFILMENT_URL ?? ''),
+      'FULFILMENT_URL: must be https://, unless it is on this machine: others could read what is sent there',
+    ],
+    [
       env.NODE_TLS_REJECT_UNAUTHORIZED === '0',
       'NODE_TLS_REJECT_UNAUTHORIZED: 0 lets anyone pose as Dojo; unset it',
     ],
@@ -303,36 +341,24 @@ function parsePostgresUrl(text: string): URL | null {
   return /^postgres(ql)?:\/\//.test(text) ? URL.parse(text) : null;
 }
 
+/** Web addresses of other machines without encryption. */
+function isOpenWeb(address: string): boolean {
+  const url = URL.parse(address);
+  return url?.protocol === 'http:' && !loopback.test(url.hostname);
+}
+
+/** Hosts of this machine; a folder is that of a PostgreSQL server's socket. */
+const loopback = /^(localhost|127\.[\d.]+|\[?::1\]?|\/.*)$/;
+
 /** True if the connection to a PostgreSQL server leaves this machine and its certificate is not verified. */
 function travelsOpenly(databaseUrl: string): boolean {
   const url = parsePostgresUrl(databaseUrl);
   if (url === null) return false;
   // pg takes the host from either place, and accepts several modes.
   const hosts = [url.hostname, ...url.searchParams.getAll('host')].filter(Boolean);
-  const isLocal = hosts.every((host) => /^(localhost|127\.[\d.]+|\[?::1\]?|\/.*)$/.test(host));
+  const isLocal = hosts.every((host) => loopback.test(host));
   const modes = url.searchParams.getAll('sslmode');
   return !isLocal && (modes.length === 0 || modes.some((mode) => mode !== 'verify-full'));
-}
-
-function commaSeparated(text: string): string[] {
-  return text
-    .split(',')
-    .map((part) => part.trim())
-    .filter(Boolean);
-}
-
-/** As standardwebhooks.com has it. */
-function standardSecret() {
-  return z
-    .string()
-    .regex(
-      /^whsec_[A-Za-z0-9+/]{32,}={0,2}$/,
-      'must be whsec_ and Base64; make one with: echo whsec_$(openssl rand -base64 32)',
-    );
-}
-
-function flag() {
-  return z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true');
 }
 
 /** A number of hops, or addresses and networks; empty trusts no proxy. */
@@ -347,6 +373,17 @@ function parseTrustProxy(text: string, context: z.RefinementCtx): number | strin
     message: 'must be a number of proxies, or their addresses: 1, or loopback, or 10.0.0.0/8,fd00::/8',
   });
   return z.NEVER;
+}
+
+/** As `listen` takes it: without brackets and port. */
+function isListenAddress(text: string): boolean {
+  return isIP(text) !== 0 || /^\w([\w.-]*\w)?$/.test(text);
+}
+
+/** SQLite reads //data/orders.db as /data/orders.db. */
+function tooManySlashes({ input }: { readonly input: unknown }): string {
+  const path = String(input).replace(/^sqlite:\/+/, '') || 'orders.db';
+  return `must be written sqlite:${path} for a file below the folder where the shop starts, or sqlite:/${path}`;
 }
 
 function isTrustable(proxies: string[]): boolean {

@@ -47,6 +47,10 @@ export async function openContext(
     onNews: (news) => logOrderNews(log, news),
     ...own.store,
   });
+  await assertSameDojo(config, store).catch(async (error) => {
+    await store.close();
+    throw error;
+  });
   const dojo = createDojoClient({ ...config.dojo, ...own.dojo });
   return {
     context: { ...realEffects, config, catalogue, store, dojo, log },
@@ -66,6 +70,25 @@ function readCatalogue(config: Config): Catalogue {
     const problems = error instanceof CatalogueError ? why.split('\n') : [`cannot be read (${why})`];
     throw new ConfigError(problems.map((problem) => `CATALOGUE_FILE: ${problem}`));
   }
+}
+
+/**
+ * Orders can be settled only with the Dojo that has their payments. The store remembers the first: sandbox or live, and the
+ * account of the first webhook that changed an order.
+ */
+async function assertSameDojo(config: Config, store: OrderStore): Promise<void> {
+  const kind = config.isTestShop ? 'sandbox' : 'live';
+  const knownKind = await store.keepSetting('environment', kind);
+  if (knownKind !== kind)
+    throw new ConfigError([
+      `DOJO_API_KEY: is a ${kind} key, and the database of DATABASE_URL was begun with a ${knownKind} key; use that key, or name another database`,
+    ]);
+  const { accountId } = config.dojo;
+  const knownId = await store.findSetting('account');
+  if (accountId !== null && knownId !== null && knownId !== accountId)
+    throw new ConfigError([
+      `DOJO_ACCOUNT_ID: is ${accountId}, and the orders of this database were paid to ${knownId}; unset it, name that account, or another database`,
+    ]);
 }
 
 async function openConfiguredStore(config: Config, options: StoreOptions): Promise<OrderStore> {

@@ -105,5 +105,8 @@ function publicFiles(): string[] {
 /** What a developer may leave out, and must not be surprised by. */
 function warnOfGaps({ config, log }: Context): void {
   if (config.dojo.webhookSecrets.length === 0) logEvent(log, 'webhookSecretsMissing');
+  // It may be right: one secret in Dojo's examples begins like this.
+  if (config.dojo.webhookSecrets.some(({ key }) => key.export().toString().startsWith('ws_')))
+    logEvent(log, 'webhookSecretSuspect');
   if (config.http.sessionSecret === undefined) logEvent(log, 'sessionSecretMissing');
 }

@@ -15,6 +15,14 @@ export const messages = Object.freeze({
     'DOJO_WEBHOOK_SECRETS is not set: every webhook is refused, and only reconciling marks orders paid',
   ],
   sessionSecretMissing: ['warn', 'SESSION_SECRET is not set: baskets are lost when the shop restarts'],
+  webhookSecretSuspect: [
+    'warn',
+    'DOJO_WEBHOOK_SECRETS begins with ws_, as the id of a subscription does; if every webhook is refused, set the value of its secret',
+  ],
+  forwardingIgnored: [
+    'warn',
+    'a proxy names the addresses of shoppers, and TRUST_PROXY is not set: all of them count as one',
+  ],
   logLinesDropped: ['warn', 'log lines dropped: no one read them, or the disk was full'],
   backgroundTaskFailed: ['error', 'background task failed; it runs again'],
   storeUnwritable: ['error', 'order store cannot be written'],
@@ -22,6 +30,7 @@ export const messages = Object.freeze({
   request: ['info', 'request'],
   routineRequest: ['debug', 'request for a static file or a health check'],
   requestFailed: ['error', 'request failed'],
+  hostRefused: ['warn', 'request refused: its host is not that of PUBLIC_URL'],
   webhookSignatureInvalid: ['warn', 'webhook refused: signature invalid'],
   webhookQuarantined: ['warn', 'webhook quarantined'],
   shipRequestRefused: ['warn', 'request to ship refused: signature invalid'],
@@ -67,6 +76,11 @@ type Fields = {
   status: number | 'cut';
   ms: number;
   outcome: string;
+  /** As the request named it, cut, its control characters escaped. */
+  host: string;
+  expectedHost: string;
+  accountId: string;
+  expectedAccountId: string;
   eventId: string;
   orderReference: string;
   orderStatus: string;

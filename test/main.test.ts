@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openStore } from '../src/store/open-store.ts';
 import { freePort, type Program, start } from './support/program.ts';
@@ -77,6 +78,26 @@ describe('the shop as a process', () => {
     expect(database.output()).toMatch(/^DATABASE_URL: /);
   });
 
+  test('refuses a key of the other kind than its database was begun with, and exits with 78', async () => {
+    const shop = startShop();
+    await shop.said(open);
+    shop.child.kill('SIGTERM');
+    expect(await shop.exited).toBe(0);
+    const live = startShop({
+      DOJO_API_KEY: 'sk_prod_x',
+      DOJO_WEBHOOK_SECRETS: 'bGl2ZV93ZWJob29rX3Rlc3Q',
+      PUBLIC_URL: 'https://kettle.shop',
+    });
+    expect(await live.exited).toBe(78);
+    expect(live.output()).toMatch(/^DOJO_API_KEY: is a live key, .* begun with a sandbox key; .*\n$/);
+  });
+
+  test('warns of a webhook secret that begins like the id of a subscription', async () => {
+    const shop = startShop({ DOJO_WEBHOOK_SECRETS: 'ws_c2VjcmV0' });
+    await shop.said(open);
+    expect(shop.output()).toContain('"event":"webhookSecretSuspect"');
+  });
+
   test('reports in one line that its database cannot be reached, and exits with 1, so that it is started again', async () => {
     const shop = startShop({ DATABASE_URL: 'postgres://shop:hunter2@127.0.0.1:1/shop' });
     expect(await shop.exited).toBe(1);
@@ -84,6 +105,16 @@ describe('the shop as a process', () => {
       expect.stringMatching(/^DATABASE_URL: .*ECONNREFUSED/),
     ]);
     expect(shop.output()).not.toContain('hunter2');
+  });
+
+  test('reports in one line that another process keeps its database locked, and exits with 1', async () => {
+    const path = join(folder, 'orders.db');
+    const other = new DatabaseSync(path);
+    other.exec('BEGIN EXCLUSIVE');
+    const shop = startShop({ DATABASE_URL: `sqlite:${path}` });
+    expect(await shop.exited).toBe(1);
+    other.close();
+    expect(shop.output()).toMatch(/^DATABASE_URL: .*locked\n$/);
   });
 
   test('reports in one line that its port is in use, and exits with 1', async () => {

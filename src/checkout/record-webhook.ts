@@ -18,7 +18,8 @@ import type { ReceivedEvent, RecordedEvent } from '../shop/order-events.ts';
 export type RecordedWebhook =
   | { readonly kind: 'unverified'; readonly reason: 'no-signature' | 'malformed-signature' | 'no-match' }
   | { readonly kind: 'empty' }
-  | { readonly kind: 'quarantined'; readonly reason: 'not-understood' | 'other-account' }
+  | { readonly kind: 'quarantined'; readonly reason: 'not-understood' }
+  | { readonly kind: 'quarantined'; readonly reason: 'other-account'; readonly accountId: string | null }
   | { readonly kind: 'recorded'; readonly event: WebhookEvent; readonly outcome: RecordedEvent };
 
 /** Verifies, keeps and applies one delivery. When it resolves, what it says is durable. No network. */
@@ -39,9 +40,12 @@ export async function recordWebhook(
   };
   const event = parseWebhookEvent(body);
   if (event === null || isOfOtherAccount(event, context.config.dojo.accountId)) {
-    const reason = event === null ? 'not-understood' : 'other-account';
-    await context.store.quarantine({ ...kept, reason });
-    return { kind: 'quarantined', reason };
+    const why =
+      event === null
+        ? ({ reason: 'not-understood' } as const)
+        : ({ reason: 'other-account', accountId: event.accountId } as const);
+    await context.store.quarantine({ ...kept, reason: why.reason });
+    return { kind: 'quarantined', ...why };
   }
   const [outcome] = await context.store.recordEvents([receivedEvent(event, kept)]);
   if (outcome === undefined) throw new Error('The store gave no answer for an event.');

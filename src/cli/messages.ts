@@ -3,7 +3,7 @@ import type { Context } from '../context.ts';
 import { type MessageState, messageIdOf, messageStates, parseMessageId } from '../shop/order-messages.ts';
 import type { ListedMessage } from '../store/order-store.ts';
 import { CommandError } from './command-error.ts';
-import { parseReference } from './orders.ts';
+import { readReference } from './orders.ts';
 import { type Answer, jsonOption, type PrintOptions, type Shell } from './shell.ts';
 
 type ListOptions = PrintOptions & { readonly order?: string; readonly state?: MessageState };
@@ -16,7 +16,7 @@ export function addMessageCommands(program: Command, shell: Shell): void {
   messages
     .command('list')
     .description('show the newest 500 messages, and how each try to send them went')
-    .option('--order <reference>', 'those of one order', parseReference)
+    .option('--order <reference>', 'those of one order', readReference)
     .addOption(new Option('--state <state>', 'those in one state').choices(messageStates))
     .option(...jsonOption)
     .action((options: ListOptions) => shell.withShop(options, (context) => listMessages(context, options)));

@@ -18,7 +18,7 @@ import { DojoError } from '../dojo/errors.ts';
 import { type DecisionAction, decisionActions, type Hold, holds } from '../shop/decision.ts';
 import { standingHolds } from '../shop/holds.ts';
 import { formatMoney } from '../shop/money.ts';
-import type { Order } from '../shop/order.ts';
+import { type Order, parseReference } from '../shop/order.ts';
 import { orderMoney } from '../shop/order-money.ts';
 import { carrierSchema, type ShipRefusal, trackingUrlSchema } from '../shop/shipment.ts';
 import { CommandError, describeDojoError, exitCodes } from './command-error.ts';
@@ -54,7 +54,7 @@ export function addOrderCommands(program: Command, shell: Shell): void {
     return orders
       .command(name)
       .description(description)
-      .argument('<reference>', 'the order, such as ORD-0SAA1-AJSBQN', parseReference)
+      .argument('<reference>', 'the order, such as ORD-0SAA1-AJSBQN', readReference)
       .option(...jsonOption)
       .action((reference: string, options: ChangeOptions) => run(reference, options, change));
   }
@@ -80,7 +80,7 @@ export function addOrderCommands(program: Command, shell: Shell): void {
     orders
       .command('decide')
       .description('settle what holds an order')
-      .argument('<reference>', 'the order', parseReference)
+      .argument('<reference>', 'the order', readReference)
       .addArgument(
         new Argument('<action>', 'send the goods, return the money, or neither').choices(decisionActions),
       )
@@ -304,13 +304,14 @@ function parseWith(schema: z.ZodType<string>): (text: string) => string {
   };
 }
 
+/** What is no reference is looked for as it is, and not found. */
+export function readReference(text: string): string {
+  return parseReference(text) ?? text.trim();
+}
+
 function parsePayment(text: string): number {
   if (!/^[1-9]$/.test(text)) throw new InvalidArgumentError('It must be the number of a payment, such as 2.');
   return Number(text);
-}
-
-export function parseReference(text: string): string {
-  return text.trim().toUpperCase();
 }
 
 /** Minor units of an amount such as 12.50, digit by digit: a float has no exact 19.99. */

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { type Environment, parseConfig, parseDojoAccess } from '../config.ts';
+import { type Environment, parseConfig, parseDojoAccess, parseHome } from '../config.ts';
 import { type Context, openContext } from '../context.ts';
 import { createDojoClient, type DojoClient } from '../dojo/client.ts';
 import { createLogger } from '../log.ts';
@@ -29,12 +29,16 @@ export function requireOption<T>(
   });
 }
 
+export type Home = ReturnType<typeof parseHome>;
+
 /** Opens what a command needs, prints its answer, and closes everything again. */
 export type Shell = {
   /** Beside a running shop: both write to the same store, one transaction after another. */
   withShop(options: PrintOptions, work: (context: Context) => Promise<Answer>): Promise<void>;
   /** Needs the API key and nothing else of the shop. */
   withDojo(options: PrintOptions, work: (dojo: DojoClient) => Promise<Answer>): Promise<void>;
+  /** Where the shop is to be reached. */
+  home(): Home;
   /** For a command that opens the store itself. */
   withDatabaseUrl(options: PrintOptions, work: (databaseUrl: string) => Promise<Answer>): Promise<void>;
 };
@@ -53,6 +57,8 @@ export function createShell(env: Environment): Shell {
       const dojo = createDojoClient(parseDojoAccess(env));
       print(options, await work(dojo).finally(dojo.close));
     },
+
+    home: () => parseHome(env),
 
     async withDatabaseUrl(options, work) {
       print(options, await work(parseConfig(env).database.url));

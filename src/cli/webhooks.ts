@@ -4,7 +4,7 @@ import { DojoError } from '../dojo/errors.ts';
 import type { Subscription } from '../dojo/schemas.ts';
 import { statusUpdatedEvent } from '../dojo/webhook.ts';
 import { CommandError } from './command-error.ts';
-import { type Answer, jsonOption, type PrintOptions, type Shell } from './shell.ts';
+import { type Answer, type Home, jsonOption, type PrintOptions, type Shell } from './shell.ts';
 
 export function addWebhookCommands(program: Command, shell: Shell): void {
   const webhooks = program
@@ -14,12 +14,18 @@ export function addWebhookCommands(program: Command, shell: Shell): void {
   webhooks
     .command('subscribe')
     .description('have Dojo send webhooks to an address, and print the secret that signs them')
-    .argument('<address>', 'such as https://shop.example/webhooks/dojo', parseAddress)
+    .argument(
+      '<address>',
+      'the PUBLIC_URL of the shop and /webhooks/dojo, such as https://shop.example/webhooks/dojo',
+      parseAddress,
+    )
     .option('--move', 'move the subscription from another address')
     .option(...jsonOption)
-    .action((url: string, options: PrintOptions & { move?: boolean }) =>
-      shell.withDojo(options, (dojo) => subscribeWebhooks(dojo, { url, mayMove: options.move ?? false })),
-    );
+    .action(async (url: string, options: PrintOptions & { move?: boolean }) => {
+      assertAnswered(url, shell.home());
+      const mayMove = options.move ?? false;
+      await shell.withDojo(options, (dojo) => subscribeWebhooks(dojo, { url, mayMove }));
+    });
   webhooks
     .command('list')
     .description("show the account's subscriptions")
@@ -86,6 +92,18 @@ function parseAddress(text: string): string {
       'It must be an https:// address, such as https://shop.example/webhooks/dojo.',
     );
   return url.href;
+}
+
+/** Throws `CommandError` unless this shop answers at the address. */
+function assertAnswered(address: string, { publicUrl, isLive }: Home): void {
+  const { origin, pathname } = new URL(address);
+  const home = publicUrl ?? origin;
+  const own = isLive ? home.replace(/^http:/, 'https:') : home;
+  if (origin === own && /^\/webhooks\/dojo\/?$/i.test(pathname)) return;
+  const why = publicUrl === null ? '' : ', since PUBLIC_URL is its origin';
+  throw new CommandError(
+    `The shop does not answer at ${origin}${pathname}. The address must be ${own}/webhooks/dojo${why}.`,
+  );
 }
 
 /** A name that the account does not offer would make Dojo refuse the whole subscription with a bare 400. */

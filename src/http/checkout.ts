@@ -149,6 +149,8 @@ function limitRate(perMinute: number): RequestHandler {
   return rateLimit({
     windowMs: 60_000,
     limit: perMinute,
+    // What one customer of a provider gets, at least; any of its addresses costs nothing.
+    ipv6Subnet: 56,
     standardHeaders: false,
     legacyHeaders: false,
     // TRUST_PROXY alone decides which proxies may name an address.

@@ -18,6 +18,7 @@ const receivedHeaders = {
 
 /** `POST /webhooks/dojo`: `200` once the delivery is durable. */
 export function webhooks(context: Context): RequestHandler {
+  const keepAccount = createAccountKeeper(context);
   return async (req, res) => {
     if (req.method !== 'POST') throw new HttpProblem(405, { headers: { Allow: 'POST' } });
     const body = await readBody(req);
@@ -31,8 +32,9 @@ export function webhooks(context: Context): RequestHandler {
     if (recorded.kind === 'empty') throw new HttpProblem(400);
     res.locals.logged = logged(recorded);
     if (recorded.kind === 'quarantined') {
-      logEvent(context.log, 'webhookQuarantined', { requestId, reason: recorded.reason });
+      logEvent(context.log, 'webhookQuarantined', { requestId, ...describeQuarantine(recorded, context) });
     }
+    keepAccount(recorded);
     res.writeHead(200, receivedHeaders).end(received, 'latin1');
   };
 }
@@ -64,6 +66,29 @@ function describe(reason: Unverified, { config }: Context): string {
     'malformed-signature': `malformed ${signatureHeader} header`,
     'no-match': `matches none of ${length} ${length === 1 ? 'secret' : 'secrets'}`,
   }[reason];
+}
+
+/** Keeps the account that the first payment of an order is heard of; nothing waits for it, and a failure is made up for later. */
+function createAccountKeeper({ store }: Context): (recorded: RecordedWebhook) => void {
+  let isKept = false;
+  return (recorded) => {
+    if (isKept || recorded.kind !== 'recorded' || recorded.outcome.kind !== 'applied') return;
+    const { accountId } = recorded.event;
+    if (accountId === null) return;
+    isKept = true;
+    store.keepSetting('account', accountId).catch(() => {
+      isKept = false;
+    });
+  };
+}
+
+type Quarantined = Extract<RecordedWebhook, { kind: 'quarantined' }>;
+
+function describeQuarantine(recorded: Quarantined, { config }: Context): LogFields {
+  const { reason } = recorded;
+  if (reason !== 'other-account') return { reason };
+  const accountId = recorded.accountId?.slice(0, 100) ?? null;
+  return { reason, accountId, expectedAccountId: config.dojo.accountId };
 }
 
 function logged(recorded: RecordedWebhook): LogFields {

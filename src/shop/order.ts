@@ -148,7 +148,22 @@ const digits = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 export function referenceOf(id: number): string {
   let text = '';
   for (let rest = id; text.length < 11; rest = Math.floor(rest / 32)) text = digits.charAt(rest % 32) + text;
-  return `ORD-${text.slice(0, 5)}-${text.slice(5)}`;
+  return formatReference(text);
+}
+
+/**
+ * A reference as people type it: with or without ORD and dashes, in any case, O for 0, I or L for 1, as Crockford's digits
+ * are read. Null if it is none.
+ */
+export function parseReference(text: string): string | null {
+  const typed = text.toUpperCase().replace(/[\s\p{Pd}]/gu, '');
+  const plain = typed.replaceAll('O', '0').replace(/[IL]/g, '1');
+  const [, code] = /^(?:0RD)?([0-9A-HJKMNP-TV-Z]{11})$/.exec(plain) ?? [];
+  return code === undefined ? null : formatReference(code);
+}
+
+function formatReference(code: string): string {
+  return `ORD-${code.slice(0, 5)}-${code.slice(5)}`;
 }
 
 /** The order's id in an address; null if the text is no token. Only the store can tell whether the rest is right. */

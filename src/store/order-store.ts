@@ -128,6 +128,7 @@ export type OrderStore = {
 
   /** Keeps what the shop knows about itself under a name, unless it has it already; resolves to what is kept. */
   keepSetting(name: string, value: string): Promise<string>;
+  findSetting(name: string): Promise<string | null>;
 
   /** True if the caller holds the named lease until then. */
   acquireLease(name: string, holder: string, now: Date, until: Date): Promise<boolean>;
@@ -145,7 +146,7 @@ export type OrderStore = {
   findOrderByToken(token: string): Promise<Order | null>;
   findOrderByCheckoutKey(checkoutKey: string): Promise<Order | null>;
 
-  /** Rejects with `StoreError` if nothing could be written now. */
+  /** Writes a little, durably. Rejects with `StoreError` if that is not possible now. */
   checkWritable(): Promise<void>;
 
   /** Waits for what is under way. */
@@ -267,7 +268,7 @@ export type QuarantinedDelivery = {
 /** The database could not do it now; nothing was changed. */
 export class StoreError extends Error {
   override readonly name = 'StoreError';
-  /** The database could not be reached, which may be over in a moment; the address may be right. */
+  /** The database cannot be reached or used now, which may be over in a moment; the address may be right. */
   readonly isUnreachable: boolean;
   constructor(message: string, options: ErrorOptions & { readonly isUnreachable?: boolean } = {}) {
     super(message, options);

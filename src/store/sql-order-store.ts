@@ -100,18 +100,34 @@ export function createSqlOrderStore(database: SqlDatabase): OrderStore {
           value,
         ]);
         const [row] = await tx.all(`SELECT value FROM settings WHERE name = $1`, [name]);
-        return z.object({ value: z.string() }).parse(row).value;
+        return settingSchema.parse(row).value;
       }),
 
-    // SQLite refuses to begin a transaction that could not write; PostgreSQL refuses to lock rows of one.
+    async findSetting(name) {
+      const [row] = await database.read((tx) => tx.all(`SELECT value FROM settings WHERE name = $1`, [name]));
+      return settingSchema.optional().parse(row)?.value ?? null;
+    },
+
     checkWritable: () =>
       database.write(async (tx) => {
-        await tx.all(`SELECT name FROM migrations LIMIT 1 ${tx.dialect.forUpdate}`);
+        await tx.run(
+          `INSERT INTO settings (name, value) VALUES ('writable', $1) ON CONFLICT (name) DO UPDATE
+            SET value = CASE settings.value WHEN excluded.value THEN $2 ELSE excluded.value END`,
+          probes,
+        );
       }),
 
     close: () => database.close(),
   };
 }
+
+const settingSchema = z.object({ value: z.string() });
+
+/**
+ * What is written alternately to see whether anything can be. More than an order takes: a log that has room left over from one
+ * that did not fit would still take a row. All of it changes, since SQLite writes no page that stays as it is.
+ */
+const probes = ['-', '+'].map((sign) => sign.repeat(64 * 1024));
 
 async function supersedeOrders(
   tx: SqlTransaction,

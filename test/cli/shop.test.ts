@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { runShop } from './run-shop.ts';
+import { refusal, runShop } from './run-shop.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -91,7 +92,39 @@ describe('a configuration with errors', () => {
   });
 });
 
+describe('a key of the other kind than the database was begun with', () => {
+  const live = { DOJO_API_KEY: 'sk_prod_x', DOJO_WEBHOOK_SECRETS: 'bGl2ZV93ZWJob29rX3Rlc3Q' };
+  const ofShop = { PUBLIC_URL: 'https://kettle.shop', SESSION_SECRET: 'f3a91c07d2be4586a0cf1e7d93b2845a' };
+
+  test.each([
+    ['live', 'sandbox', { ...live, ...ofShop }, key],
+    ['sandbox', 'live', key, { ...live, ...ofShop }],
+  ])('exits 78 when it is a %s key and the orders are of the %s', async (now, before, env, envBefore) => {
+    const database = { DATABASE_URL: `sqlite:${folder}/${before}.db` };
+    const show = ['orders', 'show', 'ORD-0SAA1-AJSBQN'];
+    expect(await run(show, { ...envBefore, ...database })).toEqual(refusal(/There is no order/));
+    const refused = await run(show, { ...env, ...database });
+    expect(refused).toMatchObject({ code: 78, stdout: '' });
+    expect(refused.stderr).toBe(
+      `DOJO_API_KEY: is a ${now} key, and the database of DATABASE_URL was begun with a ${before} key; use that key, or name another database\n`,
+    );
+    expect((await run(show, { ...envBefore, ...database })).code).toBe(1);
+  });
+});
+
 describe('an unreachable service', () => {
+  test('a database file that another process keeps locked is one, and exits 69', async () => {
+    const file = `${folder}/locked.db`;
+    const env = { ...key, DATABASE_URL: `sqlite:${file}` };
+    expect((await run(['orders', 'show', 'ORD-1'], env)).code).toBe(1);
+    const other = new DatabaseSync(file);
+    other.exec('BEGIN IMMEDIATE');
+    const locked = await run(['orders', 'show', 'ORD-1'], env);
+    other.close();
+    expect(locked).toMatchObject({ code: 69, stdout: '' });
+    expect(locked.stderr).toMatch(/^The order store is unavailable: [^\n]*locked[^\n]*\n$/);
+  });
+
   test('webhooks list says in one line that Dojo is unavailable and exits 69', async () => {
     const { code, stdout, stderr } = await run(['webhooks', 'list'], {
       ...key,

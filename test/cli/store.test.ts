@@ -85,6 +85,7 @@ async function fill(store: OrderStore): Promise<void> {
   await store.recordEvents([event(0, 'Captured', 'pi_unknown')]);
   const bytes = Buffer.from([0, 255, 128]);
   const digest = createHash('sha256').update(bytes).digest();
+  await store.keepSetting('environment', 'sandbox');
   await store.quarantine({ body: bytes, digest, secret: 'whs_0', reason: 'not-understood', receivedAt: now });
 }
 
@@ -101,6 +102,7 @@ async function contents(databaseUrl: string): Promise<Record<string, string[]>> 
     'fulfilments',
     'messages',
     'quarantine',
+    'settings',
   ]) {
     const rows = await database.read((tx) => tx.all(`SELECT * FROM ${table}`));
     found[table] = rows

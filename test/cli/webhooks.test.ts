@@ -69,6 +69,54 @@ describe('webhooks subscribe', () => {
   });
 });
 
+describe('webhooks subscribe, for an address that the shop does not answer', () => {
+  const production = { NODE_ENV: 'production' };
+  test.each<[string, string, Record<string, string>, string]>([
+    ['another path', 'https://shop.example/webhook', {}, 'https://shop.example/webhooks/dojo'],
+    ['no path', 'https://shop.example', {}, 'https://shop.example/webhooks/dojo'],
+    ['a path below', 'https://shop.example/shop/webhooks/dojo', {}, 'https://shop.example/webhooks/dojo'],
+    ['another host', address, { PUBLIC_URL: 'https://kettle.shop' }, 'https://kettle.shop/webhooks/dojo'],
+    [
+      'another port',
+      `https://shop.example:8443/webhooks/dojo`,
+      { PUBLIC_URL: 'https://shop.example' },
+      address,
+    ],
+    [
+      'another scheme',
+      'http://localhost/webhooks/dojo',
+      { PUBLIC_URL: 'https://localhost' },
+      'https://localhost/webhooks/dojo',
+    ],
+    [
+      'http in production',
+      'http://localhost:3000/webhooks/dojo',
+      production,
+      'https://localhost:3000/webhooks/dojo',
+    ],
+  ])(
+    'because it has %s, is refused, says what it must be, and asks Dojo nothing',
+    async (_what, url, env, expected) => {
+      const refused = await run(['webhooks', 'subscribe', url], env);
+      expect(refused).toEqual(refusal(/^The shop does not answer at /));
+      expect(refused.stderr).toContain(` must be ${expected}`);
+      expect(simulator.apiCalls()).toEqual([]);
+    },
+  );
+
+  test('takes the address of PUBLIC_URL however both are written', async () => {
+    const env = { PUBLIC_URL: 'HTTPS://Shop.Example:443/' };
+    expect((await run(['webhooks', 'subscribe', 'https://SHOP.example/webhooks/dojo'], env)).code).toBe(0);
+    expect(await listed()).toMatchObject({ url: address });
+  });
+
+  test('names a PUBLIC_URL that is none, and exits 78', async () => {
+    const refused = await run(['webhooks', 'subscribe', address], { PUBLIC_URL: '"https://shop.example"' });
+    expect(refused).toMatchObject({ code: 78, stdout: '' });
+    expect(refused.stderr).toMatch(/^PUBLIC_URL: must be .*quotes around it\)\n$/);
+  });
+});
+
 describe('webhooks list', () => {
   test('shows the subscription without its secrets', async () => {
     const empty = await run(['webhooks', 'list']);

@@ -29,6 +29,47 @@ describe('a request to the shop', () => {
     expect(response.text + JSON.stringify(response.headers)).not.toContain('evil');
   });
 
+  test.each(['SHOP.example', 'shop.example:443', 'Shop.Example:443'])(
+    'is answered at %s, which is its own host in another spelling',
+    async (host) => {
+      await request(named.app).get('/').set('Host', host).expect(200);
+      await request(named.app).get('/static/shop.css').set('Host', host).expect(200);
+    },
+  );
+
+  test.each(['shop.example:80', 'shop.example:8443', 'shop.example.evil.example', 'x@shop.example', ''])(
+    'is refused at %j, which is another host',
+    async (host) => {
+      await request(named.app).get('/').set('Host', host).expect(400);
+    },
+  );
+
+  test('with another host leaves one line a minute, which names that host and the right one', async () => {
+    const shop = await openShop({ env: { PUBLIC_URL: 'https://shop.example' } });
+    const refused = () => shop.log.filter(({ event }) => event === 'hostRefused');
+    for (const host of [`evil\u009b31m${'x'.repeat(200)}`, 'another.example', '127.0.0.1:3000'])
+      await request(shop.app).get('/').set('Host', host).expect(400);
+    expect(refused()).toEqual([expect.objectContaining({ level: 'warn', expectedHost: 'shop.example' })]);
+    expect(refused()[0]?.host).toMatch(/^evil\\u009b31mx{92}$/);
+    await shop.close();
+  });
+
+  test('through a proxy that no one trusts leaves one warning, and none if TRUST_PROXY is set', async () => {
+    const warnings = ({ log }: OpenShop) => log.filter(({ event }) => event === 'forwardingIgnored');
+    const trusting = await openShop({ env: { TRUST_PROXY: 'loopback' } });
+    const plain = await openShop();
+    await request(plain.app).get('/healthz').expect(200);
+    expect(warnings(plain)).toEqual([]);
+    for (const header of ['X-Forwarded-Proto', 'X-Forwarded-For', 'Forwarded']) {
+      await request(plain.app).get('/').set(header, 'for=192.0.2.1').expect(200);
+      await request(trusting.app).get('/').set(header, 'for=192.0.2.1').expect(200);
+    }
+    expect(warnings(plain)).toHaveLength(1);
+    expect(warnings(trusting)).toEqual([]);
+    await trusting.close();
+    await plain.close();
+  });
+
   test('may name any host when it is a webhook or a health check', async () => {
     await request(named.app).post('/webhooks/dojo').set('Host', 'inside').expect(401);
     await request(named.app).get('/healthz').set('Host', '10.0.0.7').expect(200);
@@ -121,6 +162,14 @@ describe('every page', () => {
     expect(policy).not.toMatch(/unsafe|https?:\/\/(?!pay\.dojo\.test)|\*/);
     expect(headers['x-content-type-options']).toBe('nosniff');
     expect(headers['x-powered-by']).toBeUndefined();
+  });
+
+  test('over https binds the browser to https at this host alone, and over http to nothing', async () => {
+    const { headers } = await request(named.app).get('/').set('Host', 'shop.example').expect(200);
+    expect(headers['strict-transport-security']).toBe('max-age=31536000');
+    expect(
+      (await request(shop.app).get('/').expect(200)).headers['strict-transport-security'],
+    ).toBeUndefined();
   });
 
   const live = {

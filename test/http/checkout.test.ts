@@ -406,17 +406,49 @@ describe('a client that checks out too often', () => {
     }
   });
 
-  test('is counted by the address that a trusted proxy names', async () => {
-    const behindProxy = await openShop({ env: { CHECKOUT_RATE: '1', TRUST_PROXY: 'loopback' } });
+  describe('behind a trusted proxy', () => {
+    let behindProxy: OpenShop;
+    beforeEach(async () => {
+      behindProxy = await openShop({ env: { CHECKOUT_RATE: '1', TRUST_PROXY: 'loopback,10.0.0.0/8' } });
+    });
+    afterEach(() => behindProxy.close());
     const checkOutFrom = (address: string) =>
       request(behindProxy.app).post('/checkout').set('X-Forwarded-For', address).send({ items: [] });
-    try {
+
+    test('is counted by the address that the proxy names', async () => {
       await checkOutFrom('203.0.113.9').expect(400);
       await checkOutFrom('203.0.113.10').expect(400);
       await checkOutFrom('203.0.113.9').expect(429);
-    } finally {
-      await behindProxy.close();
-    }
+    });
+
+    test.each([
+      '203.0.113.9:50001',
+      '203.0.113.9:50002, 10.0.0.7:443',
+      '::ffff:203.0.113.9',
+      '[::ffff:203.0.113.9]:50003',
+      '::FFFF:cb00:7109',
+      '0:0:0:0:0:ffff:cb00:7109',
+    ])('is the client 203.0.113.9 when the proxy writes %s', async (address) => {
+      await checkOutFrom('203.0.113.9').expect(400);
+      await checkOutFrom(address).expect(429);
+      await checkOutFrom('203.0.113.10:50001').expect(400);
+    });
+
+    test.each([
+      '2001:db8:1:2:ffff::9',
+      '[2001:db8:1:2::1]:443',
+      '[2001:DB8:1:2:0:0:0:1]',
+      '2001:db8:1:ff::1%eth0',
+    ])('is the client 2001:db8:1:2::1 at %s, in the same network of 56 bits', async (address) => {
+      await checkOutFrom('2001:db8:1:2::1').expect(400);
+      await checkOutFrom(address).expect(429);
+      await checkOutFrom('2001:db8:1:100::1').expect(400);
+    });
+  });
+
+  test('is one of sixty a minute unless CHECKOUT_RATE says otherwise', async () => {
+    for (let count = 0; count < 60; count += 1) await orderJson([]).expect(400);
+    await orderJson([]).expect(429);
   });
 });
 

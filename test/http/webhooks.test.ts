@@ -203,6 +203,14 @@ describe('a delivery that is signed but not understood', () => {
       const { token } = await placeMug(ours);
       await deliver(ours, body).expect(200);
       expect(rows(ours, 'SELECT reason FROM quarantine')).toEqual([{ reason: 'other-account' }]);
+      expect(ours.log).toContainEqual(
+        expect.objectContaining({
+          event: 'webhookQuarantined',
+          reason: 'other-account',
+          accountId: 'acc_test',
+          expectedAccountId: 'acc_ours',
+        }),
+      );
       expect(await statusOf(ours, token)).toBe('awaiting_payment');
       await deliver(ours, statusUpdate(captured, { accountId: 'acc_ours' })).expect(200);
       expect(await statusOf(ours, token)).toBe('paid');
@@ -210,6 +218,26 @@ describe('a delivery that is signed but not understood', () => {
       await ours.close();
     }
   });
+});
+
+test('the account that the first order was paid to stays with the database, and a shop for another does not open', async () => {
+  const account = () => shop.context.store.findSetting('account');
+  const { token } = await placeMug(shop);
+  const other = statusUpdate(
+    { ...captured, paymentIntentId: 'pi_of_no_order' },
+    { id: 'evt_other', accountId: 'acc_other' },
+  );
+  await deliver(shop, other).expect(200);
+  await deliver(shop, body).expect(200);
+  await expect.poll(account).toBe('acc_test');
+  expect(await statusOf(shop, token)).toBe('paid');
+  const open = (DOJO_ACCOUNT_ID: string) =>
+    openShop({ databasePath: shop.databasePath, env: { DOJO_ACCOUNT_ID } });
+  await expect(open('acc_typo')).rejects.toThrow(
+    /^DOJO_ACCOUNT_ID: is acc_typo, and the orders of this database were paid to acc_test; unset it,/,
+  );
+  await (await open('acc_test')).close();
+  await (await open('')).close();
 });
 
 describe('a delivery that Dojo did not sign', () => {
@@ -279,7 +307,7 @@ describe('the webhook endpoint', () => {
   );
 
   test('accepts the old secret and the new one until the old one is retired', async () => {
-    const both = ['old secret 0123456789', 'new secret 0123456789'];
+    const both = ['old-secret-0123456789', 'new-secret-0123456789'];
     const during = await openShop({ env: { DOJO_WEBHOOK_SECRETS: both.join() } });
     const after = await openShop({ env: { DOJO_WEBHOOK_SECRETS: both.slice(1).join() } });
     try {

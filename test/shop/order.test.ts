@@ -7,6 +7,7 @@ import {
   findAttached,
   findMismatch,
   isPayable,
+  parseReference,
   parseToken,
   referenceOf,
 } from '../../src/shop/order.ts';
@@ -72,6 +73,39 @@ describe('the reference of an order', () => {
     expect(referenceOf(32)).toBe('ORD-00000-000010');
     expect(referenceOf(Number.MAX_SAFE_INTEGER)).toBe('ORD-7ZZZZ-ZZZZZZ');
     expect(referenceOf(Number.MAX_SAFE_INTEGER - 1)).toBe('ORD-7ZZZZ-ZZZZZY');
+  });
+});
+
+describe('a reference that someone types', () => {
+  test.each([
+    'ORD-0SA1L-M7Q1Z9',
+    'ord-0sa1l-m7q1z9',
+    'ORD0SA1LM7Q1Z9',
+    ' ord 0sa1l m7q1z9 ',
+    'ORD–0SA1L–M7Q1Z9',
+    '0RD-OSAIL-M7QLZ9',
+    'OSA1L-M7QIZ9',
+    'osa11m7q1z9',
+  ])('as %j is understood', (typed) => {
+    expect(parseReference(typed)).toBe('ORD-0SA11-M7Q1Z9');
+  });
+
+  test.each(['', 'ORD-', 'ORD-1', 'ORD-0SA11-M7Q1Z', 'ORD-0SA11-M7Q1Z99', 'ORD-0SA11-M7Q1ZU', "' OR 1=1--"])(
+    'as %j is none',
+    (typed) => {
+      expect(parseReference(typed)).toBeNull();
+    },
+  );
+
+  test('is that of the same order for every order, with the letters that look like digits', () => {
+    fc.assert(
+      fc.property(orderId, (id) => {
+        const reference = referenceOf(id);
+        const code = reference.slice(4).replaceAll('-', '').toLowerCase();
+        expect(parseReference(code.replaceAll('0', 'o').replaceAll('1', 'l'))).toBe(reference);
+        expect(parseReference(`ord${code}`)).toBe(reference);
+      }),
+    );
   });
 });
 

@@ -1,11 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
+import { openStore } from '../../src/store/open-store.ts';
 import { openSqliteWriter } from '../../src/store/sqlite/database.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sqlite-'));
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test('every commit waits for the disk: the live connection runs WAL with synchronous FULL', async () => {
   const writer = openSqliteWriter(join(folder, 'orders.db'));
@@ -17,4 +18,30 @@ test('every commit waits for the disk: the live connection runs WAL with synchro
   // SQLite's own wait loses to a busy process again and again.
   expect(await read('busy_timeout')).toEqual({ timeout: 0 });
   writer.close();
+});
+
+describe('the files of a database', () => {
+  const file = join(folder, 'new', 'private.db');
+  const modes = () =>
+    [file, `${file}-wal`, `${file}-shm`].map((path) => (statSync(path).mode & 0o777).toString(8));
+
+  test('are readable by the shop’s user alone from their first moment, whatever the umask', async () => {
+    const mask = process.umask(0);
+    try {
+      const store = await openStore(`sqlite:${file}`);
+      expect(modes()).toEqual(['600', '600', '600']);
+      await store.close();
+    } finally {
+      process.umask(mask);
+    }
+  });
+
+  test('lose the modes that an earlier release gave them', async () => {
+    const running = await openStore(`sqlite:${file}`);
+    for (const path of [file, `${file}-wal`, `${file}-shm`]) chmodSync(path, 0o644);
+    const store = await openStore(`sqlite:${file}`);
+    expect(modes()).toEqual(['600', '600', '600']);
+    await store.close();
+    await running.close();
+  });
 });

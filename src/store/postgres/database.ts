@@ -141,8 +141,9 @@ export function sqlStateOf(error: unknown): string | null {
 
 function failed(error: unknown): never {
   const message = error instanceof Error ? error.message : String(error);
-  // Class 57: it is starting or stopping. Any other code is an answer; without one there was none.
-  const isUnreachable = !(error instanceof pg.DatabaseError) || error.code?.startsWith('57') === true;
+  // Class 57: it is starting or stopping; 53: it is full or has too many connections; 55: a lock is in the way. Any other
+  // code is an answer; without one there was none.
+  const isUnreachable = !(error instanceof pg.DatabaseError) || /^5[357]/.test(error.code ?? '');
   throw new StoreError(`The database refused: ${message}`, { cause: error, isUnreachable });
 }
 

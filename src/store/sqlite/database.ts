@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -213,7 +213,7 @@ function inputOf(value: SqlValue): SQLInputValue {
 
 function connect(path: string, { readOnly }: { readonly readOnly: boolean }): DatabaseSync {
   try {
-    if (path !== ':memory:' && !readOnly) mkdirSync(dirname(path), { recursive: true });
+    if (path !== ':memory:' && !readOnly) keepPrivate(path);
     // Nothing else runs yet, so waiting for another process that opens the same file delays no one.
     const connection = new DatabaseSync(path, { timeout: busyLimitMs, readOnly });
     // The log is written back between transactions; this is for a shop that writes without pause.
@@ -226,6 +226,25 @@ function connect(path: string, { readOnly }: { readonly readOnly: boolean }): Da
     return connection;
   } catch (error) {
     throw storeErrorOf(error, `The database file ${path} cannot be opened`);
+  }
+}
+
+/**
+ * Creates the file if it is missing, and lets no other user read or change it. SQLite gives the log and its index the mode of
+ * the file, so none of them is ever open to others.
+ */
+function keepPrivate(path: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  // SQLite reads file: addresses too.
+  if (path.startsWith('file:')) return;
+  closeSync(openSync(path, 'a', 0o600));
+  for (const file of [path, `${path}-wal`, `${path}-shm`, `${path}-journal`]) {
+    try {
+      chmodSync(file, 0o600);
+    } catch (error) {
+      // It does not exist, or belongs to another user, or its disk knows no users.
+      if (!isFileError(error) || !['ENOENT', 'EPERM'].includes(error.code ?? '')) throw error;
+    }
   }
 }
 
@@ -257,16 +276,31 @@ function beginPatiently(connection: DatabaseSync, patienceMs: number): void {
   }
 }
 
-function isSqliteError(error: unknown): error is Error & { readonly errcode: unknown } {
+type SqliteError = Error & { readonly errcode: unknown };
+
+function isSqliteError(error: unknown): error is SqliteError {
   return error instanceof Error && 'errcode' in error;
 }
 
-function isBusy(error: unknown): boolean {
-  // The low byte is the primary code: 5 is SQLITE_BUSY (sqlite.org/rescode.html).
-  return isSqliteError(error) && (Number(error.errcode) & 0xff) === 5;
+/** The low byte of a code (sqlite.org/rescode.html). */
+function primaryCode({ errcode }: SqliteError): number {
+  return Number(errcode) & 0xff;
 }
 
-/** What SQLite refused, as the contract has it; anything else is a bug of ours, and stays what it is. */
+function isBusy(error: unknown): boolean {
+  return isSqliteError(error) && primaryCode(error) === 5;
+}
+
+/** What SQLite or the disk refused, as the contract has it; anything else is a bug of ours, and stays what it is. */
 function storeErrorOf(error: unknown, what = 'The database refused'): unknown {
-  return isSqliteError(error) ? new StoreError(`${what}: ${error.message}`, { cause: error }) : error;
+  if (!isSqliteError(error) && !isFileError(error)) return error;
+  const isUnreachable = isSqliteError(error) ? mayPass.has(primaryCode(error)) : error.code === 'ENOSPC';
+  return new StoreError(`${what}: ${error.message}`, { cause: error, isUnreachable });
+}
+
+/** SQLITE_BUSY, SQLITE_LOCKED, SQLITE_IOERR and SQLITE_FULL: another process or the disk is in the way, and the file may be right. */
+const mayPass: ReadonlySet<number> = new Set([5, 6, 10, 13]);
+
+function isFileError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error;
 }

@@ -19,7 +19,12 @@ export type Answer = { readonly outcomes: readonly SentOutcome[]; readonly news:
 export type SentOutcome =
   | { readonly status: 'fulfilled'; readonly value: unknown }
   | { readonly status: 'rejected'; readonly error: SentError };
-export type SentError = { readonly isOfStore: boolean; readonly message: string; readonly stack: string };
+export type SentError = {
+  readonly isOfStore: boolean;
+  readonly isUnreachable: boolean;
+  readonly message: string;
+  readonly stack: string;
+};
 
 /** A call of the order store, as it is sent to the thread. */
 export type Call = { readonly method: Exclude<keyof OrderStore, 'close'>; readonly args: readonly unknown[] };

@@ -193,8 +193,8 @@ function questionOf(calls: readonly Call[]): Question {
 
 function received(outcome: SentOutcome | undefined): Settled<unknown> | undefined {
   if (outcome?.status !== 'rejected') return outcome;
-  const { isOfStore, message, stack } = outcome.error;
-  const error = isOfStore ? new StoreError(message) : new Error(message);
+  const { isOfStore, isUnreachable, message, stack } = outcome.error;
+  const error = isOfStore ? new StoreError(message, { isUnreachable }) : new Error(message);
   error.stack = stack;
   return { status: 'rejected', reason: error };
 }

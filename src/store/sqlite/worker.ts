@@ -136,5 +136,9 @@ function toSent(outcome: Settled<unknown>): SentOutcome {
   if (outcome.status === 'fulfilled') return outcome;
   const { reason } = outcome;
   const { message, stack = '' } = reason instanceof Error ? reason : new Error(String(reason));
-  return { status: 'rejected', error: { isOfStore: reason instanceof StoreError, message, stack } };
+  const isOfStore = reason instanceof StoreError;
+  return {
+    status: 'rejected',
+    error: { isOfStore, isUnreachable: isOfStore && reason.isUnreachable, message, stack },
+  };
 }
