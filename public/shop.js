@@ -6,6 +6,7 @@ const POLL_DELAYS_MS = [1000, 1000, 2000, 3000, ...Array(16).fill(5000)];
 const CHECKOUT_PATIENCE_MS = 15_000;
 
 guardCheckout();
+refreshCount();
 followOrder();
 offerPrinting();
 document.querySelector('[data-focus]')?.focus();
@@ -35,6 +36,24 @@ function guardCheckout() {
   // Back from the payment page may restore this document from the cache with its button still disabled.
   addEventListener('pageshow', (event) => {
     if (event.persisted) release();
+  });
+}
+
+// Back may restore a page as it was before the basket changed.
+function refreshCount() {
+  addEventListener('pageshow', async (event) => {
+    if (!event.persisted) return;
+    try {
+      const response = await fetch('/basket', {
+        headers: { accept: 'text/html' },
+        signal: AbortSignal.timeout(5000),
+      });
+      const page = new DOMParser().parseFromString(await response.text(), 'text/html');
+      const link = page.querySelector('.basket-link');
+      if (link) document.querySelector('.basket-link').replaceWith(link);
+    } catch {
+      // Without an answer the page stays as it was.
+    }
   });
 }
 

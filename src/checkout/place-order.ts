@@ -2,7 +2,14 @@ import type { Context } from '../context.ts';
 import { DojoError, type DojoErrorKind } from '../dojo/errors.ts';
 import type { PaymentIntent } from '../dojo/schemas.ts';
 import { logEvent } from '../log.ts';
-import { type BasketItem, type BasketProblem, type PricedBasket, priceBasket } from '../shop/basket.ts';
+import {
+  type BasketItem,
+  type BasketProblem,
+  isSameGoods,
+  isSamePurchase,
+  type PricedBasket,
+  priceBasket,
+} from '../shop/basket.ts';
 import type { NewOrder } from '../shop/order.ts';
 import {
   createOrderId,
@@ -10,6 +17,7 @@ import {
   findAttached,
   findMismatch,
   isPayable,
+  isSettled,
   type Order,
   referenceOf,
 } from '../shop/order.ts';
@@ -21,8 +29,10 @@ import { settleOrder } from './settle-order.ts';
 
 /**
  * - `ready`: the shopper may pay at the link
- * - `settled`: the order needs no payment any more; its page says why
+ * - `settled`: money was received or authorised for the order
+ * - `closed`: the order was cancelled or expired; only a new key can help
  * - `refused`: the basket cannot be bought as it is
+ * - `total-changed`: it costs something other than the shopper or the program was shown
  * - `basket-changed`: the key belongs to another purchase
  * - `dojo-unavailable`: no payment page just now; the same key may try again
  * - `dojo-refused`: Dojo answered with something that must not be used
@@ -36,8 +46,10 @@ export type PlacedOrder =
       readonly paymentIntentId: string;
       readonly paymentLink: string;
     }
-  | { readonly kind: 'settled' | 'exhausted'; readonly order: NewOrder }
+  | { readonly kind: 'settled'; readonly order: NewOrder }
+  | { readonly kind: 'closed' | 'exhausted'; readonly order: NewOrder }
   | { readonly kind: 'refused'; readonly problem: BasketProblem }
+  | { readonly kind: 'total-changed'; readonly basket: PricedBasket }
   | { readonly kind: 'basket-changed' }
   | {
       readonly kind: 'dojo-unavailable' | 'dojo-refused';
@@ -49,6 +61,8 @@ export type Purchase = {
   readonly items: readonly BasketItem[];
   readonly checkoutKey: string;
   readonly shopperId: string;
+  /** What the buyer was shown, in minor units. */
+  readonly expectedTotal?: number | undefined;
   /** The checkout keys of the shopper's other orders: those that are unpaid are superseded. */
   readonly supersedes?: readonly string[];
 };
@@ -62,27 +76,50 @@ const pollMs = 100;
 
 /**
  * Turns a basket into an order with a payment link. The order is stored before Dojo is asked,
- * and its intent before the shopper is sent away. The same key with the same basket gives the same link,
+ * and its intent before the shopper is sent away. The same key with the same goods is the same order as first priced,
  * from any number of requests and processes at once.
  */
 export async function placeOrder(context: Context, purchase: Purchase): Promise<PlacedOrder> {
   const deadline = context.now().getTime() + answerWithinMs;
-  const priced = priceBasket(context.catalogue, purchase.items);
-  if (priced.kind === 'refused') return priced;
-
-  const begun = await storeOrder(context, purchase, priced.basket);
-  return begun.kind === 'basket-changed' ? begun : arrangePayment(context, begun, deadline);
+  const { items, checkoutKey, expectedTotal } = purchase;
+  const priced = priceBasket(context.catalogue, items);
+  if (priced.kind === 'priced' && (expectedTotal ?? priced.basket.total) === priced.basket.total) {
+    const begun = await storeOrder(context, purchase, priced.basket);
+    if (begun.kind !== 'basket-changed') return arrangePayment(context, begun, deadline);
+  }
+  const known = await context.store.findOrderByCheckoutKey(checkoutKey);
+  if (known === null) {
+    return priced.kind === 'refused' ? priced : { kind: 'total-changed', basket: priced.basket };
+  }
+  if (!isSameGoods(known.basket.lines, items)) return { kind: 'basket-changed' };
+  return arrangePayment(context, await beginAgain(context, known), deadline);
 }
 
 /**
- * Checkout from a page whose basket is no longer the shopper's: an old tab, or Back. Only an order that exists may go on,
- * since what the page showed is not what a new order would cost.
+ * The same from a page, which may be older than the shopper's basket and its prices: what it showed is charged, or nothing.
+ * `isCurrent`: its key is the one that the basket has now.
  */
-export async function resumeOrder(context: Context, purchase: Purchase): Promise<PlacedOrder> {
-  const order = await context.store.findOrderByCheckoutKey(purchase.checkoutKey);
-  if (order === null || order.shopperId !== purchase.shopperId) return { kind: 'basket-changed' };
-  if (!isPayable(order)) return { kind: 'settled', order };
-  return purchase.items.length === 0 ? { kind: 'basket-changed' } : placeOrder(context, purchase);
+export async function placeShownOrder(
+  context: Context,
+  purchase: Purchase,
+  isCurrent: boolean,
+): Promise<PlacedOrder> {
+  const deadline = context.now().getTime() + answerWithinMs;
+  const { items, checkoutKey, shopperId, expectedTotal } = purchase;
+  const priced = priceBasket(context.catalogue, items);
+  const isAsShown = priced.kind === 'priced' && priced.basket.total === expectedTotal;
+  if (isAsShown && isCurrent) {
+    const begun = await storeOrder(context, purchase, priced.basket);
+    if (begun.kind !== 'basket-changed') return arrangePayment(context, begun, deadline);
+  }
+  const known = await context.store.findOrderByCheckoutKey(checkoutKey);
+  const order = known?.shopperId === shopperId ? known : null;
+  if (order !== null && isSettled(order)) return { kind: 'settled', order };
+  if (priced.kind === 'refused') return priced;
+  if (!isAsShown) return { kind: 'total-changed', basket: priced.basket };
+  return order !== null && isPayable(order) && isSamePurchase(order.basket, priced.basket)
+    ? arrangePayment(context, await beginAgain(context, order), deadline)
+    : { kind: 'basket-changed' };
 }
 
 /** Stores the order with its first attempt in one commit, or begins another attempt if the key has an order already. */
@@ -124,11 +161,20 @@ async function arrangePayment(context: Context, first: BegunAttempt, deadline: n
       if (remainingMs() <= 0) return { kind: 'dojo-unavailable', order, retryAfterMs: schedule.attemptLease };
       await context.sleep(pollMs);
     } else {
-      return begun.kind === 'attached'
-        ? continuePayment(context, begun.order)
-        : { kind: begun.kind === 'settled' ? 'settled' : 'exhausted', order: begun.order };
+      return begun.kind === 'attached' ? continuePayment(context, begun.order) : unpayable(begun);
     }
   }
+}
+
+function unpayable({
+  kind,
+  order,
+}: {
+  readonly kind: BegunAttempt['kind'];
+  readonly order: Order;
+}): PlacedOrder {
+  if (isSettled(order)) return { kind: 'settled', order };
+  return { kind: kind === 'settled' ? 'closed' : 'exhausted', order };
 }
 
 function beginAgain(context: Context, order: NewOrder): Promise<BegunAttempt> {
@@ -146,9 +192,8 @@ async function continuePayment(context: Context, order: Order): Promise<PlacedOr
   if (expireAt === null || expireAt > context.now()) return ready(order);
   try {
     const settled = await settleOrder(context, order);
-    if (settled.status === 'canceled' || settled.status === 'expired')
-      return { kind: 'exhausted', order: settled };
-    return isPayable(settled) ? failed(order, 'unavailable') : { kind: 'settled', order: settled };
+    if (isSettled(settled)) return { kind: 'settled', order: settled };
+    return isPayable(settled) ? failed(order, 'unavailable') : { kind: 'exhausted', order: settled };
   } catch (error) {
     if (!(error instanceof DojoError)) throw error;
     return failed(order, error.kind, error.retryAfterMs);

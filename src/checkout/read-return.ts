@@ -2,8 +2,8 @@ import type { Context } from '../context.ts';
 import { DojoError } from '../dojo/errors.ts';
 import type { PaymentIntent } from '../dojo/schemas.ts';
 import { logEvent } from '../log.ts';
-import { findAttached, findMismatch, isPayable, type Order } from '../shop/order.ts';
-import { type OrderTruth, truthOfReturn } from '../shop/order-page.ts';
+import { findAttached, findMismatch, isUnpaid, type Order } from '../shop/order.ts';
+import { type OrderTruth, truthOfOrder, truthOfReturn } from '../shop/order-page.ts';
 
 /** A shopper waits for this page, and "we do not know yet" is a good answer. */
 const askWithinMs = 3_000;
@@ -18,9 +18,9 @@ export type ReadReturn = {
 /** What the returning browser may read. Asks Dojo and the store, and changes nothing. */
 export async function readReturn(context: Context, order: Order): Promise<ReadReturn> {
   const attached = findAttached(order);
-  // Once the store has settled the order, Dojo's answer would not change this page.
-  if (attached?.paymentIntentId == null || !isPayable(order)) {
-    return { order, truth: truthOfReturn(order, null), askedJustNow: false };
+  // Once the store has settled the order, Dojo's answer would not change this page; without an intent there is nothing to ask.
+  if (attached?.paymentIntentId == null || !isUnpaid(order)) {
+    return { order, truth: truthOfOrder(order), askedJustNow: false };
   }
   const intent = await askDojo(context, order, attached.paymentIntentId);
   // The webhook may have come while Dojo was asked.

@@ -11,110 +11,149 @@ import {
   removeItem,
   setQuantity,
 } from '../shop/basket.ts';
-import type { Catalogue, Product } from '../shop/catalogue.ts';
-import { typedItemFormSchema, typedQuantityFormSchema, typedQuantitySchema } from '../shop/checkout-form.ts';
+import type { Catalogue } from '../shop/catalogue.ts';
+import {
+  typedItemFormSchema,
+  typedQuantitiesFormSchema,
+  typedQuantityFormSchema,
+  typedQuantitySchema,
+} from '../shop/checkout-form.ts';
 import { formatMoney } from '../shop/money.ts';
 import { catalogueView, type FieldError } from './catalogue.ts';
 import { parseBody, readBody } from './forms.ts';
+import { pricedView } from './order-view.ts';
 import type { Pages } from './pages.ts';
 import { HttpProblem } from './problem.ts';
 import { type Sessions, sessionOf } from './session.ts';
 
-/** The basket in the shopper's cookie: `GET /basket`, and forms that change it and lead back to it. */
-export function basket({ catalogue }: Context, sessions: Sessions, pages: Pages): Router {
+/** The basket in the shopper's cookie: `GET /basket`, and forms that change it. */
+export function basket({ catalogue }: Pick<Context, 'catalogue'>, sessions: Sessions, pages: Pages): Router {
   const router = Router();
   const form = readBody({ json: false });
+  const page = { catalogue, pages };
 
-  router.get('/basket', (_req, res) => sendBasketPage(res, { catalogue, pages }));
+  router.get('/basket', (_req, res) => sendBasketPage(res, page));
 
+  /** Adds a product; with quantities instead, it is the basket's own form on the way to the checkout. */
   router.post('/basket', form, (req: Request, res: Response) => {
+    const isForm = Object.keys(req.body).some((name) => name.startsWith('quantity-'));
+    if (isForm && !('sku' in req.body)) return keepTyped(req, res, { next: '/checkout' });
     const { sku, quantity: typed } = parseBody(typedItemFormSchema, req.body);
     const quantity = typedQuantitySchema.safeParse(typed);
-    const product = catalogue.products.get(sku);
-    if (product === undefined) throw new HttpProblem(400);
-    if (quantity.success) return change(res, addItem(sessionOf(res).items, { sku, quantity: quantity.data }));
+    if (!catalogue.products.has(sku)) throw new HttpProblem(400);
+    const { items } = sessionOf(res);
+    if (quantity.success) return change(res, addItem(items, { sku, quantity: quantity.data }), '/basket');
     res.status(400);
-    pages.send(res, 'catalogue/index', catalogueView(catalogue, badQuantity(product, typed)));
+    pages.send(res, 'catalogue/index', catalogueView(catalogue, [badQuantity(catalogue, sku, typed)]));
   });
 
+  /** Sets one quantity, and with it all that were typed beside it. */
   router.post('/basket/:sku', form, (req: Request<{ sku: string }>, res: Response) => {
-    const { quantity: typed } = parseBody(typedQuantityFormSchema, req.body);
-    const quantity = typedQuantitySchema.safeParse(typed);
     const { sku } = req.params;
-    if (quantity.success)
-      return change(res, setQuantity(sessionOf(res).items, { sku, quantity: quantity.data }));
-    const product = catalogue.products.get(sku);
-    if (product === undefined) throw new HttpProblem(400);
-    res.status(400);
-    sendBasketPage(res, { catalogue, pages }, badQuantity(product, typed));
+    if (!('quantity' in req.body)) return keepTyped(req, res, { next: '/basket' });
+    const { quantity } = parseBody(typedQuantityFormSchema, req.body);
+    setQuantities(res, [[sku, quantity]], { next: '/basket' });
   });
 
-  router.post('/basket/:sku/remove', (req, res) => {
-    change(res, removeItem(sessionOf(res).items, req.params.sku));
-  });
+  router.post(
+    '/basket/:sku/remove',
+    readBody({ json: false, mayBeEmpty: true }),
+    (req: Request<{ sku: string }>, res: Response) => {
+      keepTyped(req, res, { next: '/basket', without: req.params.sku });
+    },
+  );
 
-  function change(res: Response, items: readonly BasketItem[]): void {
-    const priced = items.length === 0 ? null : priceBasket(catalogue, items);
-    if (priced?.kind === 'refused') {
-      if (priced.problem.kind === 'unknown-product') throw new HttpProblem(400);
-      res.status(400);
-      sendBasketPage(res, { catalogue, pages }, basketError(priced.problem, catalogue));
+  /** Whichever button is pressed, what was typed beside the lines counts. */
+  function keepTyped(req: Request, res: Response, then: { next: string; without?: string }): void {
+    const typed = parseBody(typedQuantitiesFormSchema, req.body ?? {});
+    setQuantities(
+      res,
+      typed.filter(([sku]) => sku !== then.without),
+      then,
+    );
+  }
+
+  function setQuantities(
+    res: Response,
+    typed: readonly (readonly [string, string])[],
+    { next, without }: { next: string; without?: string },
+  ): void {
+    const errors: FieldError[] = [];
+    let { items } = sessionOf(res);
+    for (const [sku, text] of typed) {
+      const quantity = typedQuantitySchema.safeParse(text);
+      if (quantity.success) items = setQuantity(items, { sku, quantity: quantity.data });
+      else errors.push(badQuantity(catalogue, sku, text));
+    }
+    if (errors.length === 0) {
+      change(res, without === undefined ? items : removeItem(items, without), next);
       return;
     }
-    sessions.saveBasket(res, items);
-    res.redirect(303, '/basket');
+    res.status(400);
+    sendBasketPage(res, page, errors);
+  }
+
+  function change(res: Response, items: readonly BasketItem[], next: string): void {
+    saveOrExplain(res, items, { ...page, sessions, next });
   }
   return router;
+}
+
+/** Saves a basket and leads on; one that cannot be bought is not saved, and the page says why. */
+export function saveOrExplain(
+  res: Response,
+  items: readonly BasketItem[],
+  to: { catalogue: Catalogue; pages: Pages; sessions: Sessions; next: string },
+): void {
+  const priced = items.length === 0 ? null : priceBasket(to.catalogue, items);
+  if (priced?.kind === 'refused') {
+    if (priced.problem.kind === 'unknown-product') throw new HttpProblem(400);
+    res.status(400);
+    sendBasketPage(res, to, [basketError(priced.problem, to.catalogue)]);
+    return;
+  }
+  to.sessions.saveBasket(res, items);
+  res.redirect(303, to.next);
 }
 
 /** The basket as it stands, with what was wrong with the last request, if anything. */
 export function sendBasketPage(
   res: Response,
   { catalogue, pages }: { catalogue: Catalogue; pages: Pages },
-  error: FieldError | null = null,
+  errors: readonly FieldError[] = [],
 ): void {
-  const { items, checkoutKey } = sessionOf(res);
-  const priced = items.length === 0 ? null : priceBasket(catalogue, items);
-  const money = (value: number) => formatMoney({ value, currencyCode: catalogue.currency });
-  const summary = error && { summary: [error] };
-  res.set('Cache-Control', 'no-store');
-  if (priced?.kind !== 'priced') {
-    pages.send(res, 'basket/show', { lines: [], error: summary });
+  // Prices may have risen since: a basket above the limit is shown too, so that the shopper can take something out.
+  const priced = priceBasket(catalogue, sessionOf(res).items, Number.POSITIVE_INFINITY);
+  const error = errors.length === 0 ? null : { summary: errors };
+  if (priced.kind === 'refused') {
+    pages.send(res, 'basket/show', { lines: [], error });
     return;
   }
-  const { lines, goods, delivery, vat, vatRatePercent, total } = priced.basket;
-  const { freeFrom } = catalogue.delivery;
-  const note =
-    freeFrom !== null && delivery.amount > 0
-      ? `Spend ${money(freeFrom - goods)} more for free delivery`
-      : null;
+  const view = pricedView(priced.basket);
+  const typedOf = new Map(errors.map(({ typed }) => [typed?.sku, typed?.quantity]));
   pages.send(res, 'basket/show', {
-    error: summary,
-    checkoutKey,
-    lines: lines.map((line) => ({
-      ...line,
-      quantity: error?.typed?.sku === line.sku ? error.typed.quantity : line.quantity,
-      picture: `/static/${line.picture}`,
-      unitPrice: money(line.unitPrice),
-      lineTotal: money(line.lineTotal),
-    })),
-    goods: money(goods),
-    delivery: {
-      caption: delivery.caption,
-      amount: delivery.amount === 0 ? 'Free' : money(delivery.amount),
-      note,
-    },
-    vat: money(vat),
-    vatRatePercent,
-    total: money(total),
+    ...view,
+    error,
+    lines: view.lines.map((line) => ({ ...line, quantity: typedOf.get(line.sku) ?? line.quantity })),
+    deliveryLine: { ...view.deliveryLine, note: deliveryNote(catalogue, priced.basket) },
   });
 }
 
-function badQuantity(product: Product, typed: string): FieldError {
+function deliveryNote(
+  { delivery: { freeFrom }, currency }: Catalogue,
+  { goods, delivery }: { goods: number; delivery: { amount: number } },
+): string | null {
+  if (freeFrom === null || delivery.amount === 0) return null;
+  return `Spend ${formatMoney({ value: freeFrom - goods, currencyCode: currency })} more for free delivery`;
+}
+
+function badQuantity({ products }: Catalogue, sku: string, typed: string): FieldError {
+  const product = products.get(sku);
+  if (product === undefined) throw new HttpProblem(400);
   return {
     message: `Enter a whole number from 1 to ${maxQuantity} for ${product.name}.`,
-    href: `#quantity-${product.sku}`,
-    typed: { sku: product.sku, quantity: typed },
+    href: `#quantity-${sku}`,
+    typed: { sku, quantity: typed },
   };
 }
 

@@ -9,10 +9,7 @@ export function catalogue(context: Context, pages: Pages): Router {
   const router = Router();
   // Read once at the start: but for the basket's count, every shopper gets the same page.
   const view = catalogueView(context.catalogue);
-  router.get('/', (_req, res) => {
-    res.set('Cache-Control', 'private, no-cache');
-    pages.send(res, 'catalogue/index', view);
-  });
+  router.get('/', (_req, res) => pages.send(res, 'catalogue/index', view));
   return router;
 }
 
@@ -24,14 +21,14 @@ export type FieldError = {
 };
 
 /** What `views/catalogue/index.ejs` reads. */
-export function catalogueView(shop: Catalogue, error: FieldError | null = null): Record<string, unknown> {
+export function catalogueView(shop: Catalogue, errors: readonly FieldError[] = []): Record<string, unknown> {
   const money = (value: number) => formatMoney({ value, currencyCode: shop.currency });
   const { caption, flat, freeFrom } = shop.delivery;
   return {
-    error: error && { summary: [error] },
+    error: errors.length === 0 ? null : { summary: errors },
     products: [...shop.products.values()].map((product) => ({
       ...product,
-      quantity: error?.typed?.sku === product.sku ? error.typed.quantity : 1,
+      quantity: errors.find(({ typed }) => typed?.sku === product.sku)?.typed?.quantity ?? 1,
       price: money(product.price),
       picture: `/static/${product.picture}`,
     })),

@@ -1,29 +1,25 @@
 import { type Request, type RequestHandler, type Response, Router } from 'express';
 import { rateLimit } from 'express-rate-limit';
-import { type PlacedOrder, placeOrder, resumeOrder } from '../checkout/place-order.ts';
-import { type ReadReturn, readReturn } from '../checkout/read-return.ts';
+import { type PlacedOrder, placeOrder, placeShownOrder } from '../checkout/place-order.ts';
 import type { Context } from '../context.ts';
 import type { LogFields } from '../log.ts';
+import { priceBasket } from '../shop/basket.ts';
 import { checkoutBodySchema, checkoutFormSchema, checkoutKeySchema } from '../shop/checkout-form.ts';
 import type { NewOrder } from '../shop/order.ts';
-import type { OrderTruth } from '../shop/order-page.ts';
 import { basketError, sendBasketPage } from './basket.ts';
-import { findOrder } from './find-order.ts';
 import { parseBody, readBody } from './forms.ts';
-import { orderView } from './order-view.ts';
+import { pricedView } from './order-view.ts';
 import type { Pages } from './pages.ts';
 import { HttpProblem } from './problem.ts';
-import { orderPageHeaders } from './security.ts';
-import { isOwnOrder, type Sessions, sessionOf } from './session.ts';
+import { type Sessions, sessionOf } from './session.ts';
 
-/** How often a page without JavaScript reloads by itself (WCAG F41: never endlessly). */
-const maxReloads = 10;
-
-/** `POST /checkout` and the two addresses that the payment page sends the browser back to. */
+/** `GET /checkout`, where the shopper sees what they will pay, and `POST /checkout`, which places the order. */
 export function checkout(context: Context, sessions: Sessions, pages: Pages): Router {
   const router = Router();
   const { config, catalogue } = context;
   const limit = limitRate(config.http.checkoutRate);
+
+  router.get('/checkout', (_req, res) => sendSummary(res, null));
 
   router.post('/checkout', limit, readBody({ json: true }), async (req, res) => {
     if (req.is('json')) await checkoutJson(req, res);
@@ -31,105 +27,102 @@ export function checkout(context: Context, sessions: Sessions, pages: Pages): Ro
   });
 
   async function checkoutForm(req: Request, res: Response): Promise<void> {
-    const { checkoutKey } = parseBody(checkoutFormSchema, req.body);
-    const { items, shopperId, checkoutKey: currentKey } = sessionOf(res);
-    const purchase = { items, shopperId, checkoutKey };
-    let placed = await (checkoutKey === currentKey ? placeOrder : resumeOrder)(context, purchase);
-    if (placed.kind === 'exhausted') {
-      // The basket stays the same; the next order needs another key.
-      placed = await placeOrder(context, { ...purchase, checkoutKey: sessions.renewCheckoutKey(res) });
+    // Sent by a page that showed no total.
+    if (!('checkoutKey' in req.body)) return res.redirect(303, '/checkout');
+    const { checkoutKey, expectedTotal } = parseBody(checkoutFormSchema, req.body);
+    const { items, shopperId, openKeys, checkoutKey: currentKey } = sessionOf(res);
+    const isCurrent = checkoutKey === currentKey;
+    const supersedes = openKeys.filter((key) => key !== checkoutKey);
+    const purchase = { items, shopperId, checkoutKey, expectedTotal, supersedes };
+    const placed = await placeShownOrder(context, purchase, isCurrent);
+    if ('order' in placed) {
+      res.locals.logged = logged(placed);
+      if (placed.kind !== 'settled') sessions.openKey(res, checkoutKey);
     }
-    if (placed.kind === 'refused') {
-      res.status(400);
-      sendBasketPage(res, { catalogue, pages }, basketError(placed.problem, catalogue));
+    if (placed.kind === 'ready') return res.redirect(303, placed.paymentLink);
+    if (placed.kind === 'settled') return res.redirect(303, `/orders/${placed.order.token}`);
+    if (expectedTotal === undefined) return res.redirect(303, '/checkout');
+    const problem = problemOf(placed);
+    if (problem.status === 409 && isCurrent) sessions.renewCheckoutKey(res);
+    res.status(problem.status).set(problem.headers);
+    sendSummary(res, placed);
+  }
+
+  /** The summary as it is now. A basket that cannot be bought is shown instead. */
+  function sendSummary(res: Response, placed: Unplaced | null): void {
+    const { items, checkoutKey } = sessionOf(res);
+    const priced = priceBasket(catalogue, items);
+    if (priced.kind === 'refused') {
+      if (placed === null && items.length === 0) res.redirect(303, '/basket');
+      else sendBasketPage(res, { catalogue, pages }, [basketError(priced.problem, catalogue)]);
       return;
     }
-    const order = orderOrProblem(placed, res);
-    res.redirect(303, placed.kind === 'ready' ? placed.paymentLink : `/orders/${order.token}`);
+    const view = pricedView(priced.basket);
+    pages.send(res, 'checkout/summary', {
+      ...view,
+      noIndex: true,
+      checkoutKey,
+      expectedTotal: priced.basket.total,
+      error: placed && { summary: [{ message: sentences(view.total)[placed.kind], href: '#pay' }] },
+    });
   }
 
   async function checkoutJson(req: Request, res: Response): Promise<void> {
-    const { items } = parseBody(checkoutBodySchema, req.body);
+    const { items, expectedTotal } = parseBody(checkoutBodySchema, req.body);
     const checkoutKey = parseBody(checkoutKeySchema, req.get('Idempotency-Key') ?? context.createSecret());
     const { shopperId } = sessionOf(res);
-    const placed = await placeOrder(context, { items, shopperId, checkoutKey });
-    const order = orderOrProblem(placed, res);
-    const orderUrl = `${config.http.publicUrl}/orders/${order.token}`;
+    const placed = await placeOrder(context, { items, shopperId, checkoutKey, expectedTotal });
+    if ('order' in placed) res.locals.logged = logged(placed);
+    if (placed.kind !== 'ready' && placed.kind !== 'settled' && placed.kind !== 'closed')
+      throw problemOf(placed);
+    const orderUrl = `${config.http.publicUrl}/orders/${placed.order.token}`;
     if (placed.kind !== 'ready') {
       res.redirect(303, orderUrl);
       return;
     }
-    const { paymentIntentId, paymentLink } = placed;
+    const { paymentIntentId, paymentLink, order } = placed;
     res
       .status(201)
       .location(orderUrl)
       .json({ reference: order.reference, orderUrl, paymentIntentId, paymentLink });
   }
 
-  router.get('/checkout/success/:token', async (req, res) => {
-    const seen = await readReturn(context, await findOrder(context, res, req.params.token));
-    forgetBoughtBasket(res, seen);
-    orderPageHeaders(res);
-    pages.send(res, 'orders/show', returnView(seen, req, res));
-  });
-
-  router.get('/checkout/cancelled/:token', async (req, res) => {
-    const seen = await readReturn(context, await findOrder(context, res, req.params.token));
-    orderPageHeaders(res);
-    const view = seen.truth === 'unpaid' ? 'checkout/cancelled' : 'orders/show';
-    pages.send(res, view, returnView(seen, req, res));
-  });
-
-  /** Once money is taken or reserved, the basket that it paid for is gone. */
-  function forgetBoughtBasket(res: Response, { order, truth }: ReadReturn): void {
-    const session = sessionOf(res);
-    if (isBought.has(truth) && isOwnOrder(order, session) && session.checkoutKey === order.checkoutKey) {
-      sessions.saveBasket(res, []);
-    }
-  }
-
   return router;
 }
 
-const isBought: ReadonlySet<OrderTruth> = new Set(['paid', 'confirming', 'authorized', 'held']);
+type Unplaced = Exclude<PlacedOrder, { kind: 'ready' | 'settled' }>;
 
-/** The page of a payment that is not settled checks again: by script, by reloading a few times, or on a click. */
-function returnView(
-  { order, truth, askedJustNow }: ReadReturn,
-  req: Request,
-  res: Response,
-): Record<string, unknown> {
-  const reloads = /^\d{1,2}$/.test(String(req.query.check)) ? Number(req.query.check) : 0;
-  const again = `/checkout/success/${order.token}`;
-  const isOpen = truth === 'confirming' || truth === 'unknown' || truth === 'unpaid';
-  return {
-    ...orderView(order, sessionOf(res), { truth, askedJustNow }),
-    statusUrl: isOpen ? `/orders/${order.token}` : null,
-    checkAgainUrl: isOpen ? again : null,
-    refresh:
-      truth === 'confirming' && reloads < maxReloads
-        ? { seconds: 3, url: `${again}?check=${reloads + 1}` }
-        : null,
-  };
-}
+/** What a shopper reads above the summary. None says what became of money: of that the order's page knows more. */
+const sentences = (total: string) =>
+  ({
+    'total-changed': `The total is now ${total}. Please check it before you pay.`,
+    'basket-changed': 'Your basket has changed since you opened this page. Please check it before you pay.',
+    closed: 'The earlier payment page for these items has closed. You can pay on a new one.',
+    exhausted: 'The earlier payment page for these items has closed. You can pay on a new one.',
+    refused: 'We cannot take this order as it is.',
+    'dojo-unavailable':
+      'The payment page could not be opened. We have kept your basket: please try again in a moment.',
+    'dojo-refused':
+      'The payment service did not accept this order. Please try again in a moment. If it happens again, write to us.',
+  }) satisfies Record<Unplaced['kind'], string>;
 
-/** The order of an outcome that has one; throws the answer to the others. */
-function orderOrProblem(placed: PlacedOrder, res: Response): NewOrder {
-  if ('order' in placed) res.locals.logged = logged(placed);
+function problemOf(placed: Unplaced): HttpProblem {
   switch (placed.kind) {
-    case 'ready':
-    case 'settled':
-      return placed.order;
     case 'refused':
-      throw new HttpProblem(400);
+      return new HttpProblem(placed.problem.kind === 'empty' ? 409 : 400);
+    case 'total-changed': {
+      const { total: value, currencyCode } = placed.basket;
+      return new HttpProblem(409, { kind: 'total-changed', members: { total: { value, currencyCode } } });
+    }
     case 'basket-changed':
-      throw new HttpProblem(409, { kind: 'basket-changed' });
+      return new HttpProblem(409, { kind: 'basket-changed' });
+    case 'closed':
     case 'exhausted':
-      throw new HttpProblem(409, { kind: 'exhausted' });
+      return new HttpProblem(409, { kind: 'exhausted' });
     case 'dojo-refused':
-      throw new HttpProblem(502, { kind: 'dojo-refused' });
+      return new HttpProblem(502, { kind: 'dojo-refused' });
     case 'dojo-unavailable':
-      throw new HttpProblem(503, {
+      return new HttpProblem(503, {
         kind: 'dojo-unavailable',
         headers: { 'Retry-After': String(Math.ceil((placed.retryAfterMs ?? 5_000) / 1000)) },
       });

@@ -9,13 +9,14 @@ const json = 'application/json';
 
 /**
  * Reads a form, or JSON if `json` is true, into `req.body`; refuses other types, sizes and control characters.
- * A body that a host app has parsed already is held to the same limits.
+ * A body that a host app has parsed already is held to the same limits. `mayBeEmpty` lets a request without a body pass.
  */
-export function readBody(options: { json: boolean }): RequestHandler {
+export function readBody(options: { json: boolean; mayBeEmpty?: boolean }): RequestHandler {
   const readForm = express.urlencoded({ extended: false, limit: maxBytes, parameterLimit: maxFields });
   const readJson = express.json({ limit: maxBytes });
   const types = options.json ? [form, json] : [form];
   return (req, res, next) => {
+    if (options.mayBeEmpty && isBodyless(req)) return next();
     const type = req.is(types);
     if (type !== form && type !== json) throw new HttpProblem(isBodyless(req) ? 400 : 415);
     if (req.readableDidRead) checkParsed(req);

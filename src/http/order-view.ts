@@ -1,24 +1,25 @@
+import type { ReadReturn } from '../checkout/read-return.ts';
+import type { PricedBasket } from '../shop/basket.ts';
 import { formatMoney } from '../shop/money.ts';
 import { findAttached, isPayable, type Order } from '../shop/order.ts';
-import type { OrderTruth } from '../shop/order-page.ts';
 import { isOwnOrder, type Session } from './session.ts';
 
 /** What `views/orders/show.ejs` reads, with amounts and times as text. */
-export function orderView(
-  order: Order,
-  session: Session,
-  seen: { truth: OrderTruth; askedJustNow: boolean },
-): Record<string, unknown> {
+export function orderView(seen: ReadReturn, session: Session): Record<string, unknown> {
+  const { order, truth, askedJustNow } = seen;
   const { basket } = order;
   const money = (value: number) => formatMoney({ value, currencyCode: basket.currencyCode });
   const isShopper = isOwnOrder(order, session);
-  const refunded = order.attempts.reduce((sum, attempt) => sum + attempt.facts.refundedAmount, 0);
+  const refunded = order.returned;
   // A shopper who may have paid already must not be invited to pay again.
-  const mayPay = isPayable(order) && (seen.truth === 'unpaid' || seen.truth === 'placed');
-  const isOver = seen.truth === 'canceled' || seen.truth === 'expired';
+  const mayPay = isPayable(order) && (truth === 'unpaid' || truth === 'placed');
+  const isOver = truth === 'canceled' || truth === 'expired' || truth === 'superseded';
+  const view = pricedView(basket);
   return {
-    truth: seen.truth,
-    askedJustNow: seen.askedJustNow,
+    ...view,
+    lines: isShopper ? view.lines : [],
+    truth,
+    askedJustNow,
     status: order.status,
     heldReason: order.holds[0] ?? null,
     isShopper,
@@ -29,21 +30,11 @@ export function orderView(
       createdAt: formatTime(order.createdAt),
       updatedAt: formatTime(order.updatedAt),
     },
-    lines: isShopper ? basket.lines.map((line) => lineView(line, money)) : [],
-    goods: money(basket.goods),
-    deliveryLine: {
-      caption: basket.delivery.caption,
-      amount: basket.delivery.amount === 0 ? 'Free' : money(basket.delivery.amount),
-    },
-    vat: money(basket.vat),
-    vatRatePercent: basket.vatRatePercent,
     refunded: refunded > 0 ? money(refunded) : null,
     refundedAt: refunded > 0 ? formatTime(order.updatedAt) : null,
     sent: isShopper && isOnItsWay(order) ? { carrier: order.carrier, trackingUrl: order.trackingUrl } : null,
     payLink: isShopper && mayPay ? (findAttached(order)?.paymentLink ?? null) : null,
     rebuildAction: isShopper && isOver ? `/orders/${order.token}/basket` : null,
-    statusUrl: null,
-    checkAgainUrl: null,
   };
 }
 
@@ -52,9 +43,36 @@ function isOnItsWay({ sentAt, received, returned }: Order): boolean {
   return sentAt !== null && received > returned;
 }
 
-function lineView(line: Order['basket']['lines'][number], money: (value: number) => string) {
-  const { name, quantity, picture, pictureAlt, lineTotal } = line;
-  return { name, quantity, pictureAlt, picture: `/static/${picture}`, lineTotal: money(lineTotal) };
+/** Goods and amounts as every page shows them: basket, checkout and order. */
+export function pricedView({
+  lines,
+  goods,
+  delivery,
+  vat,
+  vatRatePercent,
+  total,
+  currencyCode,
+}: PricedBasket) {
+  const money = (value: number) => formatMoney({ value, currencyCode });
+  return {
+    lines: lines.map(({ sku, name, quantity, picture, pictureAlt, unitPrice, lineTotal }) => ({
+      sku,
+      name,
+      quantity,
+      pictureAlt,
+      picture: `/static/${picture}`,
+      unitPrice: money(unitPrice),
+      lineTotal: money(lineTotal),
+    })),
+    goods: money(goods),
+    deliveryLine: {
+      caption: delivery.caption,
+      amount: delivery.amount === 0 ? 'Free' : money(delivery.amount),
+    },
+    vat: money(vat),
+    vatRatePercent,
+    total: money(total),
+  };
 }
 
 const timeFormat = new Intl.DateTimeFormat('en-GB', {

@@ -41,7 +41,8 @@ export function createPages(folder: string, { config, catalogue }: Context): Pag
       };
       // The layout takes its title from the heading of the page inside it.
       page.body = render(name, page);
-      res.type('html').send(render('layout', page));
+      // No-store, so that Back shows the basket's count as it is now.
+      res.set('Cache-Control', 'no-store').type('html').send(render('layout', page));
     },
   };
 }

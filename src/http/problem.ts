@@ -4,9 +4,10 @@ import { logEvent } from '../log.ts';
 import type { ShipRefusal } from '../shop/shipment.ts';
 import type { Pages } from './pages.ts';
 
-/** Chooses the words of the error page if the status alone does not say enough. */
+/** Tells programs more than the status alone. */
 export type ProblemKind =
   | 'basket-changed'
+  | 'total-changed'
   | 'dojo-unavailable'
   | 'dojo-refused'
   | 'exhausted'
@@ -19,11 +20,17 @@ export class HttpProblem extends Error {
   readonly status: number;
   readonly kind: ProblemKind | null;
   readonly headers: Readonly<Record<string, string>>;
-  constructor(status: number, options: { kind?: ProblemKind; headers?: Record<string, string> } = {}) {
+  /** What a program needs to do better, beside the standard members. */
+  readonly members: Readonly<Record<string, unknown>>;
+  constructor(
+    status: number,
+    options: { kind?: ProblemKind; headers?: Record<string, string>; members?: Record<string, unknown> } = {},
+  ) {
     super((options.kind && kindTitles[options.kind]) ?? titles[status] ?? 'Error');
     this.status = status;
     this.kind = options.kind ?? null;
     this.headers = options.headers ?? {};
+    this.members = options.members ?? {};
   }
 }
 
@@ -44,7 +51,8 @@ const titles: Readonly<Record<number, string>> = Object.freeze({
 
 const kindTitles: Readonly<Record<ProblemKind, string>> = Object.freeze({
   'basket-changed': 'The key belongs to another basket',
-  exhausted: 'This key has no payment attempts left; use a new one',
+  'total-changed': 'The total is not the expected one',
+  exhausted: 'This key can lead to no payment page any more; use a new one',
   'dojo-unavailable': 'The payment provider cannot be reached at the moment',
   'dojo-refused': 'The payment provider gave an unusable answer',
   'id-taken': 'Another request had this webhook-id; use a new one',
@@ -69,7 +77,6 @@ export function answerErrors(pages: Pages, log: Logger): ErrorRequestHandler {
     else
       pages.send(res, 'errors/show', {
         status: problem.status,
-        kind: problem.kind,
         requestId: res.locals.requestId,
       });
   });
@@ -100,9 +107,9 @@ function answerWith(
 }
 
 /** A problem in the form of RFC 9457, always below 512 bytes. */
-export function problemText({ status, message, kind }: HttpProblem, requestId: string): string {
+export function problemText({ status, message, kind, members }: HttpProblem, requestId: string): string {
   const type = kind === null ? 'about:blank' : `urn:shop:${kind}`;
-  return JSON.stringify({ type, title: message, status, requestId });
+  return JSON.stringify({ type, title: message, status, requestId, ...members });
 }
 
 function sendProblem(res: Response, problem: HttpProblem): void {

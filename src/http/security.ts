@@ -93,27 +93,29 @@ export function securityHeaders({ http, dojo }: Config): RequestHandler {
     },
     // Other hosts of the merchant's domain are not ours to bind.
     strictTransportSecurity: http.publicUrl.startsWith('https:') && { includeSubDomains: false },
+    // No other site learns the address of an order.
     referrerPolicy: { policy: 'same-origin' },
     // Our pages navigate to Dojo's origin, and no other site embeds them.
     crossOriginOpenerPolicy: { policy: 'same-origin' },
   });
 }
 
-/** Refuses forms of other sites. Browsers say where a request comes from; programs say nothing. */
+/**
+ * Refuses forms of other sites. Browsers say where a request comes from; programs say nothing. `Sec-Fetch-Site` counts
+ * first: browsers send the Origin `null` from our own pages under some referrer policies.
+ */
 export function onlyOwnForms({ http }: Config): RequestHandler {
   return (req, _res, next) => {
     if (req.method === 'GET' || req.method === 'HEAD' || req.method === 'OPTIONS') return next();
-    const site = req.headers['sec-fetch-site'];
+    const { 'sec-fetch-site': site, origin } = req.headers;
     const own = http.hasPublicUrl ? http.publicUrl : `http://${req.headers.host}`;
-    const { origin } = req.headers;
-    const isForeign =
-      site === 'cross-site' || site === 'same-site' || (origin !== undefined && origin !== own);
-    if (isForeign) throw new HttpProblem(403);
+    const isOwn = site === undefined ? origin === undefined || origin === own : site === 'same-origin';
+    if (!isOwn) throw new HttpProblem(403);
     next();
   };
 }
 
-/** No cache keeps an order's page, no other site learns its address, and no search engine lists it. */
+/** No cache keeps an order's page, and no search engine lists it. */
 export function orderPageHeaders(res: Response): void {
-  res.set({ 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer', 'X-Robots-Tag': 'noindex' });
+  res.set({ 'Cache-Control': 'no-store', 'X-Robots-Tag': 'noindex' });
 }

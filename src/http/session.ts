@@ -1,26 +1,30 @@
 import { parseCookie } from 'cookie';
 import { sign, unsign } from 'cookie-signature';
 import type { RequestHandler, Response } from 'express';
+import { readBasket } from '../checkout/read-basket.ts';
 import type { Context } from '../context.ts';
 import { type BasketItem, maxLines, maxQuantity } from '../shop/basket.ts';
 import type { Catalogue } from '../shop/catalogue.ts';
 import type { Order } from '../shop/order.ts';
+import { changeItems, openKey, type ShopperBasket, takeOut } from '../shop/shopper-basket.ts';
 
 /** What one browser carries in its signed cookie. */
-export type Session = {
-  readonly shopperId: string;
-  /** Names the purchase that this basket will be; a changed basket is another purchase. */
-  readonly checkoutKey: string;
-  readonly items: readonly BasketItem[];
-};
+export type Session = ShopperBasket & { readonly shopperId: string };
 
 export type Sessions = {
-  /** Reads the session from the cookie; a missing, forged or unreadable one is replaced by a new session. */
+  /**
+   * Reads the session from the cookie; a missing, forged or unreadable one is replaced by a new session. For a page, what
+   * was bought meanwhile leaves the basket.
+   */
   readonly read: RequestHandler;
   /** A changed basket becomes another purchase under a new key; an unchanged one keeps its key. */
   saveBasket(res: Response, items: readonly BasketItem[]): void;
-  /** Makes the same basket another purchase; returns its key. */
-  renewCheckoutKey(res: Response): string;
+  /** Makes the same basket another purchase. */
+  renewCheckoutKey(res: Response): void;
+  /** Remembers that an order was placed under the key. */
+  openKey(res: Response, checkoutKey: string): void;
+  /** Takes out what was bought, unless that is done already. */
+  takeOut(res: Response, order: Order): void;
 };
 
 const lifetimeMs = 30 * 24 * 60 * 60 * 1000;
@@ -28,17 +32,18 @@ const lifetimeMs = 30 * 24 * 60 * 60 * 1000;
 const signedPrefix = 's:';
 
 /** Sessions of the shop alone: a host app's own cookies, and its cookie parser, are left as they are. */
-export function createSessions({ config, catalogue, createSecret }: Context): Sessions {
+export function createSessions(context: Context): Sessions {
+  const { config, catalogue, createSecret } = context;
   const isHttps = config.http.publicUrl.startsWith('https:');
   // Browsers bind a cookie named __Host- to this host, and accept it over https only.
   const name = isHttps ? '__Host-shop' : 'shop';
   const secret = config.http.sessionSecret ?? createSecret();
 
   function save(res: Response, session: Session): void {
+    if (res.locals.session === session) return;
     res.locals.session = session;
     dropCookie(res, name);
-    const value = `${session.shopperId}.${session.checkoutKey}.${itemList(session.items)}`;
-    res.cookie(name, signedPrefix + sign(value, secret), {
+    res.cookie(name, signedPrefix + sign(sessionText(session), secret), {
       httpOnly: true,
       secure: isHttps,
       // Lax: a shopper who comes back from the payment page is still the same shopper.
@@ -49,25 +54,34 @@ export function createSessions({ config, catalogue, createSecret }: Context): Se
   }
 
   return {
-    read(req, res, next) {
+    async read(req, res, next) {
       const cookie = parseCookie(req.headers.cookie ?? '')[name] ?? '';
       const value = cookie.startsWith(signedPrefix) && unsign(cookie.slice(signedPrefix.length), secret);
       const session = value === false ? null : parseSession(value, catalogue);
-      if (session === null) save(res, { shopperId: createSecret(), checkoutKey: createSecret(), items: [] });
-      else res.locals.session = session;
+      if (session === null) {
+        save(res, { shopperId: createSecret(), checkoutKey: createSecret(), openKeys: [], items: [] });
+      } else {
+        res.locals.session = session;
+        // Not for the script that waits for an order: its answers would overtake those of forms.
+        if (req.accepts('html')) save(res, await readOrKeep(context, session));
+      }
       next();
     },
-    saveBasket(res, items) {
-      const session = sessionOf(res);
-      const isSame = itemList(items) === itemList(session.items);
-      save(res, { ...session, checkoutKey: isSame ? session.checkoutKey : createSecret(), items });
-    },
-    renewCheckoutKey(res) {
-      const checkoutKey = createSecret();
-      save(res, { ...sessionOf(res), checkoutKey });
-      return checkoutKey;
-    },
+    saveBasket: (res, items) => save(res, changeItems(sessionOf(res), items, createSecret())),
+    renewCheckoutKey: (res) => save(res, { ...sessionOf(res), checkoutKey: createSecret() }),
+    openKey: (res, checkoutKey) => save(res, openKey(sessionOf(res), checkoutKey)),
+    takeOut: (res, order) => save(res, takeOut(sessionOf(res), order, createSecret())),
   };
+}
+
+/** Pages that only show something are served although the store cannot be read. */
+async function readOrKeep(context: Context, session: Session): Promise<Session> {
+  try {
+    return await readBasket(context, session);
+  } catch (error) {
+    if (error instanceof Error && error.name === 'StoreError') return session;
+    throw error;
+  }
 }
 
 export function sessionOf(res: Response): Session {
@@ -89,15 +103,17 @@ function dropCookie(res: Response, name: string): void {
   else res.setHeader('Set-Cookie', others);
 }
 
-function itemList(items: readonly BasketItem[]): string {
-  return items.map((item) => `${item.sku}*${item.quantity}`).join('/');
+/** With 50 products of the longest names, the cookie is some 2.6 kB; browsers keep 4 kB. */
+function sessionText({ shopperId, checkoutKey, items, openKeys }: Session): string {
+  const list = items.map((item) => `${item.sku}*${item.quantity}`).join('/');
+  return `${shopperId}.${checkoutKey}.${list}.${openKeys.join('~')}`;
 }
 
-const sessionPattern = /^([A-Za-z0-9_-]{24})\.([A-Za-z0-9_-]{24})\.([a-z0-9*/-]*)$/;
+const sessionPattern = /^([A-Za-z0-9_-]{24})\.([A-Za-z0-9_-]{24})\.([a-z0-9*/-]*)(?:\.([A-Za-z0-9_~-]*))?$/;
 
 /** The signature was checked; this guards against cookies of an older version and products that are gone. */
 function parseSession(text: string, catalogue: Catalogue): Session | null {
-  const [, shopperId, checkoutKey, list] = sessionPattern.exec(text) ?? [];
+  const [, shopperId, checkoutKey, list, keys] = sessionPattern.exec(text) ?? [];
   if (shopperId === undefined || checkoutKey === undefined || list === undefined) return null;
   const items = list
     .split('/')
@@ -105,5 +121,7 @@ function parseSession(text: string, catalogue: Catalogue): Session | null {
     .map(([sku = '', quantity]) => ({ sku, quantity: Number(quantity) }))
     .filter(({ sku, quantity }) => catalogue.products.has(sku) && quantity >= 1 && quantity <= maxQuantity)
     .slice(0, maxLines);
-  return { shopperId, checkoutKey, items };
+  // Before open keys were kept, the basket's own key was the only one that an order could have.
+  const openKeys = keys === undefined ? [checkoutKey] : keys.split('~').filter(Boolean);
+  return { shopperId, checkoutKey, openKeys, items };
 }

@@ -38,10 +38,11 @@ export type BasketProblem =
   | { readonly kind: 'repeated-product'; readonly sku: string }
   | { readonly kind: 'bad-quantity'; readonly sku: string };
 
-/** Prices come from the catalogue alone. */
+/** Prices come from the catalogue alone. `limit` is for a page that shows what it does not sell. */
 export function priceBasket(
   catalogue: Catalogue,
   items: readonly BasketItem[],
+  limit = maxTotal,
 ): { kind: 'priced'; basket: PricedBasket } | { kind: 'refused'; problem: BasketProblem } {
   const refused = (problem: BasketProblem) => ({ kind: 'refused' as const, problem });
   if (items.length === 0) return refused({ kind: 'empty' });
@@ -69,7 +70,7 @@ export function priceBasket(
   const { caption, flat, freeFrom } = catalogue.delivery;
   const delivery = { caption, amount: freeFrom !== null && goods >= freeFrom ? 0 : flat };
   const total = goods + delivery.amount;
-  if (total > maxTotal) return refused({ kind: 'too-expensive' });
+  if (total > limit) return refused({ kind: 'too-expensive' });
   const { vatRatePercent, currency } = catalogue;
   return {
     kind: 'priced',
@@ -90,6 +91,13 @@ export function isSamePurchase(one: PricedBasket, other: PricedBasket): boolean 
   return purchaseText(one) === purchaseText(other);
 }
 
+/** True if both are the same goods, at whatever prices. */
+export function isSameGoods(one: readonly BasketItem[], other: readonly BasketItem[]): boolean {
+  const text = (items: readonly BasketItem[]) =>
+    items.map(({ sku, quantity }) => `${sku} ${quantity}`).sort();
+  return text(one).join() === text(other).join();
+}
+
 function purchaseText(basket: PricedBasket): string {
   const lines = basket.lines.map((line) => `${line.sku} ${line.quantity} ${line.unitPrice}`).sort();
   return [...lines, basket.delivery.amount, basket.total, basket.currencyCode].join('\n');
@@ -107,6 +115,22 @@ export function setQuantity(items: readonly BasketItem[], changed: BasketItem): 
 
 export function removeItem(items: readonly BasketItem[], sku: string): BasketItem[] {
   return items.filter((item) => item.sku !== sku);
+}
+
+/** What is left once these goods are taken out. */
+export function subtractItems(items: readonly BasketItem[], bought: readonly BasketItem[]): BasketItem[] {
+  const boughtOf = new Map(bought.map(({ sku, quantity }) => [sku, quantity]));
+  return items
+    .map(({ sku, quantity }) => ({ sku, quantity: quantity - (boughtOf.get(sku) ?? 0) }))
+    .filter(({ quantity }) => quantity > 0);
+}
+
+/** With at least as much of each of these goods, and no less of anything: the same again changes nothing. */
+export function putBack(items: readonly BasketItem[], goods: readonly BasketItem[]): BasketItem[] {
+  return goods.reduce<readonly BasketItem[]>((all, { sku, quantity }) => {
+    const present = all.find((item) => item.sku === sku)?.quantity ?? 0;
+    return present >= quantity ? all : addItem(all, { sku, quantity: quantity - present });
+  }, items) as BasketItem[];
 }
 
 function isQuantity(quantity: number): boolean {

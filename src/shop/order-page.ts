@@ -11,6 +11,7 @@ export type OrderTruth =
   | 'authorized'
   | 'canceled'
   | 'expired'
+  | 'superseded'
   | 'held'
   | 'refunded'
   | 'partly_refunded'
@@ -43,10 +44,16 @@ const truthOfUnpaidIntent = Object.freeze({
 /** Money that went back is what the shopper wants to read, whatever is still held. */
 const isGivenBack: ReadonlySet<OrderStatus> = new Set(['refunded', 'reversed', 'partly_refunded']);
 
+/** Of these, a shopper who checked out again reads that the newer order took the place of this one. */
+const isClosed: ReadonlySet<OrderStatus> = new Set(['placed', 'canceled', 'expired']);
+
 /** What an order's page says from the store alone. */
 export function truthOfOrder(order: Order): OrderTruth {
   const isHeld = order.holds.length > 0 && !isGivenBack.has(order.status);
-  return isHeld ? 'held' : truthOfStatus[order.status];
+  if (isHeld) return 'held';
+  return order.supersededBy !== null && isClosed.has(order.status)
+    ? 'superseded'
+    : truthOfStatus[order.status];
 }
 
 /**
@@ -58,7 +65,8 @@ export function truthOfReturn(order: Order, intent: PaymentIntent | null): Order
   if (truth !== 'unpaid' && truth !== 'placed') return truth;
   if (intent === null || findMismatch(order, intent) !== null) return 'unknown';
   // Dojo may answer any text, "constructor" too.
-  return Object.hasOwn(truthOfUnpaidIntent, intent.status)
+  const said = Object.hasOwn(truthOfUnpaidIntent, intent.status)
     ? truthOfUnpaidIntent[intent.status as PaymentIntentStatus]
     : 'unknown';
+  return order.supersededBy !== null && (said === 'unpaid' || said === 'canceled') ? 'superseded' : said;
 }

@@ -133,6 +133,19 @@ export function isUnpaid({ status }: Pick<OrderFacts, 'status'>): boolean {
   return status === 'placed' || status === 'awaiting_payment';
 }
 
+const settledStatuses: ReadonlySet<OrderStatus> = new Set([
+  'authorized',
+  'paid',
+  'partly_refunded',
+  'refunded',
+  'reversed',
+]);
+
+/** Money was received or authorised, whatever became of it. */
+export function isSettled({ status }: Pick<OrderFacts, 'status'>): boolean {
+  return settledStatuses.has(status);
+}
+
 const ms2020 = Date.UTC(2020, 0, 1);
 const randomBits = 2 ** 12;
 

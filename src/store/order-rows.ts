@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type Decision, decisionActions, type Hold, holds, type RaisedHolds } from '../shop/decision.ts';
 import { attemptStates, type NewOrder, type OrderFacts, type PaymentAttempt } from '../shop/order.ts';
 import { orderStatuses } from '../shop/order-status.ts';
+import type { OrderedBasket } from './order-store.ts';
 import { defineTable } from './sql.ts';
 
 /** Rows of both databases, from and to the shop's types. */
@@ -270,6 +271,22 @@ const detailsRowSchema = z.object({
 });
 
 export const selectDetails = `SELECT ${Object.keys(detailsRowSchema.shape).join(', ')} FROM orders JOIN baskets ON baskets.order_id = orders.id`;
+
+const orderedBasketRowSchema = detailsRowSchema
+  .pick({ checkout_key: true, basket: true })
+  .extend({ status: z.enum(orderStatuses), superseded_by: z.int().nullable() });
+
+export const selectOrderedBaskets = `SELECT ${Object.keys(orderedBasketRowSchema.shape).join(', ')} FROM orders JOIN baskets ON baskets.order_id = orders.id`;
+
+export function orderedBasketOf(row: unknown): OrderedBasket {
+  const { checkout_key, basket, status, superseded_by } = orderedBasketRowSchema.parse(row);
+  return {
+    checkoutKey: checkout_key,
+    status,
+    supersededBy: superseded_by,
+    basket: basketSchema.parse(JSON.parse(basket)),
+  };
+}
 
 export function detailsOf(row: unknown): NewOrder {
   const details = detailsRowSchema.parse(row);

@@ -145,6 +145,8 @@ export type OrderStore = {
   findOrderByReference(reference: string): Promise<Order | null>;
   findOrderByToken(token: string): Promise<Order | null>;
   findOrderByCheckoutKey(checkoutKey: string): Promise<Order | null>;
+  /** What was ordered under these keys, in no particular order; keys without an order are missing. One query. */
+  findBaskets(checkoutKeys: readonly string[]): Promise<OrderedBasket[]>;
 
   /** Writes a little, durably. Rejects with `StoreError` if that is not possible now. */
   checkWritable(): Promise<void>;
@@ -171,6 +173,9 @@ export type BegunAttempt =
       readonly kind: 'attached' | 'under-way' | 'settled' | 'superseded' | 'exhausted';
       readonly order: Order;
     };
+
+/** As much of an order as a basket has to know. */
+export type OrderedBasket = Pick<Order, 'checkoutKey' | 'status' | 'supersededBy' | 'basket'>;
 
 /** An attempt that may have an intent that no one was shown. */
 export type Orphan = { readonly order: Order; readonly attempt: PaymentAttempt };

@@ -18,11 +18,14 @@ import {
   factsOf,
   factsTable,
   fulfilmentsTable,
+  orderedBasketOf,
   selectActs,
   selectAttempts,
   selectDetails,
   selectFacts,
+  selectOrderedBaskets,
 } from './order-rows.ts';
+import type { OrderedBasket } from './order-store.ts';
 import { changedColumns, isAmong, type SqlTable, type SqlTransaction } from './sql.ts';
 
 /** Load, decide, save: the one way in which an order changes. Resolves to the changed order. */
@@ -175,6 +178,16 @@ export async function findOrder(
   if (details === null) return null;
   const [facts] = await loadFacts(tx, [details.id]);
   return facts === undefined ? null : { ...details, ...facts };
+}
+
+export async function findBaskets(
+  tx: SqlTransaction,
+  checkoutKeys: readonly string[],
+): Promise<OrderedBasket[]> {
+  const rows = await tx.all(`${selectOrderedBaskets} WHERE checkout_key ${tx.dialect.isOneOf('$1')}`, [
+    checkoutKeys,
+  ]);
+  return rows.map(orderedBasketOf);
 }
 
 async function findDetails(

@@ -16,7 +16,7 @@ import { lockWithIntent, quarantine, recordEvents, saveWithIntent } from './even
 import { createFulfilmentStore } from './fulfilments.ts';
 import { attemptsTable, basketsTable, ordersTable } from './order-rows.ts';
 import type { BegunAttempt, OrderStore } from './order-store.ts';
-import { changeOrder, changeWholeOrder, findOrder, lockFacts, saveChanges } from './orders.ts';
+import { changeOrder, changeWholeOrder, findBaskets, findOrder, lockFacts, saveChanges } from './orders.ts';
 import { createRefundStore } from './refunds.ts';
 import { createReplayStore } from './replay.ts';
 import { inCommonTime, type SqlDatabase, type SqlTransaction } from './sql.ts';
@@ -92,6 +92,8 @@ export function createSqlOrderStore(database: SqlDatabase): OrderStore {
 
     findOrderByCheckoutKey: (checkoutKey) =>
       database.read((tx) => findOrder(tx, 'checkout_key', checkoutKey)),
+
+    findBaskets: (checkoutKeys) => database.read((tx) => findBaskets(tx, checkoutKeys)),
 
     keepSetting: (name, value) =>
       database.write(async (tx) => {

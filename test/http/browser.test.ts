@@ -94,7 +94,12 @@ describe('a form from another site', () => {
     ['Sec-Fetch-Site: cross-site', { 'Sec-Fetch-Site': 'cross-site' }],
     ['Sec-Fetch-Site: same-site', { 'Sec-Fetch-Site': 'same-site' }],
     ['a foreign Origin', { Origin: 'https://evil.example' }],
+    ['Sec-Fetch-Site: none', { 'Sec-Fetch-Site': 'none' }],
+    ['Sec-Fetch-Site in capitals', { 'Sec-Fetch-Site': 'Same-Origin' }],
+    ['an empty Sec-Fetch-Site', { 'Sec-Fetch-Site': '' }],
+    ['Sec-Fetch-Site: cross-site and our Origin', { 'Sec-Fetch-Site': 'cross-site', Origin: 'null' }],
     ['the Origin null', { Origin: 'null' }],
+    ['an empty Origin', { Origin: '' }],
     ['an Origin on another port of our host', { Origin: 'http://127.0.0.1:1' }],
   ])('with %s is refused', async (_what, headers) => {
     const response = await send(headers).expect(403);
@@ -103,6 +108,7 @@ describe('a form from another site', () => {
 
   test('is accepted once our own page sends it, or a program that is not a browser', async () => {
     await send({ 'Sec-Fetch-Site': 'same-origin' }).expect(303);
+    await send({ 'Sec-Fetch-Site': 'same-origin', Origin: 'null' }).expect(303);
     await send({}).expect(303);
     await request(named.app)
       .post('/basket')

@@ -6,7 +6,7 @@ import { contents, rows } from '../support/database.ts';
 import { dojoAnswers, dojoCreates } from '../support/dojo.ts';
 import { statusOf, tokenOf } from '../support/purchase.ts';
 import { checkoutOrigin, dojoUrl, type OpenShop, openShop } from '../support/shop.ts';
-import { createShopper, keyIn } from '../support/shopper.ts';
+import { createShopper, formIn } from '../support/shopper.ts';
 import { deliver, statusUpdate } from '../support/webhook.ts';
 
 let shop: OpenShop;
@@ -52,9 +52,8 @@ describe('a shopper who clicks Checkout', () => {
     const shopper = createShopper(shop);
     await shopper.add('mug', '2');
     await shopper.add('bowl');
-    const checkoutKey = await shopper.checkoutKey();
     await shopper.submit('/checkout', {
-      checkoutKey,
+      ...(await shopper.summary()),
       price: '1',
       amount: '1',
       currency: 'USD',
@@ -92,16 +91,14 @@ describe('a shopper who clicks Checkout', () => {
     const { asked } = dojoCreates();
     const shopper = createShopper(shop);
     await shopper.add('mug');
-    const checkoutKey = await shopper.checkoutKey();
-    const answers = await Promise.all(
-      Array.from({ length: 5 }, () => shopper.submit('/checkout', { checkoutKey })),
-    );
+    const form = await shopper.summary();
+    const answers = await Promise.all(Array.from({ length: 5 }, () => shopper.pay(form)));
     expect(answers.map((answer) => answer.headers.location)).toEqual(Array(5).fill(link()));
     expect(asked).toHaveLength(1);
     expect(rows(shop, 'SELECT count(*) AS n FROM orders')).toEqual([{ n: 1 }]);
   });
 
-  test('again after Back, or after reloading the basket, continues the same payment', async () => {
+  test('again after Back, or after reloading the page, continues the same payment', async () => {
     dojoCreates();
     const shopper = createShopper(shop);
     await shopper.add('mug');
@@ -110,59 +107,110 @@ describe('a shopper who clicks Checkout', () => {
     expect(rows(shop, 'SELECT count(*) AS n FROM orders')).toEqual([{ n: 1 }]);
   });
 
-  test('on a page older than the basket reads that the basket has changed, and orders nothing', async () => {
+  test('on a page older than the basket sees the basket as it is, and orders nothing', async () => {
     const shopper = createShopper(shop);
     await shopper.add('mug');
-    const checkoutKey = await shopper.checkoutKey();
+    const form = await shopper.summary();
     await shopper.add('bowl');
-    const response = await shopper.submit('/checkout', { checkoutKey }).expect(409);
-    expect(response.text).toContain('basket has changed');
+    const response = await shopper.pay(form).expect(409);
+    expect(response.text).toContain('The total is now £26.45');
+    expect(response.text).toContain('Pay £26.45');
     expect(contents(shop).orders).toEqual([]);
   });
 
-  test('with the key of another purchase gets 409, and that purchase does not change', async () => {
+  test('on a page older than the basket orders nothing although the other goods cost the same', async () => {
+    const shopper = createShopper(shop);
+    await shopper.add('mug', '5');
+    const form = await shopper.summary();
+    await shopper.submit('/basket/mug/remove', {}).expect(303);
+    await shopper.add('bowl', '4');
+    const response = await shopper.pay(form).expect(409);
+    expect(response.text).toContain('Your basket has changed');
+    expect(response.text).toContain('Quantity: 4');
+    expect(formIn(response).expectedTotal).toBe(form.expectedTotal);
+    expect(contents(shop).orders).toEqual([]);
+  });
+
+  test('with the key of another purchase sees the new total under a new key, and that purchase does not change', async () => {
     dojoCreates();
     const shopper = createShopper(shop);
     await shopper.add('mug');
-    const checkoutKey = await shopper.checkoutKey();
-    await shopper.submit('/checkout', { checkoutKey }).expect(303);
+    const form = await shopper.summary();
+    await shopper.pay(form).expect(303);
     const before = contents(shop);
     await shopper.add('bowl');
-    await shopper.submit('/checkout', { checkoutKey }).expect(409);
+    const response = await shopper.pay(form).expect(409);
+    expect(formIn(response)).toEqual({
+      checkoutKey: expect.not.stringMatching(form.checkoutKey),
+      expectedTotal: '2645',
+    });
     expect(contents(shop)).toEqual(before);
   });
 
-  test('for an order that is already paid is sent to that order, without a call to Dojo', async () => {
-    dojoCreates();
-    const shopper = createShopper(shop);
-    await shopper.add('mug');
-    const checkoutKey = await shopper.checkoutKey();
-    await shopper.submit('/checkout', { checkoutKey });
-    await deliver(shop, statusUpdate({ paymentIntentId: 'pi_sandbox_T1', paymentStatus: 'Captured' }));
-    const response = await shopper.submit('/checkout', { checkoutKey }).expect(303);
-    expect(response.headers.location).toBe(`/orders/${rows(shop, 'SELECT token FROM orders')[0]?.token}`);
-  });
+  test.each(['Captured', 'Authorized'])(
+    'for an order of which the shop heard %s is sent to that order, whatever the form and the basket say',
+    async (paymentStatus) => {
+      dojoCreates();
+      const shopper = createShopper(shop);
+      await shopper.add('mug');
+      const form = await shopper.summary();
+      await shopper.pay(form);
+      await deliver(shop, statusUpdate({ paymentIntentId: 'pi_sandbox_T1', paymentStatus }));
+      const page = `/orders/${rows(shop, 'SELECT token FROM orders')[0]?.token}`;
+      const { checkoutKey } = form;
+      for (const fields of [form, { checkoutKey, expectedTotal: '1' }, { checkoutKey }]) {
+        await shopper.submit('/checkout', fields).expect(303).expect('Location', page);
+      }
+      await shopper.add('bowl');
+      await shopper.pay(form).expect(303).expect('Location', page);
+      expect(rows(shop, 'SELECT count(*) AS n FROM orders')).toEqual([{ n: 1 }]);
+    },
+  );
 
   test("with another shopper's key gets neither their order nor their payment page", async () => {
     dojoCreates();
     const shopper = createShopper(shop);
     await shopper.add('mug');
-    const checkoutKey = await shopper.checkoutKey();
-    await shopper.submit('/checkout', { checkoutKey }).expect(303);
+    const form = await shopper.summary();
+    await shopper.pay(form).expect(303);
     const thief = createShopper(shop);
     await thief.add('mug');
-    const response = await thief.submit('/checkout', { checkoutKey }).expect(409);
+    const response = await thief.pay(form).expect(409);
     expect(response.headers.location).toBeUndefined();
+    expect(formIn(response).checkoutKey).not.toBe(form.checkoutKey);
+    await deliver(shop, statusUpdate({ paymentIntentId: 'pi_sandbox_T1', paymentStatus: 'Captured' }));
+    await thief.pay(form).expect(409);
   });
 
   test('with an empty basket orders nothing', async () => {
     const shopper = createShopper(shop);
+    await shopper.get('/checkout').expect(303).expect('Location', '/basket');
     await shopper.add('mug');
-    const key = await shopper.checkoutKey();
+    const form = await shopper.summary();
     await shopper.submit('/basket/mug/remove', {}).expect(303);
-    await shopper.submit('/checkout', { checkoutKey: key }).expect(409);
+    const response = await shopper.pay(form).expect(409);
+    expect(response.text).toContain('There is nothing in your basket yet');
     expect(contents(shop).orders).toEqual([]);
   });
+
+  test('on a page that showed no total is first shown one', async () => {
+    const shopper = createShopper(shop);
+    await shopper.add('mug');
+    const { checkoutKey } = await shopper.summary();
+    for (const fields of [{ checkoutKey }, { note: 'x' }])
+      await shopper.submit('/checkout', fields).expect(303).expect('Location', '/checkout');
+    expect(contents(shop).orders).toEqual([]);
+  });
+
+  test.each(['', 'x', '-1', '1.5', '1e3', '0x10', '１３９５', '01395', '1395 ', '9999999999'])(
+    'with the total %j, which no page shows, is refused',
+    async (expectedTotal) => {
+      const shopper = createShopper(shop);
+      await shopper.add('mug');
+      await shopper.pay({ ...(await shopper.summary()), expectedTotal }).expect(400);
+      expect(contents(shop).orders).toEqual([]);
+    },
+  );
 
   describe('after the payment page has expired', () => {
     let now: Date;
@@ -188,12 +236,16 @@ describe('a shopper who clicks Checkout', () => {
         .query(true)
         .reply(200, createdReply(asked, 'pi_sandbox_T1', { status }), { date: now.toUTCString() });
 
-    test('gets a new order and a new link, once Dojo has cancelled the old one', async () => {
+    test('is shown the total again, and gets a new order and a new link, once Dojo has cancelled the old one', async () => {
       dojoSays('Created');
       nock(dojoUrl).delete('/payment-intents/pi_sandbox_T1').reply(200, createdReply(asked, 'pi_sandbox_T1'));
       dojoSays('Canceled');
+      const closed = await shopper.checkout();
+      expect(closed.status).toBe(409);
+      expect(closed.text).toContain('The earlier payment page for these items has closed.');
+      expect(rows(patient, 'SELECT count(*) AS n FROM orders')).toEqual([{ n: 1 }]);
       dojoCreates('pi_sandbox_T2');
-      expect((await shopper.checkout()).headers.location).toBe(link('pi_sandbox_T2'));
+      expect((await shopper.pay(formIn(closed))).headers.location).toBe(link('pi_sandbox_T2'));
       expect((await shopper.checkout()).headers.location).toBe(link('pi_sandbox_T2'));
       expect(rows(patient, 'SELECT status FROM orders ORDER BY id')).toEqual([
         { status: 'expired' },
@@ -378,7 +430,7 @@ describe('a basket form', () => {
     await shopper.add('mug', '60');
     const response = await shopper.submit('/basket', { sku: 'mug', quantity: '60' }).expect(400);
     expect(response.text).toContain('You can order up to 100 of each product.');
-    expect(keyIn(response)).toBe(await shopper.checkoutKey());
+    expect((await shopper.get('/basket')).text).toContain('value="60"');
   });
 });
 
@@ -574,9 +626,12 @@ describe('when Dojo fails', () => {
   });
 });
 
-test('GET and HEAD of /checkout do nothing', async () => {
-  await request(shop.app).get('/checkout').expect(404);
-  await request(shop.app).head('/checkout').expect(404);
+test('GET and HEAD of /checkout order nothing, whatever is in the address', async () => {
+  const shopper = createShopper(shop);
+  await shopper.add('mug');
+  const form = await shopper.summary();
+  await shopper.agent.get('/checkout').query(form).expect(200).expect('Cache-Control', 'no-store');
+  await shopper.agent.head('/checkout').query(form).expect(200);
   expect(contents(shop).orders).toEqual([]);
 });
 

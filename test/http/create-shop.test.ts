@@ -10,8 +10,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ConfigError } from '../../src/config.ts';
 import { createShop, type Shop, shopPaths } from '../../src/create-shop.ts';
 import { createLogger } from '../../src/log.ts';
+import { type CreateBody, createdReply } from '../support/created-reply.ts';
 import { dojoCreates } from '../support/dojo.ts';
-import { shopEnv } from '../support/shop.ts';
+import { dojoUrl, shopEnv } from '../support/shop.ts';
+import { formIn } from '../support/shopper.ts';
 import { openUnheardPayment } from '../support/unheard-payment.ts';
 import { sign, statusUpdate } from '../support/webhook.ts';
 
@@ -83,15 +85,15 @@ const deliver = (app: Express) =>
     .serialize((bytes) => bytes)
     .send(Buffer.from(body) as unknown as string);
 
-async function buyOne(app: Express): Promise<{ agent: ReturnType<typeof request.agent>; token: string }> {
+async function buyOne(app: Express) {
   const { asked } = dojoCreates();
   const agent = request.agent(app);
   const sku = /name="sku" value="([^"]+)"/.exec((await agent.get('/')).text)?.[1];
   await agent.post('/basket').type('form').send({ sku, quantity: '1' }).expect(303);
-  const checkoutKey = /name="checkoutKey" value="([^"]+)"/.exec((await agent.get('/basket')).text)?.[1];
-  const checkout = await agent.post('/checkout').type('form').send({ checkoutKey }).expect(303);
+  const form = formIn(await agent.get('/checkout').expect(200));
+  const checkout = await agent.post('/checkout').type('form').send(form).expect(303);
   expect(checkout.headers.location).toContain('/checkout/pi_sandbox_T1');
-  return { agent, token: tokenIn(asked[0]?.config.redirectUrl ?? '') };
+  return { agent, asked: asked[0] as CreateBody, token: tokenIn(asked[0]?.config.redirectUrl ?? '') };
 }
 
 describe.each([
@@ -100,7 +102,8 @@ describe.each([
 ])('a shop that another Express app mounts %s', (_where, options) => {
   test('sells, by form and by JSON', async () => {
     const host = createHost(shop.router, options);
-    const { agent, token } = await buyOne(host);
+    const { agent, token, asked } = await buyOne(host);
+    nock(dojoUrl).get('/payment-intents/pi_sandbox_T1').query(true).reply(200, createdReply(asked));
     const page = await agent.get(`/orders/${token}`).expect(200);
     expect(page.text).toContain('This order is not paid yet');
     expect(page.text).toContain('Quantity: 1');

@@ -261,7 +261,7 @@ describe("an order's own page", () => {
       dojoSays({ status: 'Created' });
       const page = await shopper.get(`${path}${token}`).expect(200);
       expect(page.headers['cache-control']).toBe('no-store');
-      expect(page.headers['referrer-policy']).toBe('no-referrer');
+      expect(page.headers['referrer-policy']).toBe('same-origin');
       expect(page.text).toContain('noindex');
     },
   );

@@ -33,14 +33,14 @@ async function open(fault: FaultRequest): Promise<Page> {
   return context.newPage();
 }
 
-/** Clicks Checkout until the payment page comes, each time as late as the shop asks for. */
+/** Presses Pay until the payment page comes, each time as late as the shop asks for. */
 async function goToPayment(page: Page): Promise<void> {
   await page.goto(live.url);
   await page.getByRole('button', { name: `Add ${product?.name} to basket`, exact: true }).click();
   for (let tries = 0; tries < 3 && !page.url().includes('/checkout/pi_'); tries += 1) {
-    await page.goto(`${live.url}/basket`);
+    await page.goto(`${live.url}/checkout`);
     const answer = page.waitForResponse((response) => response.request().method() === 'POST');
-    await page.getByRole('button', { name: /^Checkout £/ }).click();
+    await page.getByRole('button', { name: /^Pay £/ }).click();
     await sleep(Number((await answer).headers()['retry-after'] ?? 0) * 1000);
     await page.waitForLoadState();
   }

@@ -64,9 +64,12 @@ async function goToPayment(page: Page, picture?: string): Promise<void> {
   await checkPage(page, picture && `${picture}-1-shop`);
   await page.getByRole('button', { name: `Add ${product?.name} to basket`, exact: true }).click();
   await checkPage(page, picture && `${picture}-2-basket`);
-  await page.getByRole('button', { name: /^Checkout £/ }).click();
+  await page.getByRole('button', { name: 'Checkout', exact: true }).click();
+  await page.getByRole('heading', { name: 'Check your order' }).waitFor();
+  await checkPage(page, picture && `${picture}-3-checkout`);
+  await page.getByRole('button', { name: /^Pay £/ }).click();
   await page.waitForURL(/\/checkout\/pi_sandbox_/);
-  await checkPage(page, picture && `${picture}-3-payment`);
+  await checkPage(page, picture && `${picture}-4-payment`);
 }
 
 async function pay(page: Page, card: { number: string; code: string }): Promise<void> {
@@ -109,7 +112,7 @@ describe.each([
     await goToPayment(page, 'purchase');
     await pay(page, cards.pays);
     await thanks(page).waitFor();
-    await checkPage(page, 'purchase-4-paid');
+    await checkPage(page, 'purchase-5-paid');
     expect(await orders()).toEqual([{ status: 'paid', holds: '' }]);
     expect(await fulfilments()).toHaveLength(1);
     expect(captured()).toEqual(['Captured']);
@@ -176,22 +179,23 @@ describe.each([
     expect(captured()).toEqual(['Captured']);
   });
 
-  test('goes back from the payment page, clicks Checkout again, and returns to the same intent', async () => {
+  test('goes back from the payment page, presses Pay again, and returns to the same intent', async () => {
     const page = await open();
     await goToPayment(page);
     const link = page.url();
     await page.goBack();
-    await page.getByRole('button', { name: /^Checkout £/ }).click();
+    await page.getByRole('button', { name: /^Pay £/ }).click();
     await page.waitForURL(/\/checkout\/pi_sandbox_/);
     expect(page.url()).toBe(link);
     expect(await orders()).toHaveLength(1);
   });
 
-  test('double-clicks Checkout and has one order', async () => {
+  test('double-clicks Pay and has one order', async () => {
     const page = await open();
     await page.goto(live.url);
     await page.getByRole('button', { name: `Add ${product?.name} to basket`, exact: true }).click();
-    await page.getByRole('button', { name: /^Checkout £/ }).dblclick();
+    await page.getByRole('button', { name: 'Checkout', exact: true }).click();
+    await page.getByRole('button', { name: /^Pay £/ }).dblclick();
     await page.waitForURL(/\/checkout\/pi_sandbox_/);
     expect(await orders()).toHaveLength(1);
     expect(captured()).toEqual(['Created']);
@@ -239,6 +243,7 @@ describe.each([
 async function goToPaymentWithoutScript(page: Page): Promise<void> {
   await page.goto(live.url);
   await page.getByRole('button', { name: `Add ${product?.name} to basket`, exact: true }).click();
-  await page.getByRole('button', { name: /^Checkout £/ }).click();
+  await page.getByRole('button', { name: 'Checkout', exact: true }).click();
+  await page.getByRole('button', { name: /^Pay £/ }).click();
   await page.waitForURL(/\/checkout\/pi_sandbox_/);
 }

@@ -51,7 +51,8 @@ test('a developer drops a webhook, sees the order wait for it, and sends it agai
     .getByRole('button', { name: /^Add .* to basket/ })
     .first()
     .click();
-  await page.getByRole('button', { name: /^Checkout £/ }).click();
+  await page.getByRole('button', { name: 'Checkout', exact: true }).click();
+  await page.getByRole('button', { name: /^Pay £/ }).click();
   await page.waitForURL(/\/checkout\/pi_sandbox_/);
   await typeCard();
   await page.getByRole('button', { name: /^Pay £/ }).click();

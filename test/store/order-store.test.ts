@@ -510,6 +510,23 @@ describe.each([
     const order = await place();
     expect(await store.findOrderByToken(createToken(order.id, 'T'.repeat(24)))).toBeNull();
   });
+
+  test('finds what was ordered under several keys in one question, and leaves out keys without an order', async () => {
+    const [paid, superseded] = [await place(), await place()];
+    const newer = newOrder();
+    await store.placeOrder(newer, start(15), [superseded.checkoutKey]);
+    await attach(paid, 'pi_paid');
+    await store.recordEvents([event('pi_paid', 'Captured')]);
+    const keys = [paid.checkoutKey, superseded.checkoutKey, 'key-of-none'];
+    const found = await store.findBaskets(keys);
+    expect(
+      found.toSorted((one, other) => keys.indexOf(one.checkoutKey) - keys.indexOf(other.checkoutKey)),
+    ).toEqual([
+      { checkoutKey: keys[0], status: 'paid', supersededBy: null, basket: paid.basket },
+      { checkoutKey: keys[1], status: 'placed', supersededBy: newer.id, basket: superseded.basket },
+    ]);
+    expect(await store.findBaskets([])).toEqual([]);
+  });
 });
 
 describe('the order store on a SQLite file', () => {

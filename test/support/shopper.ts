@@ -10,20 +10,29 @@ export function createShopper(shop: OpenShop) {
     submit: (path: string, fields: Record<string, string>) => agent.post(path).type('form').send(fields),
     add: (sku: string, quantity = '1') =>
       agent.post('/basket').type('form').send({ sku, quantity }).expect(303).expect('Location', '/basket'),
-    /** The key in the basket page. */
-    async checkoutKey(): Promise<string> {
-      return keyIn(await agent.get('/basket').expect(200));
+    /** Opens the checkout page; what its form would send. */
+    async summary(): Promise<CheckoutForm> {
+      return formIn(await agent.get('/checkout').expect(200));
     },
-    /** Presses the Checkout button of the basket page. */
+    pay: (form: CheckoutForm) => agent.post('/checkout').type('form').send(form),
+    /** Opens the checkout page and presses Pay. */
     async checkout(): Promise<Response> {
-      const checkoutKey = keyIn(await agent.get('/basket').expect(200));
-      return agent.post('/checkout').type('form').send({ checkoutKey });
+      return agent
+        .post('/checkout')
+        .type('form')
+        .send(formIn(await agent.get('/checkout').expect(200)));
     },
   };
 }
 
-export function keyIn(page: Response): string {
-  const key = /name="checkoutKey" value="([^"]+)"/.exec(page.text)?.[1];
-  if (key === undefined) throw new Error('The page has no checkout key.');
-  return key;
+export type CheckoutForm = { readonly checkoutKey: string; readonly expectedTotal: string };
+
+/** What the form of a checkout page sends. */
+export function formIn(page: Response): CheckoutForm {
+  const read = (name: string) => {
+    const value = new RegExp(`name="${name}" value="([^"]+)"`).exec(page.text)?.[1];
+    if (value === undefined) throw new Error(`The page has no ${name}.`);
+    return value;
+  };
+  return { checkoutKey: read('checkoutKey'), expectedTotal: read('expectedTotal') };
 }

@@ -61,9 +61,10 @@ const [, sku = ''] = /name="sku" value="([^"]+)"/.exec(await home.text()) ?? [];
 ok(sku, 'The home page shows no product.');
 ok((await open('/static/shop.css')).ok, 'The style sheet is not there.');
 equal((await open('/basket', { sku, quantity: '1' })).status, 303);
-const basket = await (await open('/basket')).text();
-const [, checkoutKey = ''] = /name="checkoutKey" value="([^"]+)"/.exec(basket) ?? [];
-const placed = await open('/checkout', { checkoutKey });
+const summary = await (await open('/checkout')).text();
+const [, checkoutKey = ''] = /name="checkoutKey" value="([^"]+)"/.exec(summary) ?? [];
+const [, expectedTotal = ''] = /name="expectedTotal" value="([^"]+)"/.exec(summary) ?? [];
+const placed = await open('/checkout', { checkoutKey, expectedTotal });
 equal(placed.status, 303);
 
 const returnUrl = new URL((await payOnPage(placed.headers.get('location') ?? '')) ?? '');
