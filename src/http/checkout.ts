@@ -6,7 +6,6 @@ import type { Context } from '../context.ts';
 import type { LogFields } from '../log.ts';
 import { checkoutBodySchema, checkoutFormSchema, checkoutKeySchema } from '../shop/checkout-form.ts';
 import type { NewOrder } from '../shop/order.ts';
-import type { OrderTruth } from '../shop/order-page.ts';
 import { basketError, sendBasketPage } from './basket.ts';
 import { findOrder } from './find-order.ts';
 import { parseBody, readBody } from './forms.ts';
@@ -81,17 +80,15 @@ export function checkout(context: Context, sessions: Sessions, pages: Pages): Ro
   });
 
   /** Once money is taken or reserved, the basket that it paid for is gone. */
-  function forgetBoughtBasket(res: Response, { order, truth }: ReadReturn): void {
+  function forgetBoughtBasket(res: Response, { order, isBought }: ReadReturn): void {
     const session = sessionOf(res);
-    if (isBought.has(truth) && isOwnOrder(order, session) && session.checkoutKey === order.checkoutKey) {
+    if (isBought && isOwnOrder(order, session) && session.checkoutKey === order.checkoutKey) {
       sessions.saveBasket(res, []);
     }
   }
 
   return router;
 }
-
-const isBought: ReadonlySet<OrderTruth> = new Set(['paid', 'confirming', 'authorized', 'held']);
 
 /** The page of a payment that is not settled checks again: by script, by reloading a few times, or on a click. */
 function returnView(
