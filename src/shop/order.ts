@@ -37,8 +37,6 @@ export type OrderFacts = Pick<NewOrder, 'id' | 'reference'> & {
   /** An order of the chain that kept money when this one was paid. */
   readonly paidAgainWith: number | null;
   readonly sentAt: Date | null;
-  /** How often the reconciler asked Dojo about it. */
-  readonly checks: number;
   /** When the reconciler asks next; null if nothing is left to ask. */
   readonly nextCheckAt: Date | null;
 
@@ -162,7 +160,7 @@ export function createToken(id: number, secret: string): string {
 
 /** Null if the intent is the one that was asked for; otherwise what differs, for the log. */
 export function findMismatch(
-  order: Pick<Order, 'reference' | 'basket'>,
+  order: { readonly reference: string; readonly basket: Pick<PricedBasket, 'total' | 'currencyCode'> },
   intent: PaymentIntent,
 ): string | null {
   const { value, currencyCode } = intent.amount;

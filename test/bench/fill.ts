@@ -138,7 +138,7 @@ async function placeTemplates(url: string): Promise<[paid: number, awaiting: num
         receivedAt: now,
       },
     ]);
-    await store.planCheck(paid, { at: null, seen: new Date(now.getTime() + 86_400_000) });
+    await store.planCheck(paid, { at: null, seen: new Date(now.getTime() + 86_400_000) }, now);
     await store.endNotification(paid, { notifiedAt: now, nextTryAt: null });
     return [paid, awaiting];
   } finally {

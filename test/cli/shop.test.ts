@@ -35,7 +35,9 @@ describe('help', () => {
     expect(seen.sort()).toEqual([
       'orders cancel',
       'orders capture',
+      'orders compare',
       'orders decide',
+      'orders refresh',
       'orders refund',
       'orders show',
       'orders undo',

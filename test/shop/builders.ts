@@ -83,7 +83,6 @@ export function createOrder(members: Partial<Order> = {}): Order {
     supersededBy: null,
     paidAgainWith: null,
     sentAt: null,
-    checks: 0,
     nextCheckAt: null,
     status: 'awaiting_payment',
     holds: [],

@@ -132,7 +132,6 @@ describe.each([
       supersededBy: null,
       paidAgainWith: null,
       sentAt: null,
-      checks: 0,
       nextCheckAt: null,
       status: 'placed',
       holds: [],
@@ -285,7 +284,7 @@ describe.each([
       ...order,
       status: 'awaiting_payment',
       updatedAt: later(1),
-      nextCheckAt: later(121),
+      nextCheckAt: later(120),
       attempts: [
         {
           ...order.attempts[0],
@@ -357,7 +356,10 @@ describe.each([
     await store.recordEvents([event('pi_1', 'Captured')]);
     const before = await store.findOrderByToken(order.token);
     await store.recordEvents([{ ...event('pi_1', 'Captured'), receivedAt: later(99) }]);
-    expect(await store.findOrderByToken(order.token)).toEqual(before);
+    // It may be about a partial refund: Dojo is asked again, also if it is being asked now.
+    const after = await store.findOrderByToken(order.token);
+    expect(after).toEqual({ ...before, nextCheckAt: after?.nextCheckAt });
+    expect(after?.nextCheckAt).not.toEqual(before?.nextCheckAt);
   });
 
   test('keeps all or none of the events that are recorded together', async () => {
@@ -432,7 +434,7 @@ describe.each([
     // Dojo has nothing more to say about any of them.
     for (const { token } of [paid, held, canceled, shipped]) {
       const order = await store.findOrderByToken(token);
-      await store.planCheck(order?.id ?? 0, { at: null, seen: order?.nextCheckAt ?? null });
+      await store.planCheck(order?.id ?? 0, { at: null, seen: order?.nextCheckAt ?? null }, later(1));
     }
     await store.claimFulfilments('packer', later(1), later(60), 10);
     expect(await store.completeFulfilment(shipped.id, 'packer', later(2))).toBe(true);

@@ -252,7 +252,6 @@ describe('two processes on one PostgreSQL', () => {
     const ids = (list: readonly { readonly id: number }[]) => list.map(({ id }) => id).sort();
     const every = ids(orders);
     expect(ids(await drain((store) => store.claimFulfilments('packer', at, until, 3)))).toEqual(every);
-    expect(ids(await drain((store) => store.claimChecks(at, until, 3)))).toEqual(every);
     const notified = await drain((store) => store.claimNotifications(at, until, 3));
     expect(ids(notified.map(({ order }) => order))).toEqual(every);
     expect(new Set(notified.map(({ tries }) => tries))).toEqual(new Set([1]));
