@@ -32,6 +32,8 @@ export type Config = {
     readonly sessionSecret?: string | undefined;
   };
   readonly dojo: DojoAccess & {
+    /** Of the background work; calls that someone waits for are not counted. */
+    readonly callsPerSecond: number;
     /** The only origin that a payment link may have. */
     readonly checkoutOrigin: string;
     readonly webhookSecrets: readonly WebhookSecret[];
@@ -128,6 +130,7 @@ const environmentSchema = z.object({
   DOJO_ALLOW_SANDBOX: flag().default(false),
   DOJO_TIMEOUT_MS: wholeNumber(100, 9_000).default(4_500),
   DOJO_CONNECTIONS: wholeNumber(1, 1_000).default(64),
+  DOJO_CALLS_PER_SECOND: wholeNumber(1, 100).default(2),
   DATABASE_URL: clean('text', databaseProblem)
     .refine((text) => !text.startsWith('sqlite://'), { error: tooManySlashes, abort: true })
     .refine((text) => /^sqlite:\S/.test(text) || parsePostgresUrl(text) !== null, databaseProblem)
@@ -206,6 +209,7 @@ function toConfig(read: Variables): Config {
     },
     dojo: {
       ...toDojoAccess(read),
+      callsPerSecond: read.DOJO_CALLS_PER_SECOND,
       checkoutOrigin: read.DOJO_CHECKOUT_ORIGIN,
       webhookSecrets: read.DOJO_WEBHOOK_SECRETS.map(createWebhookSecret),
       accountId: read.DOJO_ACCOUNT_ID ?? null,

@@ -15,6 +15,8 @@ export type Context = {
   readonly config: Config;
   readonly catalogue: Catalogue;
   readonly store: OrderStore;
+  /** The random name of this shop in the metadata of its intents: a Dojo account may serve others beside it. */
+  readonly shopId: string;
   readonly dojo: DojoClient;
   readonly log: Logger;
   readonly now: () => Date;
@@ -51,9 +53,10 @@ export async function openContext(
     await store.close();
     throw error;
   });
+  const shopId = await store.keepSetting('shop', realEffects.createSecret());
   const dojo = createDojoClient({ ...config.dojo, ...own.dojo });
   return {
-    context: { ...realEffects, config, catalogue, store, dojo, log },
+    context: { ...realEffects, config, catalogue, store, shopId, dojo, log },
     async close() {
       await dojo.close();
       await store.close();

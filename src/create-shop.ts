@@ -54,7 +54,11 @@ function startWork(context: Context): { stop(): Promise<void> } {
   const { config, log } = context;
   const holder = context.createSecret();
   const merchant = config.fulfilment && createMerchantClient(config.fulfilment);
-  const reconciling = repeat((stopped) => reconcile(context, holder, stopped), schedule.reconcile, log);
+  const reconciling = repeat(
+    (signal) => reconcile(context, holder, { signal, isPatient: true }),
+    schedule.reconcile,
+    log,
+  );
   const delivering =
     merchant && repeat((stopped) => deliverMessages(context, merchant, stopped), schedule.deliver, log);
   return {

@@ -57,6 +57,7 @@ export const messages = Object.freeze({
   reconcileFinished: ['info', 'reconcile finished'],
   reconcileStopped: ['warn', 'reconcile stopped early: Dojo cannot be asked'],
   orderCheckFailed: ['warn', 'order check failed: no usable answer from Dojo'],
+  searchFailed: ['warn', 'search for payments failed: no usable answer from Dojo'],
   orphanFound: ['warn', 'orphan payment intent found'],
   clockSkewed: ['error', 'clock differs from that of Dojo by minutes; expiry paused'],
   messageFailed: ['warn', 'message not accepted; it is sent again'],

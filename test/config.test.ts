@@ -47,6 +47,7 @@ describe('a shop with a sandbox key and no other setting', () => {
         accountId: null,
         timeoutMs: 4500,
         connections: 64,
+        callsPerSecond: 2,
       },
       payment: { methods: ['Card'], captureMode: 'Auto', expiryMinutes: 60 },
       database: { url: 'sqlite:data/orders.db' },
@@ -196,6 +197,7 @@ const refused: [string, string[]][] = [
   ['DOJO_ALLOW_SANDBOX', ['yes', '1', 'TRUE']],
   ['DOJO_TIMEOUT_MS', ['0', '99', '9001', '4.5', '5s']],
   ['DOJO_CONNECTIONS', ['0', '1001', 'many']],
+  ['DOJO_CALLS_PER_SECOND', ['0', '101', '1.5', 'many']],
   [
     'DATABASE_URL',
     [

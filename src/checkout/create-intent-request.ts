@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts';
+import type { Context } from '../context.ts';
 import type { CreatePaymentIntentRequest, PaymentIntent } from '../dojo/schemas.ts';
 import type { NewOrder } from '../shop/order.ts';
 
@@ -6,8 +6,7 @@ import type { NewOrder } from '../shop/order.ts';
 export function createIntentRequest(
   order: NewOrder,
   attempt: number,
-  now: Date,
-  config: Config,
+  { config, now, shopId }: Pick<Context, 'config' | 'now' | 'shopId'>,
 ): CreatePaymentIntentRequest {
   const { lines, delivery, total, currencyCode } = order.basket;
   const money = (value: number) => ({ value, currencyCode });
@@ -33,13 +32,13 @@ export function createIntentRequest(
       cancelUrl: `${config.http.publicUrl}/checkout/cancelled/${order.token}`,
       details: { showTotal: true, showReference: true },
     },
-    expireAt: new Date(now.getTime() + config.payment.expiryMinutes * 60_000).toISOString(),
+    expireAt: new Date(now().getTime() + config.payment.expiryMinutes * 60_000).toISOString(),
     ...(config.payment.captureMode === 'Manual' && {
       // Documented as required with Manual; longer than 30 seconds and shorter than 7 days.
       autoExpireIn: '6.23:00:00',
       autoExpireAction: 'Release' as const,
     }),
-    metadata: { order: order.reference, attempt: String(attempt) },
+    metadata: { order: order.reference, attempt: String(attempt), shop: shopId },
   };
 }
 

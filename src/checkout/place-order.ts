@@ -25,6 +25,7 @@ import type { AttachedIntent, AttemptStart } from '../shop/payment-attempt.ts';
 import { nextOrphanCheck, plus, schedule } from '../shop/schedule.ts';
 import type { BegunAttempt } from '../store/order-store.ts';
 import { createIntentRequest, parsePaymentLink } from './create-intent-request.ts';
+import { limitDojo, minimumCallMs } from './limit-dojo.ts';
 import { settleOrder } from './settle-order.ts';
 
 /**
@@ -69,8 +70,6 @@ export type Purchase = {
 
 /** Everything between the click and the redirect happens within this time. */
 const answerWithinMs = 10_000;
-/** With less time left, a second call is not worth making. */
-const minimumCallMs = 1_000;
 const maxCreates = 2;
 const pollMs = 100;
 
@@ -147,14 +146,19 @@ async function storeOrder(
 }
 
 /** Takes part in the order's attempts until one has a link, however many requests do the same at once. */
-async function arrangePayment(context: Context, first: BegunAttempt, deadline: number): Promise<PlacedOrder> {
+async function arrangePayment(
+  unlimited: Context,
+  first: BegunAttempt,
+  deadline: number,
+): Promise<PlacedOrder> {
+  const context = limitDojo(unlimited, deadline);
   const remainingMs = () => deadline - context.now().getTime();
   const { order } = first;
   let begun = first;
   for (let creates = 0; ; begun = await beginAgain(context, order)) {
     if (begun.kind === 'begun') {
       creates += 1;
-      const outcome = await attempt(context, order, begun.number, remainingMs());
+      const outcome = await attempt(context, order, begun.number);
       const isLast = creates >= maxCreates || remainingMs() < minimumCallMs;
       if (outcome.kind === 'done' || isLast) return outcome.placed;
     } else if (begun.kind === 'under-way') {
@@ -205,12 +209,11 @@ async function attempt(
   context: Context,
   order: NewOrder,
   number: number,
-  remainingMs: number,
 ): Promise<{ kind: 'done' | 'again'; placed: PlacedOrder }> {
   const about = { orderReference: order.reference, attempt: number };
   let intent: PaymentIntent;
   try {
-    intent = await createIntent(context, order, number, remainingMs);
+    intent = await context.dojo.createPaymentIntent(createIntentRequest(order, number, context));
   } catch (error) {
     if (!(error instanceof DojoError)) throw error;
     const isKeyRefused = error.kind === 'unauthorized' || error.kind === 'forbidden';
@@ -255,19 +258,6 @@ async function attempt(
   const end = { state: 'mismatched', paymentIntentId: intent.id, nextCheckAt } as const;
   await context.store.endAttempt(order.id, number, end, context.now());
   return { kind: 'done', placed: { kind: 'dojo-refused', order, retryAfterMs: null } };
-}
-
-function createIntent(
-  context: Context,
-  order: NewOrder,
-  number: number,
-  remainingMs: number,
-): Promise<PaymentIntent> {
-  // Half of the time at most, so that an ambiguous answer leaves room for a second call.
-  const timeoutMs = Math.max(minimumCallMs, Math.min(remainingMs, answerWithinMs * 0.45));
-  return context.dojo.createPaymentIntent(createIntentRequest(order, number, context.now(), context.config), {
-    timeoutMs,
-  });
 }
 
 function attachable(intent: PaymentIntent, paymentLink: string): AttachedIntent {

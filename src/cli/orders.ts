@@ -4,6 +4,7 @@ import { Argument, type Command, InvalidArgumentError, Option } from 'commander'
 import type { z } from 'zod';
 import { type CanceledOrder, cancelOrder } from '../checkout/cancel-order.ts';
 import { type CapturedOrder, captureOrder } from '../checkout/capture-order.ts';
+import { compareOrders } from '../checkout/compare-orders.ts';
 import { decideHold } from '../checkout/decide-hold.ts';
 import { reconcile } from '../checkout/reconcile.ts';
 import {
@@ -13,6 +14,7 @@ import {
   type UndonePayment,
   undoOrder,
 } from '../checkout/refund-order.ts';
+import { settleOrder } from '../checkout/settle-order.ts';
 import type { Context } from '../context.ts';
 import { DojoError } from '../dojo/errors.ts';
 import { type DecisionAction, decisionActions, type Hold, holds } from '../shop/decision.ts';
@@ -22,6 +24,7 @@ import { type Order, parseReference } from '../shop/order.ts';
 import { orderMoney } from '../shop/order-money.ts';
 import { carrierSchema, type ShipRefusal, trackingUrlSchema } from '../shop/shipment.ts';
 import { CommandError, describeDojoError, exitCodes } from './command-error.ts';
+import { comparisonCsv, describeComparison, reportComparison } from './comparison-report.ts';
 import { describeOrder, reportOrder } from './order-report.ts';
 import { type Answer, jsonOption, type PrintOptions, requireOption, type Shell } from './shell.ts';
 
@@ -40,7 +43,7 @@ type ChangeOptions = PrintOptions & {
 export function addOrderCommands(program: Command, shell: Shell): void {
   const orders = program
     .command('orders')
-    .description('show, cancel, capture, refund, settle and ship orders')
+    .description('show, compare, cancel, capture, refund, settle and ship orders')
     .helpCommand(false);
 
   function run(reference: string, options: ChangeOptions, change: Change): Promise<void> {
@@ -59,6 +62,19 @@ export function addOrderCommands(program: Command, shell: Shell): void {
       .action((reference: string, options: ChangeOptions) => run(reference, options, change));
   }
   add('show', 'show what is known about an order', async (_context, order) => ({ done: '', order }));
+  add('refresh', 'ask Dojo about an order now, and show it', refresh);
+  orders
+    .command('compare')
+    .description('compare the money of payments between Dojo and the store; exits 1 if there is a difference')
+    .option('--from <time>', 'when they began, such as 2026-11-24 or 2026-11-24T09:00Z; UTC', parseTime)
+    .option(
+      '--to <time>',
+      'until when; a date includes that day; by default now, and --from a day before',
+      parseTime,
+    )
+    .addOption(new Option('--csv', 'print the differences as CSV').conflicts('json'))
+    .option(...jsonOption)
+    .action((options: CompareOptions) => shell.withShop(options, (context) => compare(context, options)));
   add('cancel', 'cancel an order while it is unpaid', cancel);
   add('capture', 'take the money that CAPTURE_MODE=Manual has reserved', capture).option(
     '--amount <amount>',
@@ -108,6 +124,28 @@ export function addOrderCommands(program: Command, shell: Shell): void {
     .action((options: PrintOptions) => shell.withShop(options, checkReplay));
 }
 
+/** A time, and whether it is a whole day. */
+type GivenTime = { readonly at: Date; readonly isDay: boolean };
+type CompareOptions = PrintOptions & {
+  readonly from?: GivenTime;
+  readonly to?: GivenTime;
+  readonly csv?: boolean;
+};
+
+const dayMs = 24 * 60 * 60_000;
+
+async function compare(context: Context, options: CompareOptions): Promise<Answer> {
+  const { from: begin, to: end } = options;
+  const to = end === undefined ? context.now() : new Date(end.at.getTime() + (end.isDay ? dayMs : 0));
+  const from = begin?.at ?? new Date(to.getTime() - dayMs);
+  if (from >= to) throw new CommandError('--from must be before --to.', exitCodes.usage);
+  const comparison = await compareOrders(context, { from, to });
+  const text =
+    options.csv === true ? comparisonCsv(comparison) : describeComparison({ from, to }, comparison);
+  const exitCode = comparison.differences.length > 0 ? exitCodes.refused : 0;
+  return { text, data: reportComparison({ from, to }, comparison), exitCode };
+}
+
 /** Throws `CommandError` for a refusal. */
 type Change = (
   context: Context,
@@ -118,6 +156,10 @@ type Change = (
 type Refusals<Kind extends string, Done extends Kind> = Readonly<
   Record<Exclude<Kind, Done>, (order: Order) => string>
 >;
+
+async function refresh(context: Context, before: Order) {
+  return { done: '', order: await settleOrder(context, before) };
+}
 
 const cancelRefusals: Refusals<CanceledOrder['kind'], 'canceled'> = {
   'too-late': ({ reference, status, holds }) =>
@@ -312,6 +354,17 @@ export function readReference(text: string): string {
 function parsePayment(text: string): number {
   if (!/^[1-9]$/.test(text)) throw new InvalidArgumentError('It must be the number of a payment, such as 2.');
   return Number(text);
+}
+
+/** A date is its first moment; both are UTC. */
+function parseTime(text: string): GivenTime {
+  const isDay = /^\d{4}-\d\d-\d\d$/.test(text);
+  const at = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d))?$/.test(text)
+    ? new Date(text)
+    : new Date(Number.NaN);
+  if (Number.isNaN(at.getTime()))
+    throw new InvalidArgumentError('It must be a date or a time, such as 2026-11-24 or 2026-11-24T09:00Z.');
+  return { at, isDay };
 }
 
 /** Minor units of an amount such as 12.50, digit by digit: a float has no exact 19.99. */

@@ -5,7 +5,12 @@ import { createDojoClient, type DojoClient } from '../dojo/client.ts';
 import { createLogger } from '../log.ts';
 
 /** What a command prints on stdout: text for a person, data for a script. */
-export type Answer = { readonly text: string; readonly data: unknown };
+export type Answer = {
+  readonly text: string;
+  readonly data: unknown;
+  /** 0 if missing. */
+  readonly exitCode?: number;
+};
 
 export type PrintOptions = { readonly json?: boolean };
 
@@ -66,7 +71,8 @@ export function createShell(env: Environment): Shell {
   };
 }
 
-function print({ json = false }: PrintOptions, { text, data }: Answer): void {
+function print({ json = false }: PrintOptions, { text, data, exitCode = 0 }: Answer): void {
+  process.exitCode = exitCode;
   process.stdout.write(json ? `${JSON.stringify(data, null, 2)}\n` : text);
 }
 

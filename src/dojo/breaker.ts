@@ -7,8 +7,8 @@ export type Breaker = {
   failed(error: DojoError): void;
 };
 
-/** A `Retry-After` of more than a day is a mistake, and would close the checkout for good. */
-const longestPauseMs = 24 * 60 * 60_000;
+/** A `Retry-After` that asks for hours, or names a date far away, would close the checkout for as long. */
+export const longestPauseMs = 2 * 60_000;
 
 /**
  * Saves Dojo's and the shopper's time while calls cannot succeed: pauses for `pauseMs` after `failureLimit` failures in

@@ -22,7 +22,7 @@ import {
 import type { Send } from './send.ts';
 
 /** A shorter time limit for one call, in milliseconds. */
-type CallOptions = { readonly timeoutMs?: number };
+type CallOptions = { readonly timeoutMs?: number | undefined };
 
 /** Payment intents and the money that moves through them (docs.dojo.tech/payments/manage-payments). */
 export type PaymentIntentCalls = {
@@ -34,8 +34,11 @@ export type PaymentIntentCalls = {
   /** Finds canceled intents too, which Dojo hides unless asked. */
   getPaymentIntent(id: string, options?: CallOptions): Promise<PaymentIntent>;
   /** Possible only while the intent is `Created`; gives it back as `Canceled`. */
-  cancelPaymentIntent(id: string): Promise<PaymentIntent>;
-  /** By time and status only: Dojo cannot search for a reference. A page has 50 intents unless `cursor.limit` says otherwise, 100 at most. */
+  cancelPaymentIntent(id: string, options?: CallOptions): Promise<PaymentIntent>;
+  /**
+   * By time and status only: Dojo cannot search for a reference, and does not say which date it compares. A page has 50 intents
+   * unless `cursor.limit` says otherwise, 100 at most; one that this client cannot read is missing from it.
+   */
   searchPaymentIntents(search: SearchRequest): Promise<PaymentIntentPage>;
 
   /**
@@ -71,7 +74,7 @@ export function createPaymentIntentCalls(send: Send): PaymentIntentCalls {
   const intent = paymentIntentSchema;
   return {
     createPaymentIntent: (body, options) =>
-      send({ ...options, method: 'POST', path: '/payment-intents', body, reply: intent }),
+      send({ ...options, method: 'POST', path: '/payment-intents', body, reply: intent, isSale: true }),
     getPaymentIntent: (id, options) =>
       send({
         ...options,
@@ -80,7 +83,7 @@ export function createPaymentIntentCalls(send: Send): PaymentIntentCalls {
         reply: intent,
         repeatable: true,
       }),
-    cancelPaymentIntent: (id) => send({ method: 'DELETE', path: at(id), reply: intent }),
+    cancelPaymentIntent: (id, options) => send({ ...options, method: 'DELETE', path: at(id), reply: intent }),
     searchPaymentIntents: (body) =>
       send({
         method: 'POST',

@@ -201,10 +201,13 @@ export const searchRequestSchema = z.object({
 export type SearchRequest = z.infer<typeof searchRequestSchema>;
 
 export const paymentIntentPageSchema = z.object({
+  // An account may also serve card machines: one intent of a shape that is new to us must not hide the other 99.
   data: z
-    .array(paymentIntentSchema)
+    .array(z.unknown())
     .nullish()
-    .transform((intents) => intents ?? []),
+    .transform((intents) =>
+      (intents ?? []).flatMap((intent) => paymentIntentSchema.safeParse(intent).data ?? []),
+    ),
   before: z.string().nullish(),
   after: z.string().nullish(),
 });

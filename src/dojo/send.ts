@@ -1,6 +1,6 @@
 import { type Dispatcher, Pool } from 'undici';
 import type { z } from 'zod';
-import { type Breaker, createBreaker } from './breaker.ts';
+import { type Breaker, createBreaker, longestPauseMs } from './breaker.ts';
 import { DojoError, type DojoErrorKind, parseProblem } from './errors.ts';
 
 export type SenderOptions = {
@@ -10,7 +10,7 @@ export type SenderOptions = {
   readonly apiKey: string;
   /** `YYYY-MM-DD`; 2026-02-27, whose shapes this client reads, if missing. */
   readonly apiVersion?: string;
-  /** From the first byte sent to the last received, for one try; 10,000 if missing. */
+  /** From the first byte sent to the last received, a second try included; 10,000 if missing. */
   readonly timeoutMs?: number;
   /** Sockets to Dojo, 16 if missing. With too few, calls wait for each other. */
   readonly connections?: number;
@@ -26,8 +26,10 @@ export type DojoCall<Schema extends z.ZodType | null> = {
   readonly credential?: string;
   /** What a good answer must look like; null if its body does not matter. */
   readonly reply: Schema;
-  /** Replaces the sender's limit, for a caller that has less time. */
-  readonly timeoutMs?: number;
+  /** For a caller that has less time: the smaller of this and the sender's limit counts. */
+  readonly timeoutMs?: number | undefined;
+  /** True for the calls that a sale needs. Pauses after failures of others do not stop them, nor the other way round. */
+  readonly isSale?: boolean;
   /** True if sending twice does no more than sending once: a broken try is then sent once more. */
   readonly repeatable?: boolean;
 };
@@ -52,7 +54,9 @@ const retryWithinMs = 500;
 /** The one place that sends requests: time limit, size limit, second try, errors by kind. Follows no redirects. */
 export function createSender(options: SenderOptions): Sender {
   const now = options.now ?? Date.now;
-  const breaker = createBreaker({ failureLimit: 5, pauseMs: 10_000, now });
+  const newBreaker = () => createBreaker({ failureLimit: 5, pauseMs: 10_000, now });
+  const breakers = { sale: newBreaker(), other: newBreaker() };
+  const limitMs = options.timeoutMs ?? 10_000;
   const base = new URL(options.apiUrl ?? 'https://api.dojo.tech');
   const pool = new Pool(base.origin, {
     connections: options.connections ?? 16,
@@ -64,13 +68,11 @@ export function createSender(options: SenderOptions): Sender {
   });
   let clockSkewMs: number | null = null;
 
-  async function sendOnce(call: DojoCall<z.ZodType | null>): Promise<unknown> {
+  async function sendOnce(call: DojoCall<z.ZodType | null>, timeoutMs: number): Promise<unknown> {
     const hasBody = call.body !== undefined;
     const credential = call.credential ?? options.apiKey;
     // AbortSignal refuses fractions and negative times, and a caller's remaining time may be either.
-    const signal = AbortSignal.timeout(
-      Math.max(0, Math.round(call.timeoutMs ?? options.timeoutMs ?? 10_000)),
-    );
+    const signal = AbortSignal.timeout(Math.max(0, Math.round(timeoutMs)));
     try {
       const response = await pool.request({
         method: call.method,
@@ -97,10 +99,12 @@ export function createSender(options: SenderOptions): Sender {
 
   async function send(call: DojoCall<z.ZodType | null>): Promise<unknown> {
     const startedAt = now();
+    const timeoutMs = Math.min(call.timeoutMs ?? limitMs, limitMs);
+    const breaker = call.isSale ? breakers.sale : breakers.other;
     for (let tries = 1; ; tries += 1) {
       breaker.enter();
       try {
-        const reply = await sendOnce(call);
+        const reply = await sendOnce(call, startedAt + timeoutMs - now());
         breaker.succeeded();
         return reply;
       } catch (error) {
@@ -211,11 +215,11 @@ function codeOf(error: unknown): string {
   return typeof code === 'string' ? code : error.name;
 }
 
-/** Seconds or an HTTP date (RFC 9110, section 10.2.3); null if it is neither. */
+/** Seconds or an HTTP date (RFC 9110, section 10.2.3), minutes at most; null if it is neither. */
 function parseRetryAfter(header: string | string[] | undefined): number | null {
   if (typeof header !== 'string') return null;
   const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
-  return Number.isFinite(ms) && ms > 0 ? ms : null;
+  return Number.isFinite(ms) && ms > 0 ? Math.min(ms, longestPauseMs) : null;
 }
 
 function skewOf(date: string | string[] | undefined, now: number): number | null {

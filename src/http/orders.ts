@@ -2,7 +2,6 @@ import { type Request, type Response, Router } from 'express';
 import { type ReadReturn, readReturn } from '../checkout/read-return.ts';
 import type { Context } from '../context.ts';
 import { putBack } from '../shop/basket.ts';
-import type { OrderTruth } from '../shop/order-page.ts';
 import { saveOrExplain } from './basket.ts';
 import { findOrder } from './find-order.ts';
 import { orderView } from './order-view.ts';
@@ -42,7 +41,7 @@ export function orders(context: Context, sessions: Sessions, pages: Pages): Rout
   async function sendOrder(req: OrderRequest, res: Response, again: string): Promise<void> {
     const seen = await readReturn(context, await findOrder(context, res, req.params.token));
     // The payment may have become known while this page was made.
-    if (isBought.has(seen.truth) && isOwnOrder(seen.order, sessionOf(res))) sessions.takeOut(res, seen.order);
+    if (seen.isBought && isOwnOrder(seen.order, sessionOf(res))) sessions.takeOut(res, seen.order);
     orderPageHeaders(res);
     const hasLeft = seen.truth === 'unpaid' && req.path.startsWith('/checkout/cancelled/');
     pages.send(res, hasLeft ? 'checkout/cancelled' : 'orders/show', {
@@ -65,8 +64,6 @@ export function orders(context: Context, sessions: Sessions, pages: Pages): Rout
 }
 
 type OrderRequest = Request<{ token: string }>;
-
-const isBought: ReadonlySet<OrderTruth> = new Set(['paid', 'confirming', 'authorized', 'held']);
 
 /** The page of a payment that is not settled checks again: by script, by reloading a few times, or on a click. */
 function checkingAgain({ order, truth }: ReadReturn, req: Request, again: string): Record<string, unknown> {

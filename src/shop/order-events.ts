@@ -9,6 +9,7 @@ import {
   observedFacts,
   sameFacts,
 } from './intent-facts.ts';
+import { nextCheck } from './next-check.ts';
 import type { OrderFacts } from './order.ts';
 import { orderMoney, paymentMoney } from './order-money.ts';
 import type { OrderStatus } from './order-status.ts';
@@ -59,8 +60,8 @@ export type Observation = {
 } & Partial<Omit<IntentFacts, 'authorized' | 'captured' | 'canceled' | 'reversed' | 'refunded'>>;
 
 export type CheckPlan = {
-  /** Null plans none. */
-  readonly at: Date | null;
+  /** Null plans none; missing follows the schedule. */
+  readonly at?: Date | null;
   /** The plan when the order was read. */
   readonly seen: Date | null;
 };
@@ -127,9 +128,10 @@ export function factsOfObservation({ status, ...observation }: Observation): Int
   return observedFacts(status, known);
 }
 
-/** Plans the next check, unless an earlier one was planned meanwhile. */
-export function planCheck(order: OrderFacts, { at, seen }: CheckPlan): OrderFacts {
+/** Plans the next check, unless another was planned since the order was read: something was heard meanwhile. */
+export function planCheck(order: OrderFacts, { seen, ...plan }: CheckPlan, now: Date): OrderFacts {
   const { nextCheckAt } = order;
+  const at = plan.at === undefined ? nextCheck(order, now) : plan.at;
   const isReplaced =
     nextCheckAt === null || nextCheckAt.getTime() === seen?.getTime() || (at !== null && nextCheckAt > at);
   return isReplaced ? { ...order, nextCheckAt: at } : order;
@@ -144,12 +146,11 @@ export function awaitRefunds(order: OrderFacts, now: Date): OrderFacts {
     const isReversalSeen = payment.facts.reversed || own.every(({ kind }) => kind === 'refund');
     return !isReversalSeen || paymentMoney(payment, order).returned < refunded;
   });
-  return isBehind && order.nextCheckAt === null && order.checks < maxRefundChecks
-    ? { ...order, nextCheckAt: plus(now, schedule.refundCounted) }
-    : order;
+  const next = plus(now, schedule.refundCounted);
+  const isRecent = accepted.some(({ askedAt }) => plus(askedAt, schedule.recheck) > now);
+  const isSooner = order.nextCheckAt === null || order.nextCheckAt > next;
+  return isBehind && isRecent && isSooner ? { ...order, nextCheckAt: next } : order;
 }
-
-const maxRefundChecks = 50;
 
 /** Brings what is derived up to the facts. */
 export function derive(order: OrderFacts, now: Date): OrderFacts {
@@ -168,7 +169,9 @@ export function derive(order: OrderFacts, now: Date): OrderFacts {
 /** Has the reconciler ask Dojo about the order soon. */
 export function verifySoon(order: OrderFacts, now: Date): OrderFacts {
   const at = plus(now, schedule.verify);
-  return order.nextCheckAt !== null && order.nextCheckAt <= at ? order : { ...order, nextCheckAt: at };
+  const planned = order.nextCheckAt;
+  // Never the same time as before: a check under way, which may have read Dojo earlier, must not count as this one.
+  return { ...order, nextCheckAt: planned !== null && planned <= at ? plus(planned, -1) : at };
 }
 
 /** Derives an order from what was kept about it alone, and compares it with what the store says. */

@@ -23,7 +23,7 @@ export function orderMoney(order: PaidFacts): OrderMoney {
 
 /** The money of one payment of an order. */
 export function paymentMoney(
-  payment: PaymentAttempt,
+  payment: Pick<PaymentAttempt, 'number' | 'captureMode' | 'facts'>,
   order: Pick<PaidFacts, 'captures' | 'total'>,
 ): PaymentMoney {
   const received = receivedOf(payment, order);
@@ -33,7 +33,7 @@ export function paymentMoney(
 
 /** Until Dojo was asked how much it took: what it accepted to take, or the whole. */
 function receivedOf(
-  { facts, number }: PaymentAttempt,
+  { facts, number }: Pick<PaymentAttempt, 'number' | 'facts'>,
   { captures, total }: Pick<PaidFacts, 'captures' | 'total'>,
 ): number {
   if (!facts.captured) return 0;
@@ -45,7 +45,10 @@ function receivedOf(
  * A refund or reversal returns everything, whatever the amounts say. But Dojo allows no reversal of a Manual payment that
  * was captured, so there only the amount that it answered counts.
  */
-function returnedOf({ facts, captureMode }: PaymentAttempt, received: number): number {
+function returnedOf(
+  { facts, captureMode }: Pick<PaymentAttempt, 'facts' | 'captureMode'>,
+  received: number,
+): number {
   const isReversed = facts.reversed && captureMode === 'Auto';
   return facts.refunded || isReversed ? received : Math.min(facts.refundedAmount, received);
 }

@@ -57,13 +57,15 @@ export function truthOfOrder(order: Order): OrderTruth {
 }
 
 /**
- * What the return page says, from the store and from what Dojo answered just now (null if it gave no answer).
- * The store wins wherever it knows more than "unpaid"; nothing that Dojo says here changes an order.
+ * What the return page says, from the store and from what Dojo answered (null if it gave no answer). The store wins wherever
+ * it knows more than "unpaid"; nothing that Dojo says here changes an order. An answer that is not from just now may be from
+ * before the payment, so that it cannot say that nothing was taken.
  */
-export function truthOfReturn(order: Order, intent: PaymentIntent | null): OrderTruth {
+export function truthOfReturn(order: Order, intent: PaymentIntent | null, isFromNow = true): OrderTruth {
   const truth = truthOfOrder(order);
   if (truth !== 'unpaid' && truth !== 'placed') return truth;
   if (intent === null || findMismatch(order, intent) !== null) return 'unknown';
+  if (intent.status === 'Created' && !isFromNow) return 'confirming';
   // Dojo may answer any text, "constructor" too.
   const said = Object.hasOwn(truthOfUnpaidIntent, intent.status)
     ? truthOfUnpaidIntent[intent.status as PaymentIntentStatus]

@@ -40,8 +40,6 @@ export type OrderFacts = Pick<NewOrder, 'id' | 'reference'> & {
   /** Who carries it, and where its way can be followed; null if no one said so. */
   readonly carrier: string | null;
   readonly trackingUrl: string | null;
-  /** How often the reconciler asked Dojo about it. */
-  readonly checks: number;
   /** When the reconciler asks next; null if nothing is left to ask. */
   readonly nextCheckAt: Date | null;
 
@@ -193,7 +191,7 @@ export function createToken(id: number, secret: string): string {
 
 /** Null if the intent is the one that was asked for; otherwise what differs, for the log. */
 export function findMismatch(
-  order: Pick<Order, 'reference' | 'basket'>,
+  order: { readonly reference: string; readonly basket: Pick<PricedBasket, 'total' | 'currencyCode'> },
   intent: PaymentIntent,
 ): string | null {
   const { value, currencyCode } = intent.amount;

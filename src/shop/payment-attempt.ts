@@ -1,8 +1,8 @@
 import type { CaptureMode } from '../dojo/schemas.ts';
 import { noFacts, sameFacts } from './intent-facts.ts';
+import { nextCheck } from './next-check.ts';
 import { isPayable, type OrderFacts, type PaymentAttempt } from './order.ts';
 import { applyStatuses, factsOf, factsOfObservation, mergeInto, type Observation } from './order-events.ts';
-import { nextCheck } from './schedule.ts';
 
 export type AttachedIntent = {
   readonly id: string;
@@ -89,7 +89,7 @@ export function attachIntent(
   const heard = applyStatuses(attached, number, waiting, now);
   if (heard.status !== 'awaiting_payment') return heard;
   // One that was superseded meanwhile is cancelled at once.
-  return { ...heard, nextCheckAt: heard.supersededBy === null ? nextCheck(now, 0, expireAt, now) : now };
+  return { ...heard, nextCheckAt: heard.supersededBy === null ? nextCheck(heard, now) : now };
 }
 
 /**

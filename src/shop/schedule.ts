@@ -1,14 +1,27 @@
 const second = 1_000;
 const minute = 60 * second;
 const hour = 60 * minute;
+const day = 24 * hour;
 
 /** When the shop asks Dojo or tries something again, in milliseconds. */
 export const schedule = Object.freeze({
-  /** An open order is checked this long after it was placed: often while a webhook may be late, never for ever. */
-  checks: [2 * minute, 5 * minute, 15 * minute, hour, 7 * hour, 13 * hour, 19 * hour, 25 * hour],
+  /** An open order is checked this long after its payment attempt began: often while a webhook may be late. */
+  checks: [2 * minute, 5 * minute, 15 * minute, hour],
+  /** And between two searches that cover all intents which can still be paid. */
+  payable: 5 * minute,
+  /** After those, until Dojo calls the intent closed. */
+  recheck: 6 * hour,
+  /** A paid order is checked again this long after: refunds made in Dojo's portal are learnt even if their webhook is lost. */
+  passes: [day, 7 * day, 30 * day, 90 * day],
+  /** Many paid orders that are due for their first check wait until they are as old: by then most of their neighbours are paid. */
+  firstPass: 495 * second,
+  /** Many orders that are due are checked with all that began in the same stretch of this length. */
+  gather: minute,
+  /** Between two searches for money that went back. */
+  searchReturned: day,
   /** An orphan intent cannot be paid, since no one has its link: it is searched for until its create call must be over. */
   orphanChecks: [minute, 5 * minute, 15 * minute],
-  /** A webhook names a status and no amount, and our own call may never be answered: Dojo is asked this soon. */
+  /** A webhook names a status and no amount, and our own call may never be answered: this soon a check is due. */
   verify: 30 * second,
   /** Dojo may count a refund some time after it accepts it. */
   refundCounted: 5 * minute,
@@ -35,24 +48,6 @@ export const schedule = Object.freeze({
   reconcile: 15 * second,
   deliver: 5 * second,
 });
-
-/**
- * When to check an open order next; null once it was checked often enough. Missed checks are not made up for. A check
- * close to the expiry of the intent moves behind it, when it settles the order, and one check always remains for then.
- */
-export function nextCheck(since: Date, checks: number, expireAt: Date | null, now: Date): Date | null {
-  const after = schedule.checks[checks];
-  const afterExpiry = expireAt === null ? null : plus(expireAt, minute);
-  if (after === undefined) return afterExpiry !== null && afterExpiry > now ? afterExpiry : null;
-  const at = Math.max(since.getTime() + after, now.getTime() + (checks === 0 ? 0 : gapBefore(checks)));
-  const isCloseToExpiry = expireAt !== null && Math.abs(at - expireAt.getTime()) < minute;
-  return isCloseToExpiry ? afterExpiry : new Date(at);
-}
-
-/** The scheduled pause before a check, an hour at most. */
-function gapBefore(checks: number): number {
-  return Math.min((schedule.checks[checks] ?? 0) - (schedule.checks[checks - 1] ?? 0), hour);
-}
 
 /** When to search for the intent of an ambiguous attempt next; null when it does not exist after all. */
 export function nextOrphanCheck(since: Date, checks: number): Date | null {

@@ -97,6 +97,11 @@ export const settingTable = Object.freeze({
     choices: ['shown', 'hidden'],
     reason: 'the search can ask for them by status',
   },
+  searchDates: {
+    question: 'Which date of an intent `startDate` and `endDate` of a search compare',
+    choices: ['creation', 'update'],
+    reason: 'Dojo does not say; creation is the date that never changes',
+  },
   authorizedEvent: {
     question: 'A webhook when money is reserved',
     choices: ['sent', 'none'],

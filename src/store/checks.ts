@@ -1,16 +1,38 @@
 import { z } from 'zod';
 import { noFacts } from '../shop/intent-facts.ts';
-import type { Order } from '../shop/order.ts';
-import { applyObservation, awaitRefunds, type Observation, planCheck } from '../shop/order-events.ts';
+import { createOrderId, type OrderFacts } from '../shop/order.ts';
+import {
+  applyObservation,
+  awaitRefunds,
+  type Observation,
+  type OrderChange,
+  planCheck,
+} from '../shop/order-events.ts';
 import { settleAttempt } from '../shop/payment-attempt.ts';
 import { lockWithIntent, saveWithIntent } from './events.ts';
-import type { OrderStore, Orphan } from './order-store.ts';
-import { changeOrder, changeWholeOrder, getOrder } from './orders.ts';
+import type { DueCheck, ObservedAttempt, OrderStore, Orphan } from './order-store.ts';
+import {
+  changeOrder,
+  findAttempts,
+  getDetails,
+  getOrder,
+  loadFacts,
+  lockFacts,
+  saveChanges,
+} from './orders.ts';
 import { defineTable, inCommonTime, type SqlDatabase, type SqlTransaction } from './sql.ts';
 
 type CheckStore = Pick<
   OrderStore,
-  'recordObservation' | 'planCheck' | 'claimChecks' | 'claimOrphans' | 'endOrphanCheck' | 'acquireLease'
+  | 'recordObservation'
+  | 'recordObservations'
+  | 'planCheck'
+  | 'findDueChecks'
+  | 'findOrdersOf'
+  | 'listOrders'
+  | 'claimOrphans'
+  | 'endOrphanCheck'
+  | 'acquireLease'
 >;
 
 /** What the reconciler asks of the order store. */
@@ -18,39 +40,64 @@ export function createCheckStore(database: SqlDatabase): CheckStore {
   return {
     recordObservation: (observation, plan) =>
       database.write(async (tx) => {
-        let isNews = false;
-        const order = await changeWholeOrder(tx, observation.orderId, (before) => {
-          const observed = applyObservation(before, observation);
-          isNews = observed.isNews;
-          return awaitRefunds(planCheck(observed.after, plan), observation.observedAt);
-        });
-        if (isNews) await keepObservation(tx, observation);
-        return order;
+        const { orderId } = observation;
+        const [details, [after]] = await Promise.all([
+          getDetails(tx, orderId),
+          recordAll(tx, [{ observation, plan }]),
+        ]);
+        if (after === undefined) throw new Error(`Order ${orderId} is not in the store.`);
+        return { ...details, ...after };
       }),
 
-    planCheck: (orderId, plan) =>
+    recordObservations: (observed) =>
       database.write(async (tx) => {
-        await changeOrder(tx, orderId, (order) => planCheck(order, plan));
+        await recordAll(tx, observed);
       }),
 
-    claimChecks: (now, until, limit) =>
+    planCheck: (orderId, plan, now) =>
       database.write(async (tx) => {
-        const common = await inCommonTime(tx, now, until);
-        const due = idsSchema.parse(
-          await tx.all(
-            `SELECT id FROM orders WHERE next_check_at <= $1 ORDER BY next_check_at LIMIT $2 ${tx.dialect.skipLocked}`,
-            [common.now, limit],
-          ),
+        await changeOrder(tx, orderId, (order) => planCheck(order, plan, now));
+      }),
+
+    findDueChecks: (kind, now, limit) =>
+      database.read(async (tx) => {
+        const by = (await tx.commonTime(now)).getTime();
+        const rows = await tx.all(
+          `SELECT id, reference, due_at, payment_intent_id, attempts.created_at
+           FROM (SELECT id, reference, next_check_at AS due_at FROM orders
+             WHERE next_check_at <= $1 AND status ${kind === 'paid' ? 'IN' : 'NOT IN'} ('paid', 'partly_refunded', 'refunded', 'reversed')
+             ORDER BY next_check_at LIMIT $2) AS due
+           LEFT JOIN attempts ON order_id = id AND payment_intent_id IS NOT NULL
+             AND (state = 'attached' OR captured = 1 OR authorized = 1)
+           ORDER BY due_at, id`,
+          [by, limit],
         );
-        const claimed: Order[] = [];
-        for (const { id } of due) {
-          await tx.run(`UPDATE orders SET checks = checks + 1, next_check_at = $2 WHERE id = $1`, [
-            id,
-            common.until,
-          ]);
-          claimed.push(await getOrder(tx, id));
-        }
-        return claimed;
+        return dueChecksOf(dueRowsSchema.parse(rows));
+      }),
+
+    findOrdersOf: ({ intents = [], references = [] }) =>
+      database.read(async (tx) => {
+        const [attempts, orders] = await Promise.all([
+          findAttempts(tx, intents),
+          references.length === 0
+            ? []
+            : tx.all(`SELECT id FROM orders WHERE reference ${tx.dialect.isOneOf('$1')}`, [references]),
+        ]);
+        const ids = [...attempts.values()].map(({ orderId }) => orderId);
+        return loadFacts(tx, [...new Set([...ids, ...idsSchema.parse(orders).map(({ id }) => id)])]);
+      }),
+
+    listOrders: (after, until) =>
+      database.read(async (tx) => {
+        const rows = await tx.all(
+          `SELECT id FROM orders WHERE id > $1 AND id < $2 ORDER BY id LIMIT ${listedAtOnce}`,
+          [after, createOrderId(until, 0)],
+        );
+        const orders = await loadFacts(
+          tx,
+          idsSchema.parse(rows).map(({ id }) => id),
+        );
+        return orders.sort((one, other) => one.id - other.id);
       }),
 
     claimOrphans: (now, until, limit) =>
@@ -84,7 +131,7 @@ export function createCheckStore(database: SqlDatabase): CheckStore {
         const { order, waiting } = await lockWithIntent(tx, id, end.paymentIntentId);
         const { after, isNews } = settleAttempt(order, number, end, { waiting, observation, now });
         await saveWithIntent(tx, { before: order, after }, end.paymentIntentId, waiting);
-        if (observation !== null && isNews) await keepObservation(tx, observation);
+        if (observation !== null && isNews) await keepObservations(tx, [observation]);
       }),
 
     acquireLease: (name, holder, now, until) =>
@@ -100,12 +147,62 @@ export function createCheckStore(database: SqlDatabase): CheckStore {
   };
 }
 
+/** Resolves to the changed orders, without those that are not in the store. */
+async function recordAll(tx: SqlTransaction, observed: readonly ObservedAttempt[]): Promise<OrderFacts[]> {
+  const ids = new Set(observed.map(({ observation }) => observation.orderId));
+  const orders = await lockFacts(
+    tx,
+    [...ids].sort((one, other) => one - other),
+  );
+  const changes = new Map<number, OrderChange>(
+    orders.map((order) => [order.id, { before: order, after: order }]),
+  );
+  const news: Observation[] = [];
+  for (const { observation, plan } of observed) {
+    const change = changes.get(observation.orderId);
+    if (change === undefined) continue;
+    const now = observation.observedAt;
+    const { after, isNews } = applyObservation(change.after, observation);
+    if (isNews) news.push(observation);
+    const planned = plan === null ? after : planCheck(after, plan, now);
+    changes.set(observation.orderId, { before: change.before, after: awaitRefunds(planned, now) });
+  }
+  await saveChanges(tx, [...changes.values()]);
+  if (news.length > 0) await keepObservations(tx, news);
+  return [...changes.values()].map(({ after }) => after);
+}
+
+function dueChecksOf(rows: z.output<typeof dueRowsSchema>): DueCheck[] {
+  return [...Map.groupBy(rows, ({ id }) => id)].map(([orderId, ofOrder]) => ({
+    orderId,
+    reference: ofOrder[0]?.reference ?? '',
+    dueAt: new Date(ofOrder[0]?.due_at ?? 0),
+    intents: ofOrder.flatMap(({ payment_intent_id: id, created_at }) =>
+      id === null || created_at === null ? [] : [{ id, createdAt: new Date(created_at) }],
+    ),
+  }));
+}
+
+const listedAtOnce = 200;
+const dueRowsSchema = z.array(
+  z.object({
+    id: z.int(),
+    reference: z.string(),
+    due_at: z.int(),
+    payment_intent_id: z.string().nullable(),
+    created_at: z.int().nullable(),
+  }),
+);
 const idsSchema = z.array(z.object({ id: z.int() }));
 const attemptKeysSchema = z.array(z.object({ order_id: z.int(), number: z.int() }));
 
 /** Only what is news is kept: an order is read several times in its life. */
-export async function keepObservation(tx: SqlTransaction, observation: Observation): Promise<void> {
-  await tx.withCommit(tx.insertRows(observationsTable, [{ ...noFacts, ...observation }]));
+export async function keepObservations(
+  tx: SqlTransaction,
+  observations: readonly Observation[],
+): Promise<void> {
+  const rows = observations.map((observation) => ({ ...noFacts, ...observation }));
+  await tx.withCommit(tx.insertRows(observationsTable, rows));
 }
 
 const observationsTable = defineTable('observations', 'order_id', {

@@ -1,6 +1,6 @@
 import type { NewDecision } from '../shop/apply-decision.ts';
 import type { Hold, RaisedHolds } from '../shop/decision.ts';
-import type { NewOrder, Order, PaymentAttempt } from '../shop/order.ts';
+import type { NewOrder, Order, OrderFacts, PaymentAttempt } from '../shop/order.ts';
 import type { CheckPlan, Observation, ReceivedEvent, RecordedEvent } from '../shop/order-events.ts';
 import type { Message, MessageState } from '../shop/order-messages.ts';
 import type { OrderNews } from '../shop/order-news.ts';
@@ -68,11 +68,20 @@ export type OrderStore = {
 
   /** Keeps what Dojo answered about an attempt, merges it, and plans the next check as `planCheck` does. */
   recordObservation(observation: Observation, plan: CheckPlan): Promise<Order>;
-  /** Plans the next check of an order, unless an earlier one was planned meanwhile. */
-  planCheck(orderId: number, plan: CheckPlan): Promise<void>;
-  /** Orders that are due for a check, each counted as checked and due again at `until` unless planned otherwise. */
-  claimChecks(now: Date, until: Date, limit: number): Promise<Order[]>;
-  /** Attempts whose intent no one was shown, due for a check, claimed in the same way. */
+  /** The same for many, all in one transaction, in their order; a null plan leaves the next check as it is. */
+  recordObservations(observed: readonly ObservedAttempt[]): Promise<void>;
+  /** Plans the next check of an order, unless another was planned since it was read. */
+  planCheck(orderId: number, plan: CheckPlan, now: Date): Promise<void>;
+  /** Orders that are due for a check, those that wait longest first; `paid` ones received money, whatever became of it. */
+  findDueChecks(kind: 'unpaid' | 'paid', now: Date, limit: number): Promise<DueCheck[]>;
+  /** The orders whose attempts have these intents, or which have these references. */
+  findOrdersOf(known: {
+    readonly intents?: readonly string[];
+    readonly references?: readonly string[];
+  }): Promise<OrderFacts[]>;
+  /** Orders placed in a period, oldest first, one page behind the id `after` a call. */
+  listOrders(after: number, until: Date): Promise<OrderFacts[]>;
+  /** Attempts whose intent no one was shown and that are due for a check, each counted and due again at `until`. */
   claimOrphans(now: Date, until: Date, limit: number): Promise<Orphan[]>;
   /** What a check of an orphan intent found, in one commit. Earlier events about the intent are applied. */
   endOrphanCheck(orphan: Orphan, end: OrphanOutcome, now: Date): Promise<void>;
@@ -176,6 +185,17 @@ export type BegunAttempt =
 
 /** As much of an order as a basket has to know. */
 export type OrderedBasket = Pick<Order, 'checkoutKey' | 'status' | 'supersededBy' | 'basket'>;
+
+export type ObservedAttempt = { readonly observation: Observation; readonly plan: CheckPlan | null };
+
+/** An order to ask Dojo about. */
+export type DueCheck = {
+  readonly orderId: number;
+  readonly reference: string;
+  readonly dueAt: Date;
+  /** Of its payments that matter; when each attempt began. */
+  readonly intents: readonly { readonly id: string; readonly createdAt: Date }[];
+};
 
 /** An attempt that may have an intent that no one was shown. */
 export type Orphan = { readonly order: Order; readonly attempt: PaymentAttempt };

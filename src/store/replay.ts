@@ -9,7 +9,7 @@ import {
 } from '../shop/intent-facts.ts';
 import { createOrderId, type OrderFacts } from '../shop/order.ts';
 import { isReplayedAlike } from '../shop/order-events.ts';
-import { keepObservation } from './checks.ts';
+import { keepObservations } from './checks.ts';
 import type { OrderStore } from './order-store.ts';
 import { loadFacts, lockFacts } from './orders.ts';
 import type { SqlDatabase, SqlTransaction } from './sql.ts';
@@ -120,8 +120,8 @@ const observationRowsSchema = z.array(
     })),
 );
 
-/** Nothing is left to hear, to do or to decide about it. */
-const isFinished = `updated_at < $2 AND next_check_at IS NULL AND holds = ''
+/** Nothing is left to do or to decide about it, and no check is overdue. A check of long ago money may still be to come. */
+const isFinished = `updated_at < $2 AND (next_check_at IS NULL OR next_check_at > $2) AND holds = ''
   AND status IN ('paid', 'partly_refunded', 'refunded', 'reversed', 'canceled', 'expired')
   AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.order_id = orders.id AND attempts.next_check_at IS NOT NULL)
   AND NOT EXISTS (SELECT 1 FROM refunds WHERE refunds.order_id = orders.id AND refunds.state = 'asked')
@@ -139,8 +139,8 @@ async function pruneOrder(tx: SqlTransaction, orderId: number, before: Date): Pr
   const dropped = await tx.run(`DELETE FROM events WHERE order_id = $1`, [orderId]);
   if (dropped === 0) return 0;
   for (const { number: attempt, facts } of order.attempts) {
-    for (const status of statusesOf(facts))
-      await keepObservation(tx, { orderId, attempt, observedAt: before, status });
+    const known = statusesOf(facts).map((status) => ({ orderId, attempt, observedAt: before, status }));
+    if (known.length > 0) await keepObservations(tx, known);
   }
   return dropped;
 }

@@ -10,6 +10,7 @@ import { growth } from './suites/growth.ts';
 import { intake } from './suites/intake.ts';
 import { latency } from './suites/latency.ts';
 import { postgres } from './suites/postgres.ts';
+import { reconciling } from './suites/reconcile.ts';
 import { simulator } from './suites/simulator.ts';
 import { start } from './suites/start.ts';
 
@@ -24,6 +25,7 @@ const suites: Readonly<Record<string, (bench: Bench) => Promise<Report>>> = {
   growth,
   start,
   simulator,
+  reconcile: reconciling,
 };
 
 const { values: given } = parseArgs({

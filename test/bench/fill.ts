@@ -147,7 +147,7 @@ async function placeTemplates(url: string): Promise<[paid: number, awaiting: num
         receivedAt: now,
       },
     ]);
-    await store.planCheck(paid, { at: null, seen: new Date(now.getTime() + 86_400_000) });
+    await store.planCheck(paid, { at: null, seen: new Date(now.getTime() + 86_400_000) }, now);
     return [paid, awaiting];
   } finally {
     await store.close();

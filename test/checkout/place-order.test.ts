@@ -23,7 +23,7 @@ async function openShopFacing(answers: Answer[], options: ShopOptions = {}) {
   const shop = await openShop({
     ...options,
     dojo: { apiUrl: dojo.url },
-    env: { DOJO_CHECKOUT_ORIGIN: 'https://pay.dojo.test' },
+    env: { DOJO_CHECKOUT_ORIGIN: 'https://pay.dojo.test', ...options.env },
   });
   open.push(dojo, shop);
   return { dojo, shop };
@@ -100,6 +100,56 @@ describe('a shopper who checks out', () => {
       { number: 1, state: 'ambiguous' },
       { number: 2, state: 'ambiguous' },
     ]);
+  });
+
+  test('waits for each answer of Dojo as long as DOJO_TIMEOUT_MS says', async () => {
+    const { shop, dojo } = await openShopFacing([neverAnswers], { env: { DOJO_TIMEOUT_MS: '100' } });
+    const startedAt = performance.now();
+    expect((await place(shop)).kind).toBe('dojo-unavailable');
+    // By the default it would be nine seconds.
+    expect(performance.now() - startedAt).toBeLessThan(4_000);
+    expect(dojo.asked).toHaveLength(2);
+  });
+
+  test.each([
+    [8_500, 2],
+    [9_200, 1],
+  ])(
+    'whose first call took %i ms of the ten seconds costs Dojo %i calls, the second no longer than what is left',
+    async (tookMs, calls) => {
+      let laterMs = 0;
+      const cutsLate: Answer = (res, body, req) => {
+        laterMs = tookMs;
+        cutsTheConnection(res, body, req);
+      };
+      const { shop, dojo } = await openShopFacing([cutsLate, neverAnswers], {
+        env: { DOJO_TIMEOUT_MS: '9000' },
+        context: { now: () => new Date(Date.now() + laterMs) },
+      });
+      const startedAt = performance.now();
+      expect((await place(shop)).kind).toBe('dojo-unavailable');
+      expect(performance.now() - startedAt).toBeLessThan(6_000);
+      expect(dojo.asked).toHaveLength(calls);
+      expect(attempts(shop)).toHaveLength(calls);
+    },
+  );
+
+  test('leaves no call behind that began with less than a second left, however slow the database is', async () => {
+    let laterMs = 0;
+    const { shop, dojo } = await openShopFacing([creates], {
+      context: { now: () => new Date(Date.now() + laterMs) },
+    });
+    const { store } = shop.context;
+    const slow: typeof store.placeOrder = async (...args) => {
+      const placed = await store.placeOrder(...args);
+      laterMs = 9_500;
+      return placed;
+    };
+    const context = { ...shop.context, store: { ...store, placeOrder: slow } };
+    expect((await placeOrder(context, purchase)).kind).toBe('dojo-unavailable');
+    expect(dojo.asked).toEqual([]);
+    laterMs = 20_000;
+    expect((await place(shop)).kind).toBe('ready');
   });
 
   test.each([

@@ -3,6 +3,7 @@ import { placeOrder } from '../../src/checkout/place-order.ts';
 import { reconcile } from '../../src/checkout/reconcile.ts';
 import { refundOrder, undoOrder } from '../../src/checkout/refund-order.ts';
 import { DojoError, type DojoErrorKind } from '../../src/dojo/errors.ts';
+import { countCalls, totalOf } from '../support/count-calls.ts';
 import type { Scenario } from '../support/scenario.ts';
 import {
   current,
@@ -16,7 +17,7 @@ import {
 } from '../support/scenario-steps.ts';
 
 describe('the reconciler', () => {
-  test('makes an order whose webhook never came paid and due, with one call', async () => {
+  test('makes an order whose webhook never came paid and due, and reads it again after a day', async () => {
     const shop = await start();
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
@@ -25,11 +26,13 @@ describe('the reconciler', () => {
     expect((await runReconcile(shop)).orders).toBe(1);
     expect(await current(shop, order)).toMatchObject({ status: 'paid', holds: [] });
     expect(due(shop)).toHaveLength(1);
-    shop.pass(30 * hours);
+    shop.pass(20 * hours);
     expect((await runReconcile(shop)).orders).toBe(0);
+    shop.pass(5 * hours);
+    expect((await runReconcile(shop)).orders).toBe(1);
   });
 
-  test('verifies a paid order once, and holds it when Dojo has another amount', async () => {
+  test('verifies a paid order soon, and holds it when Dojo has another amount', async () => {
     const shop = await start();
     const { order, intentId } = await ordered(shop);
     await shop.pay(intentId);
@@ -43,22 +46,22 @@ describe('the reconciler', () => {
     shop.pass(minutes);
     await runReconcile(shop);
     expect(await current(shop, order)).toMatchObject({ status: 'paid', holds: ['amount_mismatch'] });
-    shop.pass(30 * hours);
+    shop.pass(20 * hours);
     expect((await runReconcile(shop)).orders).toBe(0);
   });
 
-  test('checks an open order eight times at most', async () => {
+  test('goes on checking an order that Dojo does not know, every six hours', async () => {
     const shop = await start();
     const { order } = await ordered(shop);
     Object.assign(shop.context.dojo, {
       getPaymentIntent: () => Promise.reject(new DojoError('not-found', 'Dojo does not know it.')),
     });
-    let checks = 0;
-    for (let hour = 0; hour < 80; hour += 1) {
+    const checkedAfter: number[] = [];
+    for (let hour = 1; hour <= 40; hour += 1) {
       shop.pass(hours);
-      checks += (await runReconcile(shop)).orders;
+      if ((await runReconcile(shop)).orders > 0) checkedAfter.push(hour);
     }
-    expect(checks).toBe(8);
+    expect(checkedAfter).toEqual([1, 2, 7, 13, 19, 25, 31, 37]);
     expect((await current(shop, order)).status).toBe('awaiting_payment');
   });
 
@@ -201,13 +204,12 @@ describe('the reconciler', () => {
     const one = await ordered(shop, 'key-1');
     await ordered(shop, 'key-2');
     await shop.pay(one.intentId);
-    const ask = shop.context.dojo.getPaymentIntent;
-    Object.assign(shop.context.dojo, {
-      getPaymentIntent: () => Promise.reject(new DojoError('paused', 'Dojo is not called for now.')),
-    });
+    const { getPaymentIntent, searchPaymentIntents } = shop.context.dojo;
+    const paused = () => Promise.reject(new DojoError('paused', 'Dojo is not called for now.'));
+    Object.assign(shop.context.dojo, { getPaymentIntent: paused, searchPaymentIntents: paused });
     shop.pass(2 * minutes);
     expect(await runReconcile(shop)).toMatchObject({ ran: true, orders: 0 });
-    Object.assign(shop.context.dojo, { getPaymentIntent: ask });
+    Object.assign(shop.context.dojo, { getPaymentIntent, searchPaymentIntents });
     shop.pass(2 * minutes);
     expect((await runReconcile(shop)).orders).toBe(2);
     expect((await current(shop, one.order)).status).toBe('paid');
@@ -381,7 +383,7 @@ describe('the reconciler, whatever Dojo answers,', () => {
     expect(await current(shop, order)).toMatchObject({ status: 'refunded', holds: [] });
   });
 
-  test('checks the other orders although one never gets a usable answer, and stops checking that one', async () => {
+  test('checks the other orders although one never gets a usable answer, and checks that one no more often than the schedule says', async () => {
     const shop = await start();
     const bad = await ordered(shop, 'key-1');
     const good = await ordered(shop, 'key-2');
@@ -401,7 +403,8 @@ describe('the reconciler, whatever Dojo answers,', () => {
       shop.pass(hours);
       await runReconcile(shop);
     }
-    expect(asked).toBeLessThanOrEqual(8);
+    // After one and two hours, then every six.
+    expect(asked).toBeLessThanOrEqual(18);
   });
 
   test('checks again when the webhook of a refund comes during a check', async () => {
@@ -428,23 +431,20 @@ describe('the reconciler, whatever Dojo answers,', () => {
     expect((await reconcile(shop.context, 'two')).ran).toBe(true);
   });
 
-  test('makes at most two calls a second, whatever they are for', async () => {
-    const shop = await start();
-    for (let order = 0; order < 5; order += 1) await ordered(shop, `key-${order}`);
-    shop.pass(8 * hours);
-    let calls = 0;
-    for (const name of ['getPaymentIntent', 'cancelPaymentIntent'] as const) {
-      const real = shop.context.dojo[name] as (...args: unknown[]) => unknown;
-      Object.assign(shop.context.dojo, {
-        [name]: (...args: unknown[]) => {
-          calls += 1;
-          return real(...args);
-        },
-      });
-    }
-    const startedAt = shop.now().getTime();
-    await runReconcile(shop);
-    expect(calls).toBeGreaterThanOrEqual(5);
-    expect(shop.now().getTime() - startedAt).toBeGreaterThanOrEqual(calls * 500);
-  });
+  test.each(['1', '2', '20'])(
+    'makes at most DOJO_CALLS_PER_SECOND=%s calls a second, whatever they are for',
+    async (perSecond) => {
+      const shop = await start({ env: { DOJO_CALLS_PER_SECOND: perSecond } });
+      shop.simulator.changeSettings({ expiredIntent: 'stays-created' });
+      for (let order = 0; order < 5; order += 1) await ordered(shop, `key-${order}`);
+      shop.pass(8 * hours);
+      const calls = countCalls(shop.context.dojo);
+      const startedAt = shop.now().getTime();
+      await runReconcile(shop);
+      // Each is canceled, and read before and after.
+      expect(calls).toMatchObject({ getPaymentIntent: 10, cancelPaymentIntent: 5 });
+      const expectedMs = (totalOf(calls) - 1) * (1_000 / Number(perSecond));
+      expect(shop.now().getTime() - startedAt).toBe(expectedMs);
+    },
+  );
 });

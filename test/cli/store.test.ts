@@ -201,7 +201,7 @@ describe('store prune', () => {
       await store.recordEvents([event(1, 'Canceled'), event(2, 'Reversed')]);
       const reversed = createOrderId(later(2), 2);
       const order = await store.findOrderByReference(referenceOf(reversed));
-      await store.planCheck(reversed, { at: null, seen: order?.nextCheckAt ?? null });
+      await store.planCheck(reversed, { at: null, seen: order?.nextCheckAt ?? null }, later(2));
       expect(await pruneStore(context(store), 30)).toMatchObject({ data: { dropped: 2 } });
       expect((await store.checkReplay()).different).toEqual([]);
     });

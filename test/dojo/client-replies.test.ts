@@ -144,6 +144,17 @@ describe('a short reply, as Dojo was seen to send it, is accepted:', () => {
     await expect(openClient().reversePaymentIntent('pi_1')).resolves.toEqual({ reversalId });
   });
 
+  test('a search one of whose intents has a shape that is new to us', async () => {
+    const strange = { id: 'term_1', status: 'Captured' };
+    const data = [paymentIntentReply(), strange, paymentIntentReply({ id: 'pi_sandbox_T2' })];
+    nock(apiUrl).post('/payment-intents/search').reply(200, { data, before: null, after: 'pi_sandbox_T2' });
+    const page = await openClient().searchPaymentIntents({});
+    expect(page).toMatchObject({
+      data: [{ id: 'pi_sandbox_T1' }, { id: 'pi_sandbox_T2' }],
+      after: 'pi_sandbox_T2',
+    });
+  });
+
   test.each([{ data: null }, {}, { data: [], before: null }])('a search that finds %j', async (reply) => {
     nock(apiUrl).post('/payment-intents/search').reply(200, reply);
     expect((await openClient().searchPaymentIntents({})).data).toEqual([]);

@@ -14,11 +14,14 @@ let shop: OpenShop;
 let shopper: ReturnType<typeof createShopper>;
 let asked: CreateBody;
 let token: string;
+/** How far the shop's clock is ahead. */
+let laterMs: number;
 
 beforeEach(async () => {
   nock.disableNetConnect();
   nock.enableNetConnect('127.0.0.1');
-  shop = await openShop();
+  laterMs = 0;
+  shop = await openShop({ context: { now: () => new Date(Date.now() + laterMs) } });
   shopper = createShopper(shop);
   const dojo = dojoCreates(intentId);
   await shopper.add('mug', '2');
@@ -184,6 +187,7 @@ describe('the page after a payment', () => {
   test('is the same whatever its address says', async () => {
     dojoSays({ status: 'Created' });
     const plain = await success();
+    laterMs = 10_000;
     dojoSays({ status: 'Created' });
     const odd = await shopper.get(
       `/checkout/success/${token}?status=Captured&id=pi_x&id=pi_y&settings[view options][escapeFunction]=x`,
@@ -202,6 +206,76 @@ describe('the page after a payment', () => {
     expect(page.text).not.toContain('4111111111111111');
     expect(page.text).not.toContain('<b>');
     expect(JSON.stringify(shop.log)).not.toContain('4111111111111111');
+  });
+});
+
+describe('Dojo is asked about an order', () => {
+  /** Dojo says Created as often as it is asked; returns how often that was. */
+  function saysCreated(): () => number {
+    const created = asked;
+    let times = 0;
+    nock(dojoUrl)
+      .persist()
+      .get(`/payment-intents/${intentId}`)
+      .query(true)
+      .reply(() => {
+        times += 1;
+        return [200, createdReply(created, intentId, { status: 'Created' })];
+      });
+    return () => times;
+  }
+
+  test('once in ten seconds, however many pages show it at the same time or after each other', async () => {
+    const times = saysCreated();
+    const pages = await Promise.all(Array.from({ length: 30 }, () => success()));
+    for (let page = 0; page < 30; page += 1) pages.push(await cancelled());
+    expect(times()).toBe(1);
+    expect(pages.filter(({ status }) => status === 200)).toHaveLength(60);
+    laterMs = 9_000;
+    await success();
+    expect(times()).toBe(1);
+    laterMs = 11_000;
+    await success();
+    expect(times()).toBe(2);
+  });
+
+  test('and only who asked just now reads that nothing was taken; the basket stays', async () => {
+    saysCreated();
+    expect((await success()).text).toMatch(/nothing (has been|was) taken/i);
+    const again = await success();
+    expect(words(again.text)).toContain('We are confirming your payment.');
+    expect(again.text).not.toMatch(/nothing (has been|was) taken/i);
+    expect((await shopper.get('/basket')).text).toContain('Mug');
+    laterMs = 11_000;
+    expect((await success()).text).toMatch(/nothing (has been|was) taken/i);
+  });
+
+  test('and a webhook is shown at once, whatever Dojo answered a moment ago', async () => {
+    saysCreated();
+    await success();
+    await hear('Captured');
+    expect(heading((await success()).text)).toMatch(/Thank you/);
+  });
+
+  test.each([
+    ['asks for a year of silence', 429, { 'Retry-After': 'Wed, 24 Nov 2027 10:00:00 GMT' }],
+    ['fails again and again', 500, {}],
+  ])('and checkouts go on while Dojo, about orders, %s', async (_what, status, headers) => {
+    nock(dojoUrl)
+      .persist()
+      .get(/payment-intents/)
+      .query(true)
+      .reply(status, '', headers);
+    for (let page = 0; page < 6; page += 1) {
+      laterMs += 11_000;
+      expect((await success().expect(200)).text).toContain('We do not know the outcome yet');
+    }
+    const { asked } = dojoCreates('pi_sandbox_T2');
+    await request(shop.app)
+      .post('/checkout')
+      .send({ items: [{ sku: 'mug', quantity: 1 }] })
+      .expect(201);
+    expect(asked).toHaveLength(1);
   });
 });
 

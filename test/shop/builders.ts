@@ -85,7 +85,6 @@ export function createOrder(members: Partial<Order> = {}): Order {
     sentAt: null,
     carrier: null,
     trackingUrl: null,
-    checks: 0,
     nextCheckAt: null,
     status: 'awaiting_payment',
     holds: [],

@@ -33,7 +33,8 @@ type ApiSetting =
   | 'invalidState'
   | 'unknownIntent'
   | 'canceledAgain'
-  | 'canceledInSearch';
+  | 'canceledInSearch'
+  | 'searchDates';
 
 /** All choices of the settings about the API, and their effect. */
 const proofs: { [Name in ApiSetting]: Record<Settings[Name], (scene: Scene) => Promise<void>> } = {
@@ -219,6 +220,10 @@ const proofs: { [Name in ApiSetting]: Record<Settings[Name], (scene: Scene) => P
     shown: async ({ simulator }) => expect(await searchCanceled(simulator)).toEqual([2, 1]),
     hidden: async ({ simulator }) => expect(await searchCanceled(simulator)).toEqual([1, 0]),
   },
+  searchDates: {
+    creation: async (scene) => expect(await searchChangedToday(scene)).toEqual([]),
+    update: async (scene) => expect(await searchChangedToday(scene)).toEqual(['Canceled']),
+  },
 };
 
 for (const [name, choices] of Object.entries(proofs)) {
@@ -230,6 +235,20 @@ for (const [name, choices] of Object.entries(proofs)) {
 }
 
 const dayMs = 24 * 3600_000;
+
+/** The statuses that a search of today finds for an intent of yesterday that changed today. */
+async function searchChangedToday({ simulator, clock }: Scene): Promise<string[]> {
+  const { id } = (await create(simulator, {})).body;
+  clock.advance(dayMs);
+  const startDate = clock.now().toISOString();
+  await callApi(simulator, { method: 'DELETE', path: `/payment-intents/${id}` });
+  const found = await callApi(simulator, {
+    method: 'POST',
+    path: '/payment-intents/search',
+    body: { startDate },
+  });
+  return found.body.data.map(({ status }: { status: string }) => status);
+}
 
 /** Replies that leave the specification because of a setting are not checked against it. */
 function post(simulator: Simulator, id: string, name: string, body?: object) {

@@ -91,7 +91,6 @@ describe.each([
       expect(await store.findOrderByReference(order.reference)).toMatchObject({
         status: order.status,
         holds: [],
-        checks: order.looks,
         updatedAt: new Date(order.updated_at),
         nextCheckAt: order.next_look_at === null ? null : new Date(order.next_look_at),
       });

@@ -134,7 +134,6 @@ describe.each([
       sentAt: null,
       carrier: null,
       trackingUrl: null,
-      checks: 0,
       nextCheckAt: null,
       status: 'placed',
       holds: [],
@@ -287,7 +286,7 @@ describe.each([
       ...order,
       status: 'awaiting_payment',
       updatedAt: later(1),
-      nextCheckAt: later(121),
+      nextCheckAt: later(120),
       attempts: [
         {
           ...order.attempts[0],
@@ -359,7 +358,10 @@ describe.each([
     await store.recordEvents([event('pi_1', 'Captured')]);
     const before = await store.findOrderByToken(order.token);
     await store.recordEvents([{ ...event('pi_1', 'Captured'), receivedAt: later(99) }]);
-    expect(await store.findOrderByToken(order.token)).toEqual(before);
+    // It may be about a partial refund: Dojo is asked again, also if it is being asked now.
+    const after = await store.findOrderByToken(order.token);
+    expect(after).toEqual({ ...before, nextCheckAt: after?.nextCheckAt });
+    expect(after?.nextCheckAt).not.toEqual(before?.nextCheckAt);
   });
 
   test('keeps all or none of the events that are recorded together', async () => {
@@ -435,7 +437,7 @@ describe.each([
     // Dojo has nothing more to say about any of them.
     for (const { token } of [paid, held, canceled, shipped]) {
       const order = await store.findOrderByToken(token);
-      await store.planCheck(order?.id ?? 0, { at: null, seen: order?.nextCheckAt ?? null });
+      await store.planCheck(order?.id ?? 0, { at: null, seen: order?.nextCheckAt ?? null }, later(1));
     }
     const shipment = { carrier: 'Royal Mail', trackingUrl: null, sentAt: later(2) };
     expect(await store.shipOrder(shipped.id, shipment)).toMatchObject({ kind: 'sent' });
@@ -464,7 +466,7 @@ describe.each([
     await attach(order, 'pi_1');
     await store.recordEvents([event('pi_1', 'Captured')]);
     const read = await find(order);
-    await store.planCheck(order.id, { at: null, seen: read.nextCheckAt });
+    await store.planCheck(order.id, { at: null, seen: read.nextCheckAt }, later(2));
     const shipment = { carrier: null, trackingUrl: null, sentAt: later(2) };
     const refused = { status: 409, body: 'no' };
     const request = {

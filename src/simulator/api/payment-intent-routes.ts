@@ -87,15 +87,19 @@ function addIntents(router: Router, state: SimulatorState): void {
 
 function createSearchFilter(
   { statuses, startDate, endDate }: SearchRequest,
-  { canceledInSearch }: Settings,
+  { canceledInSearch, searchDates }: Settings,
 ): (intent: PaymentIntent) => boolean {
   const startMs = startDate ? Date.parse(startDate) : Number.NEGATIVE_INFINITY;
   const endMs = endDate ? Date.parse(endDate) : Number.POSITIVE_INFINITY;
-  return ({ status, createdAt }) =>
-    (!statuses?.length || statuses.includes(status)) &&
-    (status !== 'Canceled' || canceledInSearch === 'shown') &&
-    createdAt.getTime() >= startMs &&
-    createdAt.getTime() <= endMs;
+  return ({ status, createdAt, updatedAt }) => {
+    const ms = (searchDates === 'creation' ? createdAt : updatedAt).getTime();
+    return (
+      (!statuses?.length || statuses.includes(status)) &&
+      (status !== 'Canceled' || canceledInSearch === 'shown') &&
+      ms >= startMs &&
+      ms <= endMs
+    );
+  };
 }
 
 /** The first release had no `returnCanceled` and showed all intents. */
