@@ -12,7 +12,7 @@ import type { Hold, RaisedHolds } from '../../src/shop/decision.ts';
 import { standingHolds } from '../../src/shop/holds.ts';
 import type { Order } from '../../src/shop/order.ts';
 import { catalogueFile } from '../support/catalogue.ts';
-import type { Delivery, Scenario } from '../support/scenario.ts';
+import type { Scenario } from '../support/scenario.ts';
 import { Crash, type Fault, type Meanwhile, withFault } from './faults.ts';
 import { foreignMark, keptBut, moneyOf } from './ledger.ts';
 import type { Action } from './story.ts';
@@ -133,12 +133,7 @@ const acts: { [Name in Action['do']]: Act<Name> } = {
   },
   async lose(world, { which }) {
     await world.scenario.posted();
-    // Only its event reports what was done in Dojo's portal, or that a reservation ended: it comes late but is never lost.
-    const choices = world.scenario.post.filter((delivery) => {
-      const { paymentIntentId, paymentStatus } = changeOf(delivery);
-      return !world.inPortal.has(paymentIntentId) && paymentStatus !== 'Reversed';
-    });
-    take(choices, which, world.scenario.post);
+    take(world.scenario.post, which);
   },
   async return(world, { which }, context) {
     const order = pick(await allOrders(world), which);
@@ -301,16 +296,12 @@ export async function allOrders({ scenario, keys }: World): Promise<Order[]> {
   return found.filter((order) => order !== null);
 }
 
-function changeOf({ body }: Delivery): { paymentIntentId: string; paymentStatus?: string } {
-  return JSON.parse(Buffer.from(body).toString()).data;
-}
-
 function pick<T>(from: readonly T[], index: number): T | undefined {
   return from.length === 0 ? undefined : from[index % from.length];
 }
 
-function take<T>(choices: T[], index: number, from: T[] = choices): T | undefined {
-  const taken = pick(choices, index);
+function take<T>(from: T[], index: number): T | undefined {
+  const taken = pick(from, index);
   if (taken !== undefined) from.splice(from.indexOf(taken), 1);
   return taken;
 }

@@ -173,6 +173,8 @@ const openQuestions = [
   'canceledAgain',
   'authorizedEvent',
   'declineEvent',
+  'searchDates',
+  'partialRefundEvent',
 ] as const satisfies SettingName[];
 
 /** Some stories answer some of the open questions about Dojo in another way than the default. */
