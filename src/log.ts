@@ -51,6 +51,7 @@ export const messages = Object.freeze({
   orderCancelled: ['info', 'order cancelled'],
   orderExpired: ['info', 'order expired'],
   orderSent: ['info', 'order sent'],
+  orderReservationEnding: ['warn', 'reservation ends within two days'],
   refundSent: ['info', 'refund sent'],
   refundRefused: ['warn', 'refund refused by Dojo'],
 
@@ -130,6 +131,7 @@ const eventOfNews = Object.freeze({
   // The merchant's system is told; a refund in part would say so again.
   due: null,
   sent: 'orderSent',
+  reservation_ending: 'orderReservationEnding',
 } as const satisfies Record<OrderNews['kind'], LogEvent | null>);
 
 /** One line for each change of an order, whatever caused it. */

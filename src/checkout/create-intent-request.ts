@@ -34,7 +34,7 @@ export function createIntentRequest(
     },
     expireAt: new Date(now().getTime() + config.payment.expiryMinutes * 60_000).toISOString(),
     ...(config.payment.captureMode === 'Manual' && {
-      // Documented as required with Manual; longer than 30 seconds and shorter than 7 days.
+      // Documented as required with Manual; longer than 30 seconds and shorter than 7 days. Keep `schedule.reservation` equal.
       autoExpireIn: '6.23:00:00',
       autoExpireAction: 'Release' as const,
     }),

@@ -2,6 +2,7 @@ import { hash, timingSafeEqual } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
 import { z } from 'zod';
 import type { Context } from '../context.ts';
+import { parseReference } from '../shop/order.ts';
 import { carrierSchema, type Shipment, trackingUrlSchema } from '../shop/shipment.ts';
 import type { ApiAnswer, ShippedOrder, SignedRequest } from '../store/order-store.ts';
 
@@ -44,10 +45,10 @@ export async function answerShipRequest(
   if (!isSigned(headers, body, { secret, now })) return { kind: 'unverified' };
   const shipment = parseBody(body, reference);
   if (shipment === null || headers.id.length > maxIdLength) return { kind: 'invalid' };
-  const order = await context.store.findOrderByReference(reference);
+  const order = await context.store.findOrderByReference(spellingOf(reference));
   if (order === null) return { kind: 'unknown' };
   const sent = { ...shipment, sentAt: now };
-  const answers = answersOf({ ...sent, reference });
+  const answers = answersOf({ ...sent, reference: order.reference });
   const digest = hash('sha256', body, 'buffer');
   const request = { id: headers.id, digest, receivedAt: now, answers };
   const shipped = await context.store.shipOrder(order.id, sent, request);
@@ -80,9 +81,12 @@ const bodySchema = z.object({
 /** Null if it is not about this order. */
 function parseBody(bytes: Buffer, reference: string): Shipment | null {
   const { data } = bodySchema.safeParse(parseJson(bytes));
-  return data?.reference === reference
-    ? { carrier: data.carrier ?? null, trackingUrl: data.trackingUrl ?? null }
-    : null;
+  const isSame = data !== undefined && spellingOf(data.reference) === spellingOf(reference);
+  return isSame ? { carrier: data.carrier ?? null, trackingUrl: data.trackingUrl ?? null } : null;
+}
+
+function spellingOf(reference: string): string {
+  return parseReference(reference) ?? reference;
 }
 
 function parseJson(bytes: Buffer): unknown {

@@ -19,7 +19,14 @@ function nextCheckOf(payment: PaymentAttempt, order: OrderFacts, now: Date): Dat
   const { facts, createdAt, expireAt } = payment;
   if (paymentMoney(payment, order).kept > 0) return nextPass(createdAt, now);
   if (facts.captured || facts.reversed || facts.canceled || facts.expired) return null;
-  return nextOpenCheck(createdAt, facts.authorized ? null : expireAt, now);
+  if (!facts.authorized) return nextOpenCheck(createdAt, expireAt, now);
+  const [next, warning] = [nextOpenCheck(createdAt, null, now), releaseWarningAt(payment)];
+  return warning > now && warning < next ? warning : next;
+}
+
+/** When to warn that a reservation ends. Whether Dojo counts from its creation or from its payment is not documented. */
+export function releaseWarningAt({ createdAt }: PaymentAttempt): Date {
+  return plus(createdAt, schedule.reservation - schedule.reservationEnding);
 }
 
 /** Payments that the reconciler asks Dojo about: the one that the shopper was shown, and all with money. */

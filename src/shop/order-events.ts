@@ -9,9 +9,9 @@ import {
   observedFacts,
   sameFacts,
 } from './intent-facts.ts';
-import { nextCheck } from './next-check.ts';
+import { nextCheck, releaseWarningAt } from './next-check.ts';
 import type { OrderFacts } from './order.ts';
-import { orderMoney, paymentMoney } from './order-money.ts';
+import { isReserved, orderMoney, paymentMoney } from './order-money.ts';
 import type { OrderStatus } from './order-status.ts';
 import { plus, schedule } from './schedule.ts';
 
@@ -120,7 +120,13 @@ export function applyObservation(
   const { attempt, observedAt } = observation;
   const observed = mergeInto(order, attempt, factsOfObservation(observation));
   const isNews = !sameFacts(factsOf(order, attempt), factsOf(observed, attempt));
-  return { after: derive(observed, observedAt), isNews };
+  return { after: warnOfRelease(derive(observed, observedAt), observedAt), isNews };
+}
+
+/** Once: what is not captured in time is released, and the shop must then ask the shopper to pay again. */
+function warnOfRelease(order: OrderFacts, now: Date): OrderFacts {
+  const isEnding = order.attempts.some((payment) => isReserved(payment) && releaseWarningAt(payment) <= now);
+  return isEnding && order.releaseWarnedAt === null ? { ...order, releaseWarnedAt: now } : order;
 }
 
 export function factsOfObservation({ status, ...observation }: Observation): IntentFacts {

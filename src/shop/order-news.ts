@@ -15,6 +15,7 @@ export const newsKinds = [
   'held',
   'due',
   'sent',
+  'reservation_ending',
 ] as const;
 export type NewsKind = (typeof newsKinds)[number];
 
@@ -53,6 +54,7 @@ export function newsOf(change: OrderChange): OrderNews[] {
     ['held', holds.length > 0],
     ['due', after.mayShip && !before.mayShip],
     ['sent', after.sentAt !== null && before.sentAt === null],
+    ['reservation_ending', after.releaseWarnedAt !== null && before.releaseWarnedAt === null],
   ];
   return [
     ...after.attempts.flatMap((payment) =>

@@ -37,6 +37,8 @@ export type OrderFacts = Pick<NewOrder, 'id' | 'reference'> & {
   /** An order of the chain that kept money when this one was paid. */
   readonly paidAgainWith: number | null;
   readonly sentAt: Date | null;
+  /** When the merchant was warned that its reservation ends; null if that has not happened. */
+  readonly releaseWarnedAt: Date | null;
   /** Who carries it, and where its way can be followed; null if no one said so. */
   readonly carrier: string | null;
   readonly trackingUrl: string | null;

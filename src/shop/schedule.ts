@@ -19,6 +19,10 @@ export const schedule = Object.freeze({
   gather: minute,
   /** Between two searches for money that went back. */
   searchReturned: day,
+  /** After this long Dojo releases a reservation that is not captured. It allows less than seven days. */
+  reservation: 7 * day - hour,
+  /** So long before, the merchant is warned. */
+  reservationEnding: 2 * day,
   /** An orphan intent cannot be paid, since no one has its link: it is searched for until its create call must be over. */
   orphanChecks: [minute, 5 * minute, 15 * minute],
   /** A webhook names a status and no amount, and our own call may never be answered: this soon a check is due. */

@@ -17,7 +17,7 @@ export const basketsTable = defineTable('baskets', 'order_id', { BIGINT: 'order_
 /** What the shop derives from facts, and when it checks next. */
 export const derivedTable = defineTable('orders', 'id', {
   BIGINT:
-    'id received returned updated_at next_check_at may_ship paid_at chain_id superseded_by paid_again_with',
+    'id received returned updated_at next_check_at may_ship paid_at chain_id superseded_by paid_again_with release_warned_at',
   TEXT: 'status holds',
 });
 
@@ -56,6 +56,7 @@ const factRowSchema = z.object({
   chain_id: z.int().nullable(),
   superseded_by: z.int().nullable(),
   paid_again_with: z.int().nullable(),
+  release_warned_at: z.int().nullable(),
   updated_at: z.int(),
   next_check_at: z.int().nullable(),
   due_at: z.int().nullable(),
@@ -91,6 +92,7 @@ export function factsOf(
     chainId: row.chain_id,
     supersededBy: row.superseded_by,
     paidAgainWith: row.paid_again_with,
+    releaseWarnedAt: timeOrNull(row.release_warned_at),
     updatedAt: timeOf(row.updated_at),
     nextCheckAt: timeOrNull(row.next_check_at),
     attempts,

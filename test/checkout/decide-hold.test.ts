@@ -240,6 +240,29 @@ describe.each([
     expect(await current(shop, order)).toMatchObject({ status: 'refunded', holds: [], returned: 895 });
   });
 
+  test('whose reservation ends is announced once, two days before, and then it is released', async () => {
+    const shop = await start({ ...(await options()), env: { CAPTURE_MODE: 'Manual' } });
+    const { order, intentId } = await paid(shop);
+    const endings = () => shop.shop.log.filter(({ event }) => event === 'orderReservationEnding');
+    shop.pass(4 * days + 22 * hours);
+    await runReconcile(shop);
+    expect(endings()).toEqual([]);
+    shop.pass(2 * hours);
+    await runReconcile(shop);
+    expect(endings()).toMatchObject([{ level: 'warn', amount: 1395, orderReference: order.reference }]);
+    shop.pass(days);
+    await runReconcile(shop);
+    expect(endings()).toHaveLength(1);
+    const messages = await shop.context.store.listMessages({ orderReference: order.reference, state: null });
+    expect(messages.map(({ type }) => type)).toEqual(['order.authorized', 'order.reservation_ending']);
+
+    // No webhook tells of the release.
+    shop.pass(2 * days);
+    expect(shop.simulator.paymentIntents().find(({ id }) => id === intentId)?.status).toBe('Reversed');
+    await runReconcile(shop);
+    expect((await current(shop, order)).status).toBe('reversed');
+  });
+
   test('that was captured elsewhere waits for the amount before it goes out', async () => {
     const shop = await start({ ...(await options()), env: { CAPTURE_MODE: 'Manual' } });
     const { order, intentId } = await paid(shop);
@@ -289,6 +312,8 @@ function decisionOn(order: Order, named?: readonly Hold[]): Omit<HoldDecision, '
   const settles = Object.fromEntries(names.map((hold) => [hold, standing[hold]]));
   return { settles, payment: null, decidedBy: 'a test', reason: 'It was looked at.' };
 }
+
+const days = 24 * hours;
 
 let decisions = 0;
 function decide(shop: Scenario, order: Order, members: Pick<HoldDecision, 'action'> & Partial<HoldDecision>) {

@@ -96,6 +96,17 @@ describe.each([
     expect(shop.shop.log.filter(({ event }) => event === 'orderSent')).toHaveLength(1);
   });
 
+  test('and the reference may be spelt as people type it', async () => {
+    const shop = await start(await options());
+    const { order } = await paid(shop);
+    const typed = order.reference.toLowerCase().replaceAll('-', '');
+    const { body } = await send(shop, typed, { body: JSON.stringify({ reference: order.reference }) }).expect(
+      200,
+    );
+    expect(body.reference).toBe(order.reference);
+    expect((await current(shop, order)).sentAt).toEqual(shop.now());
+  });
+
   test('and carrier and link may be left out', async () => {
     const shop = await start(await options());
     const { order } = await paid(shop);

@@ -83,6 +83,7 @@ export function createOrder(members: Partial<Order> = {}): Order {
     supersededBy: null,
     paidAgainWith: null,
     sentAt: null,
+    releaseWarnedAt: null,
     carrier: null,
     trackingUrl: null,
     nextCheckAt: null,

@@ -132,6 +132,7 @@ describe.each([
       supersededBy: null,
       paidAgainWith: null,
       sentAt: null,
+      releaseWarnedAt: null,
       carrier: null,
       trackingUrl: null,
       nextCheckAt: null,
