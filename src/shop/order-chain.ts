@@ -5,21 +5,27 @@ import type { OrderChange } from './order-events.ts';
 /**
  * A shopper's new order takes the place of the earlier ones that are unpaid: the reconciler cancels their intents, and their
  * links are handed out no more. All of them keep the id of the chain's first order; null if there is no chain.
- * An earlier order that another one superseded can be paid until Dojo has cancelled it, so the new one joins its chain too.
+ * Earlier orders that are not superseded now join it too: one that another superseded can be paid until Dojo has cancelled
+ * it, and one that has money was paid after the shopper's page was made, or its goods would have left the basket.
  */
 export function supersede(
   earlier: readonly OrderFacts[],
   newer: { readonly id: number },
   now: Date,
 ): { readonly changes: readonly OrderChange[]; readonly chainId: number | null } {
-  const superseded = earlier.filter((order) => isUnpaid(order) && order.supersededBy === null);
-  const chained = earlier.filter((order) => order.chainId !== null && order.received === 0);
-  const chains = [...superseded, ...chained].map(({ id, chainId }) => chainId ?? id);
-  if (chains.length === 0) return { changes: [], chainId: null };
-  const chainId = Math.min(...chains);
-  const changes = superseded.map((before) => ({
+  const isOpen = (order: OrderFacts) => isUnpaid(order) && order.supersededBy === null;
+  const joined = earlier.filter(
+    (order) => isOpen(order) || kept(order) > 0 || (order.chainId !== null && order.received === 0),
+  );
+  if (joined.length === 0) return { changes: [], chainId: null };
+  const chainId = Math.min(...joined.map((order) => order.chainId ?? order.id));
+  const changes = joined.map((before) => ({
     before,
-    after: { ...before, supersededBy: newer.id, chainId: before.chainId ?? chainId, nextCheckAt: now },
+    after: {
+      ...before,
+      chainId: before.chainId ?? chainId,
+      ...(isOpen(before) && { supersededBy: newer.id, nextCheckAt: now }),
+    },
   }));
   return { changes, chainId };
 }

@@ -214,6 +214,23 @@ describe.each([
     });
   });
 
+  test('that is paid after the page of a newer one was made is not superseded, but the newer one is held', async () => {
+    const shop = await start(await options());
+    const earlier = await paid(shop, 'key-1');
+    const newer = await placeNewer(shop, 'key-2', ['key-1']);
+    expect(await current(shop, earlier.order)).toMatchObject({
+      status: 'paid',
+      supersededBy: null,
+      holds: [],
+    });
+    await shop.pay(newer.intentId);
+    await shop.handAll();
+    expect(await current(shop, newer.order)).toMatchObject({
+      holds: ['paid_again_by_shopper'],
+      isDue: false,
+    });
+  });
+
   test('supersedes no order of another shopper, none that is paid, and none when it was placed by JSON', async () => {
     const shop = await start(await options());
     const { order, intentId } = await paid(shop, 'key-1');
