@@ -2,6 +2,7 @@ import type { ReadReturn } from '../checkout/read-return.ts';
 import type { PricedBasket } from '../shop/basket.ts';
 import { formatMoney } from '../shop/money.ts';
 import { findAttached, isPayable, type Order } from '../shop/order.ts';
+import { notTaken } from '../shop/order-money.ts';
 import { isOwnOrder, type Session } from './session.ts';
 
 /** What `views/orders/show.ejs` reads, with amounts and times as text. */
@@ -11,6 +12,7 @@ export function orderView(seen: ReadReturn, session: Session): Record<string, un
   const money = (value: number) => formatMoney({ value, currencyCode: basket.currencyCode });
   const isShopper = isOwnOrder(order, session);
   const refunded = order.returned;
+  const untaken = order.attempts.reduce((sum, payment) => sum + (notTaken(payment, order) ?? 0), 0);
   // A shopper who may have paid already must not be invited to pay again.
   const mayPay = isPayable(order) && (truth === 'unpaid' || truth === 'placed');
   const isOver = truth === 'canceled' || truth === 'expired' || truth === 'superseded';
@@ -21,7 +23,7 @@ export function orderView(seen: ReadReturn, session: Session): Record<string, un
     truth,
     askedJustNow,
     status: order.status,
-    heldReason: order.holds[0] ?? null,
+    holds: order.holds,
     isShopper,
     noIndex: true,
     order: {
@@ -30,6 +32,8 @@ export function orderView(seen: ReadReturn, session: Session): Record<string, un
       createdAt: formatTime(order.createdAt),
       updatedAt: formatTime(order.updatedAt),
     },
+    received: money(order.received),
+    notTaken: untaken > 0 ? money(untaken) : null,
     refunded: refunded > 0 ? money(refunded) : null,
     refundedAt: refunded > 0 ? formatTime(order.updatedAt) : null,
     sent: isShopper && isOnItsWay(order) ? { carrier: order.carrier, trackingUrl: order.trackingUrl } : null,
