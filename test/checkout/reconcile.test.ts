@@ -4,6 +4,7 @@ import { reconcile } from '../../src/checkout/reconcile.ts';
 import { refundOrder, undoOrder } from '../../src/checkout/refund-order.ts';
 import { DojoError, type DojoErrorKind } from '../../src/dojo/errors.ts';
 import { countCalls, totalOf } from '../support/count-calls.ts';
+import { loseNextAnswer } from '../support/pay-twice.ts';
 import type { Scenario } from '../support/scenario.ts';
 import {
   current,
@@ -113,16 +114,7 @@ describe('the reconciler', () => {
 
   test('finds and cancels the intent of a call whose answer was lost, and leaves the order’s other intent alone', async () => {
     const shop = await start();
-    const create = shop.context.dojo.createPaymentIntent;
-    let lost = 0;
-    Object.assign(shop.context.dojo, {
-      createPaymentIntent: async (...args: Parameters<typeof create>) => {
-        const intent = await create(...args);
-        lost += 1;
-        if (lost === 1) throw new DojoError('timeout', 'The answer was lost.');
-        return intent;
-      },
-    });
+    loseNextAnswer(shop);
     const { order, intentId } = await ordered(shop);
     expect(shop.simulator.paymentIntents()).toHaveLength(2);
     shop.pass(minutes);

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { captureOrder } from '../../src/checkout/capture-order.ts';
 import { undoOrder } from '../../src/checkout/refund-order.ts';
-import { DojoError } from '../../src/dojo/errors.ts';
 import { standingHolds } from '../../src/shop/holds.ts';
+import { loseNextAnswer } from '../support/pay-twice.ts';
 import type { Scenario } from '../support/scenario.ts';
 import { minutes, runReconcile, start } from '../support/scenario-steps.ts';
 import { createShopper } from '../support/shopper.ts';
@@ -53,16 +53,7 @@ test('the page of an order counts a refund in the portal and the rest that the s
 
 test('the page of an order that was paid twice says what came and what went back', async () => {
   const shop = await start();
-  const create = shop.context.dojo.createPaymentIntent;
-  let calls = 0;
-  Object.assign(shop.context.dojo, {
-    createPaymentIntent: async (...args: Parameters<typeof create>) => {
-      const intent = await create(...args);
-      calls += 1;
-      if (calls === 1) throw new DojoError('timeout', 'The answer was lost.');
-      return intent;
-    },
-  });
+  loseNextAnswer(shop);
   const { find, page } = await orderOf(shop);
   for (const { id } of shop.simulator.paymentIntents()) await shop.pay(id);
   await shop.handAll();

@@ -3,10 +3,8 @@ import type { Order } from '../../src/shop/order.ts';
 import type { Scenario } from './scenario.ts';
 import { current, minutes, ordered, runReconcile } from './scenario-steps.ts';
 
-/** An order whose first create call had no answer: `lost` is the intent that no one was shown. */
-export async function loseFirstIntent(
-  shop: Scenario,
-): Promise<{ order: Order; lost: string; shown: string }> {
+/** The next intent that the shop creates exists at Dojo, and its answer is lost. */
+export function loseNextAnswer(shop: Scenario): void {
   const create = shop.context.dojo.createPaymentIntent;
   let calls = 0;
   Object.assign(shop.context.dojo, {
@@ -17,8 +15,14 @@ export async function loseFirstIntent(
       return intent;
     },
   });
+}
+
+/** An order whose first create call had no answer: `lost` is the intent that no one was shown. */
+export async function loseFirstIntent(
+  shop: Scenario,
+): Promise<{ order: Order; lost: string; shown: string }> {
+  loseNextAnswer(shop);
   const { order, intentId } = await ordered(shop);
-  Object.assign(shop.context.dojo, { createPaymentIntent: create });
   const lost = shop.simulator.paymentIntents().find(({ id }) => id !== intentId);
   if (lost === undefined) throw new Error('Dojo has no second intent.');
   return { order, lost: lost.id, shown: intentId };
