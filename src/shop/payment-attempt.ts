@@ -2,7 +2,14 @@ import type { CaptureMode } from '../dojo/schemas.ts';
 import { noFacts, sameFacts } from './intent-facts.ts';
 import { nextCheck } from './next-check.ts';
 import { isPayable, type OrderFacts, type PaymentAttempt } from './order.ts';
-import { applyStatuses, factsOf, factsOfObservation, mergeInto, type Observation } from './order-events.ts';
+import {
+  applyStatuses,
+  factsOf,
+  factsOfObservation,
+  mergeInto,
+  type Observation,
+  planCheck,
+} from './order-events.ts';
 
 export type AttachedIntent = {
   readonly id: string;
@@ -111,7 +118,8 @@ export function settleAttempt(
   const observed =
     known.observation === null ? ended : mergeInto(ended, number, factsOfObservation(known.observation));
   return {
-    after: applyStatuses(observed, number, known.waiting, known.now),
+    // Money in it is read again later, as that of any other payment.
+    after: planCheck(applyStatuses(observed, number, known.waiting, known.now), { seen: null }, known.now),
     isNews: !sameFacts(factsOf(ended, number), factsOf(observed, number)),
   };
 }

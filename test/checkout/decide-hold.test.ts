@@ -8,7 +8,7 @@ import type { Hold } from '../../src/shop/decision.ts';
 import { standingHolds } from '../../src/shop/holds.ts';
 import type { Order } from '../../src/shop/order.ts';
 import { orderMoney } from '../../src/shop/order-money.ts';
-import { loseFirstIntent, payTwice } from '../support/pay-twice.ts';
+import { loseFirstIntent, loseNextAnswers, payTwice } from '../support/pay-twice.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 import type { Scenario } from '../support/scenario.ts';
 import { current, hours, minutes, ordered, runReconcile, start } from '../support/scenario-steps.ts';
@@ -90,6 +90,23 @@ describe.each([
       mayShip: true,
       isDue: true,
     });
+  });
+
+  test('that was paid late is read again, so that a refund in the portal is learnt without a webhook', async () => {
+    const shop = await start(await options());
+    shop.simulator.changeSettings({ partialRefundEvent: 'none' });
+    // Neither create call has an answer, so the shopper is shown no intent.
+    loseNextAnswers(shop, 2);
+    expect((await shop.place()).kind).toBe('dojo-unavailable');
+    const orphan = shop.simulator.paymentIntents()[0]?.id ?? '';
+    await shop.pay(orphan);
+    shop.pass(minutes);
+    await runReconcile(shop);
+    await shop.portalRefund(orphan, 100);
+    shop.pass(2 * days);
+    await runReconcile(shop);
+    const order = await shop.context.store.findOrderByCheckoutKey('key-1');
+    expect(order).toMatchObject({ status: 'partly_refunded', received: 1395, returned: 100 });
   });
 
   test('that a person dismisses is settled and never goes out', async () => {

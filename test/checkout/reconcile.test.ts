@@ -4,7 +4,7 @@ import { reconcile } from '../../src/checkout/reconcile.ts';
 import { refundOrder, undoOrder } from '../../src/checkout/refund-order.ts';
 import { DojoError, type DojoErrorKind } from '../../src/dojo/errors.ts';
 import { countCalls, totalOf } from '../support/count-calls.ts';
-import { loseNextAnswer } from '../support/pay-twice.ts';
+import { loseNextAnswers } from '../support/pay-twice.ts';
 import type { Scenario } from '../support/scenario.ts';
 import {
   current,
@@ -114,7 +114,7 @@ describe('the reconciler', () => {
 
   test('finds and cancels the intent of a call whose answer was lost, and leaves the order’s other intent alone', async () => {
     const shop = await start();
-    loseNextAnswer(shop);
+    loseNextAnswers(shop);
     const { order, intentId } = await ordered(shop);
     expect(shop.simulator.paymentIntents()).toHaveLength(2);
     shop.pass(minutes);

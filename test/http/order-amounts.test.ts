@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { captureOrder } from '../../src/checkout/capture-order.ts';
 import { undoOrder } from '../../src/checkout/refund-order.ts';
 import { standingHolds } from '../../src/shop/holds.ts';
-import { loseNextAnswer } from '../support/pay-twice.ts';
+import { loseNextAnswers } from '../support/pay-twice.ts';
 import type { Scenario } from '../support/scenario.ts';
 import { minutes, runReconcile, start } from '../support/scenario-steps.ts';
 import { createShopper } from '../support/shopper.ts';
@@ -53,7 +53,7 @@ test('the page of an order counts a refund in the portal and the rest that the s
 
 test('the page of an order that was paid twice says what came and what went back', async () => {
   const shop = await start();
-  loseNextAnswer(shop);
+  loseNextAnswers(shop);
   const { find, page } = await orderOf(shop);
   for (const { id } of shop.simulator.paymentIntents()) await shop.pay(id);
   await shop.handAll();

@@ -3,15 +3,15 @@ import type { Order } from '../../src/shop/order.ts';
 import type { Scenario } from './scenario.ts';
 import { current, minutes, ordered, runReconcile } from './scenario-steps.ts';
 
-/** The next intent that the shop creates exists at Dojo, and its answer is lost. */
-export function loseNextAnswer(shop: Scenario): void {
+/** The next intents that the shop creates exist at Dojo, and the answers are lost. */
+export function loseNextAnswers(shop: Scenario, times = 1): void {
   const create = shop.context.dojo.createPaymentIntent;
   let calls = 0;
   Object.assign(shop.context.dojo, {
     createPaymentIntent: async (...args: Parameters<typeof create>) => {
       const intent = await create(...args);
       calls += 1;
-      if (calls === 1) throw new DojoError('timeout', 'The answer was lost.');
+      if (calls <= times) throw new DojoError('timeout', 'The answer was lost.');
       return intent;
     },
   });
@@ -21,7 +21,7 @@ export function loseNextAnswer(shop: Scenario): void {
 export async function loseFirstIntent(
   shop: Scenario,
 ): Promise<{ order: Order; lost: string; shown: string }> {
-  loseNextAnswer(shop);
+  loseNextAnswers(shop);
   const { order, intentId } = await ordered(shop);
   const lost = shop.simulator.paymentIntents().find(({ id }) => id !== intentId);
   if (lost === undefined) throw new Error('Dojo has no second intent.');
