@@ -13,7 +13,6 @@ ALTER TABLE attempts ADD COLUMN reversal_observed INTEGER NOT NULL DEFAULT 0; --
 ALTER TABLE observations ADD COLUMN captured_amount INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE observations ADD COLUMN reversal_observed INTEGER NOT NULL DEFAULT 0;
 
-ALTER TABLE orders DROP COLUMN checks; -- when to check next follows from the facts and the time
 ALTER TABLE orders RENAME COLUMN refunded_amount TO returned;
 ALTER TABLE orders ADD COLUMN received INTEGER NOT NULL DEFAULT 0;
 UPDATE orders SET received = total * (SELECT COUNT(*) FROM attempts WHERE order_id = orders.id AND captured = 1),
@@ -23,7 +22,6 @@ ALTER TABLE orders ADD COLUMN chain_id INTEGER; -- the first of the orders that 
 ALTER TABLE orders ADD COLUMN superseded_by INTEGER; -- the shopper's newer order
 ALTER TABLE orders ADD COLUMN paid_again_with INTEGER; -- an order of the chain that kept money when this one was paid
 ALTER TABLE orders ADD COLUMN may_ship INTEGER NOT NULL DEFAULT 0; -- derived
-ALTER TABLE orders ADD COLUMN release_warned_at INTEGER; -- when the merchant was told that the reservation ends
 ALTER TABLE orders ADD COLUMN paid_at INTEGER; -- when money was first received
 UPDATE orders SET paid_at = (SELECT due_at FROM fulfilments WHERE order_id = orders.id);
 UPDATE orders SET may_ship = 1 WHERE status IN ('paid', 'partly_refunded') AND holds = ''
