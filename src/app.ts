@@ -10,7 +10,7 @@ import { orders } from './http/orders.ts';
 import { createPages } from './http/pages.ts';
 import { answerErrors, answerProblems, HttpProblem, notFound } from './http/problem.ts';
 import { logRequests } from './http/request-log.ts';
-import { onlyOwnForms, onlyOwnHost, readForwarding, securityHeaders } from './http/security.ts';
+import { onlyOwnForms, onlyOwnHost, readForwarding, securityHeaders, securityTxt } from './http/security.ts';
 import { createSessions } from './http/session.ts';
 import { ship } from './http/ship.ts';
 import { webhooks } from './http/webhooks.ts';
@@ -40,7 +40,8 @@ export function createApp(context: Context): Express {
   app.use(securityHeaders(config));
   app.use(onlyOwnHost(config, log));
   app.use('/static', ...staticFiles());
-  app.use(onlyOwnForms(config));
+  app.get('/.well-known/security.txt', securityTxt(context));
+  app.use(onlyOwnForms(config, log));
   app.use(sessions.read);
   app.use(catalogue(context, pages));
   app.use(basket(context, sessions, pages));

@@ -30,6 +30,8 @@ export type Config = {
     /** Checkouts a minute from one address. */
     readonly checkoutRate: number;
     readonly sessionSecret?: string | undefined;
+    /** Where weaknesses are reported; null: the shop names no one. */
+    readonly securityContact: string | null;
   };
   readonly dojo: DojoAccess & {
     /** Of the background work; calls that someone waits for are not counted. */
@@ -89,6 +91,8 @@ const accountProblem =
   'must be the id of your account, which begins with acc_; unset, every account is accepted';
 const databaseProblem = 'must be sqlite:PATH, sqlite::memory: or postgres://user:password@host/database';
 const sessionProblem = 'must have 32 characters or more; make one with: openssl rand -hex 32';
+const contactProblem =
+  'must be an address such as mailto:security@shop.example or https://shop.example/security';
 const fulfilmentProblem = 'must be the http:// or https:// address of your own system';
 
 /** As standardwebhooks.com has it. */
@@ -136,6 +140,9 @@ const environmentSchema = z.object({
     .refine((text) => /^sqlite:\S/.test(text) || parsePostgresUrl(text) !== null, databaseProblem)
     .default('sqlite:data/orders.db'),
   CATALOGUE_FILE: clean('text', 'must be the path of a file').optional(),
+  SECURITY_CONTACT: clean('token', contactProblem)
+    .regex(/^(mailto:[^\s@]+@[^\s@]+|https:\/\/[^\s/]+(\/\S*)?)$/, contactProblem)
+    .optional(),
   SESSION_SECRET: clean('text', sessionProblem).min(32, sessionProblem).optional(),
   FULFILMENT_URL: clean('token', fulfilmentProblem)
     .refine((text) => /^https?:\/\//i.test(text) && URL.canParse(text), fulfilmentProblem)
@@ -206,6 +213,7 @@ function toConfig(read: Variables): Config {
       trustProxy: read.TRUST_PROXY,
       checkoutRate: read.CHECKOUT_RATE,
       sessionSecret: read.SESSION_SECRET,
+      securityContact: read.SECURITY_CONTACT ?? null,
     },
     dojo: {
       ...toDojoAccess(read),

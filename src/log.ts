@@ -31,6 +31,7 @@ export const messages = Object.freeze({
   routineRequest: ['debug', 'request for a static file or a health check'],
   requestFailed: ['error', 'request failed'],
   hostRefused: ['warn', 'request refused: its host is not that of PUBLIC_URL'],
+  crossSiteRefused: ['warn', 'request refused: another site sent it'],
   webhookSignatureInvalid: ['warn', 'webhook refused: signature invalid'],
   webhookQuarantined: ['warn', 'webhook quarantined'],
   shipRequestRefused: ['warn', 'request to ship refused: signature invalid'],
@@ -81,6 +82,9 @@ type Fields = {
   /** As the request named it, cut, its control characters escaped. */
   host: string;
   expectedHost: string;
+  /** The headers `Origin` and `Sec-Fetch-Site`, cut, their control characters escaped. */
+  origin: string;
+  site: string;
   accountId: string;
   expectedAccountId: string;
   eventId: string;

@@ -37,6 +37,7 @@ describe('a shop with a sandbox key and no other setting', () => {
         hasPublicUrl: false,
         trustProxy: false,
         checkoutRate: 60,
+        securityContact: null,
       },
       dojo: {
         apiKey: sandboxKey,
@@ -215,6 +216,7 @@ const refused: [string, string[]][] = [
   ],
   ['CATALOGUE_FILE', ['"shop.json"', 'shop.json # ours', ' shop.json']],
   ['SESSION_SECRET', ['short', 'x'.repeat(31), `"${'x'.repeat(32)}"`, `${'x'.repeat(32)} # of the shop`]],
+  ['SECURITY_CONTACT', ['security@shop.example', 'http://shop.example', 'mailto:', 'mailto:a@b # ours']],
   [
     'FULFILMENT_SECRET',
     ['whsec_short', 'A'.repeat(44), `whsec_${'-'.repeat(44)}`, `"whsec_${'A'.repeat(44)}"`],

@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
 const read = (name: string) => JSON.parse(readFileSync(new URL(`../${name}`, import.meta.url), 'utf8'));
@@ -13,6 +15,7 @@ type Entry = {
   resolved?: string;
   hasInstallScript?: boolean;
   link?: boolean;
+  dev?: boolean;
 };
 type Manifest = {
   name: string;
@@ -54,3 +57,21 @@ test.each(workspaces)(
     expect(manifest.dependencies).toMatchObject(workspace.dependencies);
   },
 );
+
+test('the bill of materials lists every package of a shop in production, with its SHA-512', () => {
+  const root = fileURLToPath(new URL('..', import.meta.url));
+  const text = execFileSync('npm', ['run', '--silent', 'sbom'], { cwd: root, maxBuffer: 32 * 1024 * 1024 });
+  const { components }: { components: Component[] } = JSON.parse(text.toString());
+  const listed = new Set(
+    components.map(({ purl, hashes }) => `${decodeURIComponent(purl)} ${hashes?.[0]?.alg}`),
+  );
+  const wanted = packages
+    .filter(([, { dev }]) => dev !== true)
+    .map(([path, { version }]) => `pkg:npm/${nameOf(path)}@${version} SHA-512`);
+  expect(wanted.filter((name) => !listed.has(name))).toEqual([]);
+});
+
+type Component = {
+  readonly purl: string;
+  readonly hashes?: readonly { readonly alg: string }[];
+};

@@ -3,6 +3,7 @@ import type { RequestHandler, Response } from 'express';
 import helmet from 'helmet';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
+import type { Context } from '../context.ts';
 import { logEvent } from '../log.ts';
 import { HttpProblem } from './problem.ts';
 
@@ -104,14 +105,36 @@ export function securityHeaders({ http, dojo }: Config): RequestHandler {
  * Refuses forms of other sites. Browsers say where a request comes from; programs say nothing. `Sec-Fetch-Site` counts
  * first: browsers send the Origin `null` from our own pages under some referrer policies.
  */
-export function onlyOwnForms({ http }: Config): RequestHandler {
-  return (req, _res, next) => {
+export function onlyOwnForms({ http }: Config, log: Logger): RequestHandler {
+  return (req, res, next) => {
     if (req.method === 'GET' || req.method === 'HEAD' || req.method === 'OPTIONS') return next();
     const { 'sec-fetch-site': site, origin } = req.headers;
     const own = http.hasPublicUrl ? http.publicUrl : `http://${req.headers.host}`;
     const isOwn = site === undefined ? origin === undefined || origin === own : site === 'same-origin';
-    if (!isOwn) throw new HttpProblem(403);
-    next();
+    if (isOwn) return next();
+    logEvent(log, 'crossSiteRefused', {
+      requestId: res.locals.requestId,
+      origin: printable(origin ?? ''),
+      site: printable(String(site ?? '')),
+    });
+    throw new HttpProblem(403);
+  };
+}
+
+const daysOfContact = 180;
+
+/** `/.well-known/security.txt` (RFC 9116): to whom a weakness is reported. 404 unless the merchant names someone. */
+export function securityTxt({ config, now }: Context): RequestHandler {
+  const { publicUrl, securityContact } = config.http;
+  return (_req, res) => {
+    if (securityContact === null) throw new HttpProblem(404);
+    const expires = new Date(now().getTime() + daysOfContact * 86_400_000);
+    const canonical = `${publicUrl}/.well-known/security.txt`;
+    res
+      .type('text')
+      .send(
+        `Contact: ${securityContact}\nExpires: ${expires.toISOString()}\nPreferred-Languages: en\nCanonical: ${canonical}\n`,
+      );
   };
 }
 
