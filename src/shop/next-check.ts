@@ -18,8 +18,9 @@ export function nextCheck(order: OrderFacts, now: Date): Date | null {
 function nextCheckOf(payment: PaymentAttempt, order: OrderFacts, now: Date): Date | null {
   const { facts, createdAt, expireAt } = payment;
   if (paymentMoney(payment, order).kept > 0) return nextPass(createdAt, now);
-  if (facts.captured || facts.reversed || facts.canceled || facts.expired) return null;
-  if (!facts.authorized) return nextOpenCheck(createdAt, expireAt, now);
+  if (facts.captured || facts.reversed || facts.canceled) return null;
+  // One that we had given up may be reserved all the same, and then taken.
+  if (!facts.authorized) return facts.expired ? null : nextOpenCheck(createdAt, expireAt, now);
   const [next, warning] = [nextOpenCheck(createdAt, null, now), releaseWarningAt(payment)];
   return warning > now && warning < next ? warning : next;
 }

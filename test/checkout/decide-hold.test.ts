@@ -109,6 +109,22 @@ describe.each([
     expect(order).toMatchObject({ status: 'partly_refunded', received: 1395, returned: 100 });
   });
 
+  test('that was reserved late is read again, so that a capture in the portal is learnt without a webhook', async () => {
+    const shop = await start({ ...(await options()), env: { CAPTURE_MODE: 'Manual' } });
+    loseNextAnswers(shop, 2);
+    expect((await shop.place()).kind).toBe('dojo-unavailable');
+    const orphan = shop.simulator.paymentIntents()[0]?.id ?? '';
+    await shop.pay(orphan);
+    shop.pass(minutes);
+    await runReconcile(shop);
+    const find = () => shop.context.store.findOrderByCheckoutKey('key-1');
+    expect(await find()).toMatchObject({ status: 'authorized', received: 0 });
+    await shop.portalCapture(orphan, 600);
+    shop.pass(days);
+    await runReconcile(shop);
+    expect(await find()).toMatchObject({ status: 'paid', received: 600, holds: ['late_payment'] });
+  });
+
   test('that a person dismisses is settled and never goes out', async () => {
     const shop = await start(await options());
     const order = await paidLate(shop);

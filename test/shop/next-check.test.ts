@@ -59,6 +59,12 @@ describe('an open order', () => {
     expect(nextCheck(order, later(60 * minute))).toEqual(later(7 * hour));
   });
 
+  test('that was reserved after we had given it up is checked in the same way', () => {
+    const facts = { ...noFacts, expired: true, authorized: true };
+    const order = open({ state: 'found', facts }, { status: 'authorized' });
+    expect(nextCheck(order, later(60 * minute))).toEqual(later(7 * hour));
+  });
+
   test('without an intent is not checked', () => {
     expect(nextCheck(open({ paymentIntentId: null, state: 'ambiguous' }), since)).toBeNull();
   });
