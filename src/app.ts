@@ -40,7 +40,8 @@ export function createApp(context: Context): Express {
   app.use(securityHeaders(config));
   app.use(onlyOwnHost(config, log));
   app.use('/static', ...staticFiles());
-  app.get('/.well-known/security.txt', securityTxt(context));
+  const contact = config.http.securityContact;
+  if (contact !== null) app.get('/.well-known/security.txt', securityTxt(context, contact));
   app.use(onlyOwnForms(config, log));
   app.use(sessions.read);
   app.use(catalogue(context, pages));

@@ -55,6 +55,8 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
     FULFILMENT_SECRET: env.FULFILMENT_SECRET ?? '',
     FULFILMENT_URL: env.FULFILMENT_URL ?? '',
     LOG_LEVEL: env.LOG_LEVEL ?? '',
+    SECURITY_CONTACT: '',
+    SHIP_SECRET: env.SHIP_SECRET ?? '',
     PAYMENT_EXPIRY_MINUTES: env.PAYMENT_EXPIRY_MINUTES ?? '',
     PAYMENT_METHODS: env.PAYMENT_METHODS ?? '',
   });

@@ -123,17 +123,15 @@ export function onlyOwnForms({ http }: Config, log: Logger): RequestHandler {
 
 const daysOfContact = 180;
 
-/** `/.well-known/security.txt` (RFC 9116): to whom a weakness is reported. 404 unless the merchant names someone. */
-export function securityTxt({ config, now }: Context): RequestHandler {
-  const { publicUrl, securityContact } = config.http;
+/** `/.well-known/security.txt` (RFC 9116): to whom a weakness is reported. */
+export function securityTxt({ config, now }: Context, contact: string): RequestHandler {
   return (_req, res) => {
-    if (securityContact === null) throw new HttpProblem(404);
     const expires = new Date(now().getTime() + daysOfContact * 86_400_000);
-    const canonical = `${publicUrl}/.well-known/security.txt`;
+    const canonical = `${config.http.publicUrl}/.well-known/security.txt`;
     res
       .type('text')
       .send(
-        `Contact: ${securityContact}\nExpires: ${expires.toISOString()}\nPreferred-Languages: en\nCanonical: ${canonical}\n`,
+        `Contact: ${contact}\nExpires: ${expires.toISOString()}\nPreferred-Languages: en\nCanonical: ${canonical}\n`,
       );
   };
 }
