@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseCatalogue } from '../../src/shop/catalogue.ts';
 import { catalogueFile } from '../support/catalogue.ts';
 import { contents } from '../support/database.ts';
+import { jsonDetails } from '../support/details.ts';
 import { checkoutOrigin, type OpenShop, openShop } from '../support/shop.ts';
 import { createShopper } from '../support/shopper.ts';
 
@@ -122,7 +123,7 @@ describe('a form from another site', () => {
     await request(shop.app)
       .post('/checkout')
       .set('Sec-Fetch-Site', 'cross-site')
-      .send({ items: [{ sku: 'mug', quantity: 1 }] })
+      .send({ ...jsonDetails, items: [{ sku: 'mug', quantity: 1 }] })
       .expect(403)
       .expect('Content-Type', /problem\+json/);
     expect(contents(shop).orders).toEqual([]);
