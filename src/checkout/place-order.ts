@@ -112,15 +112,14 @@ export async function placeShownOrder(
   const { items, checkoutKey, shopperId, customer = null, expectedTotal } = purchase;
   const priced = priceBasket(context.catalogue, items);
   const isAsShown = priced.kind === 'priced' && priced.basket.total === expectedTotal;
-  if (isAsShown && isCurrent) {
-    const begun = await storeOrder(context, purchase, priced.basket);
-    if ('order' in begun) return arrangePayment(context, begun, { customer, deadline });
-  }
+  const begun = isAsShown && isCurrent ? await storeOrder(context, purchase, priced.basket) : null;
+  if (begun !== null && 'order' in begun) return arrangePayment(context, begun, { customer, deadline });
   const known = await context.store.findOrderByCheckoutKey(checkoutKey);
   const order = known?.shopperId === shopperId ? known : null;
   if (order !== null && isSettled(order)) return { kind: 'settled', order };
   if (priced.kind === 'refused') return priced;
   if (!isAsShown) return { kind: 'total-changed', basket: priced.basket };
+  if (order !== null && begun?.kind === 'details-changed') return begun;
   if (order === null || !isPayable(order) || !isSamePurchase(order.basket, priced.basket))
     return { kind: 'basket-changed' };
   if (!(await isFor(context, order, customer))) return { kind: 'details-changed' };
