@@ -83,6 +83,7 @@ export class ConfigError extends Error {
 }
 
 const liveApiUrl = 'https://api.dojo.tech';
+const liveCheckoutOrigin = 'https://pay.dojo.tech';
 /** The sandbox key printed in Dojo's documentation begins like this. */
 const publicSandboxKey = 'sk_sandbox_c8oLGaI__';
 /** Earlier versions can corrupt a database in WAL mode after a log reset (sqlite.org/wal.html). */
@@ -123,9 +124,7 @@ const environmentSchema = z.object({
   ),
   DOJO_API_URL: origin(`must be an origin such as ${liveApiUrl}`).default(liveApiUrl),
   DOJO_API_VERSION: z.iso.date('must be a date such as 2026-02-27').default('2026-02-27'),
-  DOJO_CHECKOUT_ORIGIN: origin('must be an origin such as https://pay.dojo.tech').default(
-    'https://pay.dojo.tech',
-  ),
+  DOJO_CHECKOUT_ORIGIN: origin('must be an origin such as https://pay.dojo.tech').default(liveCheckoutOrigin),
   DOJO_WEBHOOK_SECRETS: clean('list', secretsProblem)
     .default('')
     .transform(commaSeparated)
@@ -294,6 +293,21 @@ function problemsOf(error: z.ZodError, given: Environment): string[] {
 
 /** What people leave in place of a secret. */
 const placeholder = /change.?me|placeholder|example|your[-_ ]|^secret|(.)\1{7}/i;
+/** Neighbours, as fingers and alphabets have them. */
+const rows = ['abcdefghijklmnopqrstuvwxyz', '01234567890', 'qwertyuiop', 'asdfghjkl', 'zxcvbnm'];
+
+/** What people leave in place of a secret, or type in a hurry: few letters, a pattern again and again, letters in a row. */
+function isNoSecret(text: string): boolean {
+  const secret = text.replace(/^whsec_/, '').replace(/=+$/, '');
+  const letters = secret.toLowerCase();
+  const periods = Array.from({ length: Math.floor(secret.length / 2) }, (_, index) => index + 1);
+  const isPattern = periods.some((period) => secret.startsWith(secret.slice(period)));
+  const pairs = Array.from({ length: Math.max(letters.length - 1, 0) }, (_, at) => letters.slice(at, at + 2));
+  const inRow = pairs.filter((pair) => pair[0] === pair[1] || rows.some((row) => row.includes(pair)));
+  return (
+    placeholder.test(secret) || new Set(letters).size < 8 || isPattern || inRow.length > pairs.length / 2
+  );
+}
 
 /** Settings that would lose money or orders in production. */
 function productionProblems(env: Environment, runtime: Runtime): string[] {
@@ -301,6 +315,7 @@ function productionProblems(env: Environment, runtime: Runtime): string[] {
   const secrets = commaSeparated(env.DOJO_WEBHOOK_SECRETS ?? '');
   // Null if it is no origin, which is reported already.
   const apiUrl = originOf(env.DOJO_API_URL ?? liveApiUrl);
+  const checkoutOrigin = originOf(env.DOJO_CHECKOUT_ORIGIN ?? liveCheckoutOrigin);
   const isSqlite = (env.DATABASE_URL ?? 'sqlite:').startsWith('sqlite:');
   const rules: readonly (readonly [boolean, string])[] = [
     [
@@ -316,7 +331,7 @@ function productionProblems(env: Environment, runtime: Runtime): string[] {
       "DOJO_API_KEY: is the public key from Dojo's documentation, which anyone can use; use your own",
     ],
     [
-      secrets.length === 0 || secrets.some((secret) => secret.length < 16 || placeholder.test(secret)),
+      secrets.length === 0 || secrets.some((secret) => secret.length < 16 || isNoSecret(secret)),
       'DOJO_WEBHOOK_SECRETS: is missing, too short or a placeholder; get one with: npm run shop -- webhooks subscribe https://…/webhooks/dojo',
     ],
     [
@@ -324,11 +339,19 @@ function productionProblems(env: Environment, runtime: Runtime): string[] {
       'PUBLIC_URL: must be the https:// origin that shoppers see',
     ],
     [
-      env.SESSION_SECRET === undefined || placeholder.test(env.SESSION_SECRET),
-      'SESSION_SECRET: is missing or a placeholder; make one with: openssl rand -hex 32',
+      env.SESSION_SECRET === undefined || isNoSecret(env.SESSION_SECRET),
+      'SESSION_SECRET: is missing or easy to guess; make one with: openssl rand -hex 32',
+    ],
+    ...['FULFILMENT_SECRET', 'SHIP_SECRET'].map((name): readonly [boolean, string] => [
+      env[name] !== undefined && isNoSecret(env[name] ?? ''),
+      `${name}: is easy to guess; make one with: echo whsec_$(openssl rand -base64 32)`,
+    ]),
+    [
+      key.startsWith('sk_prod_') && checkoutOrigin !== null && checkoutOrigin !== liveCheckoutOrigin,
+      `DOJO_CHECKOUT_ORIGIN: with a live key shoppers pay at ${liveCheckoutOrigin} only; unset DOJO_CHECKOUT_ORIGIN`,
     ],
     [
-      /^http:/i.test(env.DOJO_CHECKOUT_ORIGIN ?? ''),
+      !key.startsWith('sk_prod_') && /^http:/i.test(env.DOJO_CHECKOUT_ORIGIN ?? ''),
       "DOJO_CHECKOUT_ORIGIN: must be https://; unset it to use Dojo's own",
     ],
     [

@@ -9,6 +9,7 @@ import {
   parseDojoAccess,
   variables,
 } from '../src/config.ts';
+import { merchantSecret } from './support/merchant.ts';
 
 const sqliteVersion = '3.51.3';
 const sandboxKey = 'sk_sandbox_of_the_tests';
@@ -404,6 +405,14 @@ const placeholders = [
   'xxxxxxxxxxxxxxxxxxxx',
   'secret-secret-secret',
 ];
+const guessable = [
+  'abcdabcdabcdabcdabcdabcdabcdabcd',
+  'correcthorsecorrecthorsecorrecthorse',
+  'abcdefghijklmnopqrstuvwxyz012345',
+  'qwertyuiopasdfghjklzxcvbnm123456',
+  'aabbccddeeffaabbccddeeffaabbccdd',
+  '11112222333344445555666677778888',
+];
 const openUrls = [
   'postgres://shop:x@db.internal/shop',
   'postgres://shop:x@db.internal/shop?sslmode=disable',
@@ -454,12 +463,39 @@ const refusedInProduction: [string, string, Environment, RegExp][] = [
   ],
   ['at an http address', 'PUBLIC_URL', { PUBLIC_URL: 'http://kettle.shop' }, /https/],
   ['without an address', 'PUBLIC_URL', { PUBLIC_URL: undefined }, /https/],
+  ...['http://pay.dojo.tech', 'https://pay.dojo.tech.example', 'https://pay.dojo.tech:8443'].map(
+    (DOJO_CHECKOUT_ORIGIN): [string, string, Environment, RegExp] => [
+      `with a live key and a payment page at ${DOJO_CHECKOUT_ORIGIN}`,
+      'DOJO_CHECKOUT_ORIGIN',
+      { DOJO_CHECKOUT_ORIGIN },
+      /unset/,
+    ],
+  ),
   [
-    'with an http payment page',
+    'with a sandbox key and an http payment page',
     'DOJO_CHECKOUT_ORIGIN',
-    { DOJO_CHECKOUT_ORIGIN: 'http://pay.dojo.tech' },
+    {
+      DOJO_API_KEY: sandboxKey,
+      DOJO_ALLOW_SANDBOX: 'true',
+      DOJO_CHECKOUT_ORIGIN: 'http://pay.dojo.tech',
+    },
     /unset/,
   ],
+  ...guessable.flatMap((secret): [string, string, Environment, RegExp][] => [
+    [`with the session secret ${secret}`, 'SESSION_SECRET', { SESSION_SECRET: secret }, /openssl/],
+    [
+      `with the webhook secret ${secret}`,
+      'DOJO_WEBHOOK_SECRETS',
+      { DOJO_WEBHOOK_SECRETS: secret },
+      /npm run/,
+    ],
+    ...['SHIP_SECRET', 'FULFILMENT_SECRET'].map((name): [string, string, Environment, RegExp] => [
+      `with the ${name} ${secret}`,
+      name,
+      { [name]: `whsec_${secret.replace(/\W/g, '/')}=` },
+      /openssl/,
+    ]),
+  ]),
   ['with orders in memory', 'DATABASE_URL', { DATABASE_URL: 'sqlite::memory:' }, /name a file/],
   [
     'with orders in memory under another name',
@@ -489,7 +525,7 @@ const refusedInProduction: [string, string, Environment, RegExp][] = [
     (FULFILMENT_URL): [string, string, Environment, RegExp] => [
       `with notifications sent openly to ${FULFILMENT_URL}`,
       'FULFILMENT_URL',
-      { FULFILMENT_URL, FULFILMENT_SECRET: `whsec_${'A'.repeat(44)}` },
+      { FULFILMENT_URL, FULFILMENT_SECRET: merchantSecret },
       /https/,
     ],
   ),
@@ -527,7 +563,7 @@ describe('a production shop refuses to start', () => {
   test.each(['https://depot.example', 'http://localhost:8080/x', 'http://127.0.0.1', 'http://[::1]:9'])(
     'but not with notifications sent to %s',
     (FULFILMENT_URL) => {
-      const fulfilment = { FULFILMENT_URL, FULFILMENT_SECRET: `whsec_${'A'.repeat(44)}` };
+      const fulfilment = { FULFILMENT_URL, FULFILMENT_SECRET: merchantSecret };
       expect(read({ ...production, ...fulfilment }).fulfilment?.url).toBe(FULFILMENT_URL);
     },
   );

@@ -248,7 +248,10 @@ async function attempt(
   }
 
   const link = parsePaymentLink(intent, context.config.dojo.checkoutOrigin);
-  const mismatch = findMismatch(order, intent) ?? (link === null ? 'payment link' : null);
+  // One that was paid, cancelled or anything else is not the one that was asked for just now.
+  const isNew = intent.status === 'Created';
+  const mismatch =
+    findMismatch(order, intent) ?? (isNew ? null : 'status') ?? (link === null ? 'payment link' : null);
   const attached =
     link === null || mismatch !== null
       ? null

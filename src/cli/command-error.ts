@@ -39,7 +39,8 @@ const dojoFailures: Readonly<Partial<Record<DojoErrorKind, readonly [exitCode: n
   conflict: [exitCodes.refused, 'Dojo refused'],
 };
 
-export function describeDojoError({ kind, message }: DojoError): Failure {
+/** With what Dojo wrote: whoever runs the command may read it. */
+export function describeDojoError({ kind, message, reason }: DojoError): Failure {
   const [exitCode, words] = dojoFailures[kind] ?? [exitCodes.unavailable, 'Dojo is unavailable'];
-  return { exitCode, message: `${words}: ${message}` };
+  return { exitCode, message: `${words}: ${message}${reason === null ? '' : ` ${reason}`}` };
 }

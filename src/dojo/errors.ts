@@ -35,7 +35,7 @@ const ambiguousKinds: ReadonlySet<DojoErrorKind> = new Set([
   'malformed',
 ]);
 
-/** A call to Dojo failed. The message is for logs: it has neither the key nor the shopper's data in it. */
+/** A call to Dojo failed. The message is for logs: our own words, without the key and without what Dojo wrote. */
 export class DojoError extends Error {
   override readonly name = 'DojoError';
   readonly kind: DojoErrorKind;
@@ -43,6 +43,11 @@ export class DojoError extends Error {
   readonly status: number | null;
   /** Dojo's W3C trace id, to quote to its support; null if the answer had none. */
   readonly traceId: string | null;
+  /**
+   * What Dojo wrote: title and detail; null if it wrote nothing. It may repeat what was sent, a shopper's name and address
+   * among it: show it to the person who made the call, and never log it.
+   */
+  readonly reason: string | null;
   /** Messages by field, as Dojo names it (`Reference`); empty if it named none. */
   readonly fieldErrors: Readonly<Record<string, string[]>>;
   /** How long Dojo, or this client on its behalf, asks to wait; null if neither says. */
@@ -54,6 +59,7 @@ export class DojoError extends Error {
     details: {
       status?: number;
       traceId?: string | null;
+      reason?: string | null;
       fieldErrors?: Record<string, string[]>;
       retryAfterMs?: number | null;
       cause?: unknown;
@@ -63,6 +69,7 @@ export class DojoError extends Error {
     this.kind = kind;
     this.status = details.status ?? null;
     this.traceId = details.traceId ?? null;
+    this.reason = details.reason ?? null;
     this.fieldErrors = details.fieldErrors ?? {};
     this.retryAfterMs = details.retryAfterMs ?? null;
   }

@@ -171,19 +171,17 @@ function statusError(
   const problem = parseProblem(body);
   const kind =
     kindOfStatus[status] ?? (status >= 500 ? 'unavailable' : status >= 400 ? 'invalid' : 'malformed');
-  const reasons = [problem.title, problem.detail, ...Object.keys(problem.fieldErrors)].filter(
-    (part) => part !== null,
-  );
-  return new DojoError(
-    kind,
-    `${describe(call)} answered ${status}${reasons.length > 0 ? `: ${reasons.join('; ').slice(0, 1_000)}` : ''}.`,
-    {
-      status,
-      traceId: problem.traceId,
-      fieldErrors: problem.fieldErrors,
-      retryAfterMs: parseRetryAfter(headers['retry-after']),
-    },
-  );
+  // Names of fields, as Dojo has them: Reference, Amount.Value, ItemLines[0].Name.
+  const fields = Object.keys(problem.fieldErrors).filter((name) => /^[A-Za-z][\w.[\]$]{0,60}$/.test(name));
+  const about = fields.length > 0 ? ` about ${fields.slice(0, 10).join(', ')}` : '';
+  const written = [problem.title, problem.detail].filter((part) => part !== null).join('; ');
+  return new DojoError(kind, `${describe(call)} answered ${status}${about}.`, {
+    status,
+    traceId: problem.traceId,
+    reason: written === '' ? null : written,
+    fieldErrors: problem.fieldErrors,
+    retryAfterMs: parseRetryAfter(headers['retry-after']),
+  });
 }
 
 /** Errors from before any request can have left: the name, the route, a refused connection, the certificate. */

@@ -199,7 +199,7 @@ export function findMismatch(
   intent: PaymentIntent,
 ): string | null {
   const { value, currencyCode } = intent.amount;
-  if (intent.reference !== order.reference) return `reference ${JSON.stringify(intent.reference)}`;
+  if (intent.reference !== order.reference) return 'another reference';
   if (value !== order.basket.total) return `amount ${value} for ${order.basket.total}`;
   if (currencyCode !== order.basket.currencyCode) return `currency for ${order.basket.currencyCode}`;
   return null;

@@ -40,6 +40,7 @@ describe('help', () => {
       'orders capture',
       'orders compare',
       'orders decide',
+      'orders erase',
       'orders refresh',
       'orders refund',
       'orders ship',

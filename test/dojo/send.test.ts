@@ -122,7 +122,8 @@ describe('a refusal', () => {
       status,
       traceId: '00-1',
       isAmbiguous: false,
-      message: `Dojo GET /thing answered ${status}: No; Because.`,
+      message: `Dojo GET /thing answered ${status}.`,
+      reason: 'No; Because',
     });
     expect(server.received).toHaveLength(1);
   });
@@ -162,7 +163,18 @@ describe('a refusal', () => {
       openSender(server.url).send(createCall),
       kinds.find(([code]) => code === status)?.[1] ?? 'invalid',
     );
-    expect(error.message).toContain('[key] is wrong');
+    expect(error.reason).toContain('[key] is wrong');
+    expect(JSON.stringify(error)).not.toContain(apiKey);
+    expect(error.message).not.toContain(apiKey);
+  });
+
+  test('keeps what Dojo wrote out of the message, which is for logs', async () => {
+    const person = 'Ada Lovelace, ada@example.com';
+    const body = { title: person, detail: person, errors: { Reference: [person], [person]: [person] } };
+    const server = await startAnswering(400, JSON.stringify(body));
+    const error = await failing(openSender(server.url), 'invalid');
+    expect(error.message).toBe('Dojo GET /thing answered 400 about Reference.');
+    expect(error.reason).toContain(person);
   });
 });
 
@@ -172,7 +184,7 @@ test('a credential sent in place of the key is not revealed either', async () =>
   const call = { ...createCall, credential };
   const error = await failureOf(openSender(server.url).send(call), 'unauthorized');
   expect(server.received[0]?.headers.authorization).toBe(`Basic ${credential}`);
-  expect(error.message).toContain('[key] has expired');
+  expect(error.reason).toContain('[key] has expired');
   expect(JSON.stringify(server.received)).not.toContain(apiKey);
 });
 

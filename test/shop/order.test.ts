@@ -170,9 +170,9 @@ describe('an intent', () => {
   });
 
   const others: [string, Partial<PaymentIntent>, RegExp][] = [
-    ['another reference', { reference: 'ORD-00000-000000' }, /^reference/],
-    ['no reference', { reference: '' }, /^reference/],
-    ['a reference in lower case', { reference: 'ord-0sa8j-yx0000' }, /^reference/],
+    ['another reference', { reference: 'ORD-00000-000000' }, /^another reference/],
+    ['no reference', { reference: '' }, /^another reference/],
+    ['a reference in lower case', { reference: 'ord-0sa8j-yx0000' }, /^another reference/],
     ['a penny less', { amount: { value: 999, currencyCode: 'GBP' } }, /^amount 999 for 1000$/],
     ['a penny more', { amount: { value: 1001, currencyCode: 'GBP' } }, /^amount 1001/],
     ['the amount below zero', { amount: { value: -1000, currencyCode: 'GBP' } }, /^amount/],
