@@ -1,4 +1,4 @@
-import { type Dispatcher, Pool } from 'undici';
+import { type Dispatcher, errors, Pool } from 'undici';
 import type { z } from 'zod';
 import { type Breaker, createBreaker, longestPauseMs } from './breaker.ts';
 import { DojoError, type DojoErrorKind, parseProblem } from './errors.ts';
@@ -48,6 +48,8 @@ export type Sender = {
 /** A page of 100 intents is some 500 kB. */
 const maxResponseBytes = 2 * 1024 * 1024;
 const connectTimeoutMs = 2_500;
+/** Responses of the class 1xx before the real one, of which most servers send none. */
+const maxInterim = 10;
 /** No second try after this long: the caller waits. */
 const retryWithinMs = 500;
 
@@ -72,7 +74,9 @@ export function createSender(options: SenderOptions): Sender {
     const hasBody = call.body !== undefined;
     const credential = call.credential ?? options.apiKey;
     // AbortSignal refuses fractions and negative times, and a caller's remaining time may be either.
-    const signal = AbortSignal.timeout(Math.max(0, Math.round(timeoutMs)));
+    const timeout = AbortSignal.timeout(Math.max(0, Math.round(timeoutMs)));
+    const flood = new AbortController();
+    let interim = 0;
     try {
       const response = await pool.request({
         method: call.method,
@@ -86,7 +90,11 @@ export function createSender(options: SenderOptions): Sender {
         },
         body: hasBody ? JSON.stringify(call.body) : null,
         // undici's body time-out starts again with every byte; this one also ends an answer that drips.
-        signal,
+        signal: AbortSignal.any([timeout, flood.signal]),
+        onInfo() {
+          interim += 1;
+          if (interim > maxInterim) flood.abort(unusable(call, 'more interim responses than any need'));
+        },
       });
       clockSkewMs = skewOf(response.headers.date, now()) ?? clockSkewMs;
       // A proxy's error page may quote the request, and error messages are logged.
@@ -193,6 +201,9 @@ const unreadableCodes = /^(UND_ERR_RES_EXCEEDED_MAX_SIZE|UND_ERR_HEADERS_OVERFLO
 
 function connectionError(cause: unknown, call: DojoCall<z.ZodType | null>): DojoError {
   const code = codeOf(cause);
+  // An answer 101 to a request that asked for no other protocol.
+  if (cause instanceof errors.SocketError && cause.message === 'bad upgrade')
+    return unusable(call, 'another protocol');
   const kind: DojoErrorKind = neverSentCodes.test(code)
     ? 'unreachable'
     : code === 'TimeoutError' || code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT'
@@ -201,6 +212,10 @@ function connectionError(cause: unknown, call: DojoCall<z.ZodType | null>): Dojo
         ? 'malformed'
         : 'network';
   return new DojoError(kind, `${describe(call)} got no usable answer (${code}).`, { cause });
+}
+
+function unusable(call: DojoCall<z.ZodType | null>, what: string): DojoError {
+  return new DojoError('malformed', `${describe(call)} answered with ${what}.`);
 }
 
 function codeOf(error: unknown): string {

@@ -18,7 +18,12 @@ export function readBody(options: {
   mayBeEmpty?: boolean;
   multiline?: string;
 }): RequestHandler {
-  const readForm = express.urlencoded({ extended: false, limit: maxBytes, parameterLimit: 2 * maxFields });
+  const readForm = express.urlencoded({
+    extended: false,
+    limit: maxBytes,
+    parameterLimit: 2 * maxFields,
+    verify: (_req, _res, bytes) => assertUtf8(bytes),
+  });
   const readJson = express.json({ limit: maxBytes });
   const types = options.json ? [form, json] : [form];
   return (req, res, next) => {
@@ -31,6 +36,15 @@ export function readBody(options: {
       next(error ?? (type === form ? findFault(req.body, options.multiline) : undefined));
     });
   };
+}
+
+/** The parser would put replacement characters where lone surrogates and broken bytes are. */
+function assertUtf8(bytes: Uint8Array): void {
+  try {
+    decodeURIComponent(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    throw new HttpProblem(400);
+  }
 }
 
 /** The parsed form. Throws a 400 if it is not valid. */

@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 
 /** Its limits end slow and stalled requests with 408; Node's parser answers malformed ones with 400, 417 and 431. */
 export function createHttpServer(app: RequestListener): Server {
-  return createServer(
+  const server = createServer(
     {
       headersTimeout: 8_000,
       requestTimeout: 12_000,
@@ -13,16 +13,25 @@ export function createHttpServer(app: RequestListener): Server {
     },
     (req, res) => {
       // Absolute URLs are for proxies, and Express finds no path in some of them.
-      if (req.url?.startsWith('/')) app(req, res);
+      // HTTP/1.0 has no chunks: whoever sends them means something else than a proxy in between reads (RFC 9112, 6.1).
+      const isOdd = req.httpVersion === '1.0' && req.headers['transfer-encoding'] !== undefined;
+      if (req.url?.startsWith('/') && !isOdd) app(req, res);
       else
         res
           .writeHead(400, { 'Content-Type': 'application/problem+json', Connection: 'close' })
-          .end(notAPath());
+          .end(notValid());
     },
   );
+  // Node only looks for the word in the header, and takes no notice of what stands beside it.
+  server.on('checkContinue', (req, res) => {
+    if (req.headers.expect?.trim().toLowerCase() !== '100-continue') return res.writeHead(417).end();
+    res.writeContinue();
+    server.emit('request', req, res);
+  });
+  return server;
 }
 
-function notAPath(): string {
+function notValid(): string {
   return JSON.stringify({
     type: 'about:blank',
     title: 'The request is not valid',

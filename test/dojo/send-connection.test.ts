@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createSender } from '../../src/dojo/send.ts';
 import {
@@ -207,3 +207,27 @@ async function tooSlow(promise: Promise<unknown>) {
   expect(performance.now() - startedAt).toBeLessThan(3_000);
   return error;
 }
+
+describe('an answer that is not one to a plain request is unusable, and ends at once', () => {
+  test.each([
+    [
+      'another protocol',
+      'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\n',
+      1,
+    ],
+    ['more interim responses than any need', 'HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n', 100],
+  ])('with %s', async (what, bytes, times) => {
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', () => {
+        for (let time = 0; time < times; time += 1) socket.write(bytes);
+      });
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    const sender = openSender(`http://127.0.0.1:${port}`, { timeoutMs: 60_000 });
+    const error = await failureOf(sender.send(createCall), 'malformed');
+    expect(error.message).toBe(`Dojo POST /things answered with ${what}.`);
+  });
+});

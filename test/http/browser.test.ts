@@ -182,6 +182,7 @@ describe('every page', () => {
   const live = {
     DOJO_API_KEY: 'sk_prod_of_the_tests',
     DOJO_API_URL: 'https://api.dojo.tech',
+    DOJO_CHECKOUT_ORIGIN: 'https://pay.dojo.tech',
     DOJO_WEBHOOK_SECRETS: 'bGl2ZV93ZWJob29rX3Rlc3Q',
     PUBLIC_URL: 'https://kettle.shop',
     SESSION_SECRET: 'f3a91c07d2be4586a0cf1e7d93b2845a',

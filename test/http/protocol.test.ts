@@ -113,7 +113,13 @@ test('a shop with PUBLIC_URL refuses a request that names two hosts', async () =
 
 describe('a malformed request', () => {
   const head = 'POST /webhooks/dojo HTTP/1.1\r\nHost: localhost\r\n';
-  test.each([
+  const empty = 'Content-Length: 0\r\nConnection: close\r\n\r\n';
+  const form = (body: string) =>
+    Buffer.from(
+      `POST /basket HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      'latin1',
+    );
+  test.each<[string, number, string | Uint8Array]>([
     ['an absolute URL instead of a path', 400, 'GET http://localhost/ HTTP/1.1\r\nHost: localhost\r\n\r\n'],
     ['half a URL', 400, 'GET http:// HTTP/1.1\r\nHost: localhost\r\n\r\n'],
     ['two lengths', 400, `${head}Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello`],
@@ -126,8 +132,22 @@ describe('a malformed request', () => {
     ['a header of 17 kB', 431, `${head}X-Long: ${'a'.repeat(17 * 1024)}\r\n\r\n`],
     ['a URL of 17 kB', 431, `GET /${'a'.repeat(17 * 1024)} HTTP/1.1\r\nHost: localhost\r\n\r\n`],
     ['an unknown expectation', 417, `${head}Expect: foo\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`],
+    ['one expectation beside another', 417, `${head}Expect: 100-continue, foo\r\n${empty}`],
+    ['two expectations', 417, `${head}Expect: 100-continue\r\nExpect: foo\r\n${empty}`],
+    ['chunks in HTTP/1.0', 400, `${head.replace('1.1', '1.0')}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`],
+    ['half a character in a form', 400, form('sku=mug&quantity=1&x=%ED%A0%80')],
+    ['a broken character in a form', 400, form('sku=mug&quantity=1&x=%ff')],
+    ['a broken byte in a form', 400, form(Buffer.from([0x78, 0x3d, 0xff]).toString('latin1'))],
     ['headers that never end', 408, 'GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: '],
-  ])('with %s is answered with %i', async (_what, status, bytes) => {
+  ])('with %s is answered with %i, and changes nothing', async (_what, status, bytes) => {
+    const before = contents(shop);
     expect(statusLine(await sendRaw(served.port, bytes))).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(contents(shop)).toEqual(before);
+  });
+
+  test('an expectation that is met is answered as any other request', async () => {
+    const rest = `Expect: 100-continue\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    const response = await sendRaw(served.port, `POST /webhooks/dojo HTTP/1.1\r\n${signed}${rest}`);
+    expect(response.match(/HTTP\/1.1 .*/g)).toEqual(['HTTP/1.1 100 Continue', 'HTTP/1.1 200 OK']);
   });
 });
