@@ -12,6 +12,7 @@ import {
   type SqlValue,
   valuesOf,
 } from '../sql.ts';
+import { watchFile } from './file-identity.ts';
 
 /** How long a transaction waits for another process that writes to the same file. */
 export const busyLimitMs = 3_000;
@@ -39,7 +40,10 @@ export type SqliteWriter = {
  */
 export function openSqliteWriter(path: string): SqliteWriter {
   const connection = connect(path, { readOnly: false });
+  // SQLite reads file: addresses too, whose path is not one of the system.
+  const assertSameFile = path === ':memory:' || path.startsWith('file:') ? () => {} : watchFile(path);
   const tx = createTransaction(connection);
+  let damage: StoreError | null = null;
 
   const [save, undo, release] = [
     connection.prepare('SAVEPOINT item'),
@@ -56,7 +60,7 @@ export function openSqliteWriter(path: string): SqliteWriter {
       return { status: 'fulfilled', value };
     } catch (reason) {
       // A full disk, for one, ends the whole transaction.
-      if (!connection.isTransaction) throw reason;
+      if (!connection.isTransaction || isDamage(reason)) throw reason;
       undo.run();
       release.run();
       tx.news.length = newsBefore;
@@ -67,16 +71,20 @@ export function openSqliteWriter(path: string): SqliteWriter {
   return {
     tx,
     async commit(work, patienceMs) {
+      // What can be written into a damaged file may not be found in it again.
+      if (damage !== null) throw damage;
       try {
         tx.news.length = 0;
         beginPatiently(connection, patienceMs);
         const result = await work(inSavepoint);
+        assertSameFile();
         connection.exec('COMMIT');
         return result;
       } catch (error) {
         tx.news.length = 0;
         if (connection.isTransaction) connection.exec('ROLLBACK');
-        throw storeErrorOf(error);
+        if (isDamage(error)) damage = damageOf(path, error.message);
+        throw damage ?? storeErrorOf(error);
       }
     },
     checkpoint() {
@@ -221,10 +229,12 @@ function connect(path: string, { readOnly }: { readonly readOnly: boolean }): Da
       `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = ${longLogPages}`,
     );
     assertDurable(connection, path);
+    if (!readOnly) assertWhole(connection, path);
     // A savepoint around many changes would write what it may have to undo to a temporary file.
     connection.exec('PRAGMA busy_timeout = 0; PRAGMA temp_store = MEMORY');
     return connection;
   } catch (error) {
+    if (isDamage(error)) throw damageOf(path, error.message);
     throw storeErrorOf(error, `The database file ${path} cannot be opened`);
   }
 }
@@ -255,6 +265,29 @@ function assertDurable(connection: DatabaseSync, path: string): void {
   if (synchronous !== 2 || journal !== (path === ':memory:' ? 'memory' : 'wal')) {
     throw new Error(`journal_mode is ${journal} and synchronous is ${synchronous}`);
   }
+}
+
+/** SQLite reads so much in about half a second; a larger file is read when it is needed. */
+const checkedBytes = 100 * 1024 * 1024;
+
+function assertWhole(connection: DatabaseSync, path: string): void {
+  const { size } = connection
+    .prepare('SELECT page_count * page_size AS size FROM pragma_page_count, pragma_page_size')
+    .get() as { size: number };
+  if (size > checkedBytes) return;
+  const fault = connection.prepare('PRAGMA quick_check(1)').get()?.quick_check;
+  if (fault !== 'ok') throw damageOf(path, String(fault));
+}
+
+function damageOf(path: string, fault: string): StoreError {
+  return new StoreError(
+    `The database file ${path} is damaged (${fault}); stop the shop and restore the last backup`,
+  );
+}
+
+/** SQLITE_CORRUPT and SQLITE_NOTADB. */
+function isDamage(error: unknown): error is SqliteError {
+  return isSqliteError(error) && [11, 26].includes(primaryCode(error));
 }
 
 const never = new Int32Array(new SharedArrayBuffer(4));
