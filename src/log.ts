@@ -63,6 +63,7 @@ export const messages = Object.freeze({
   searchFailed: ['warn', 'search for payments failed: no usable answer from Dojo'],
   orphanFound: ['warn', 'orphan payment intent found'],
   clockSkewed: ['error', 'clock differs from that of Dojo by minutes; expiry paused'],
+  clockSetBack: ['warn', 'clock was minutes ahead and is set back; what was planned by it is due now'],
   messageFailed: ['warn', 'message not accepted; it is sent again'],
   messageAbandoned: ['warn', 'message abandoned'],
   messageDropped: ['info', 'message dropped: the order is no longer due'],

@@ -2,7 +2,7 @@ import type { Context } from '../context.ts';
 import { DojoError } from '../dojo/errors.ts';
 import type { PaymentIntent } from '../dojo/schemas.ts';
 import { logEvent } from '../log.ts';
-import { claimUntil, nextOrphanCheck, retryOrphanCheck } from '../shop/schedule.ts';
+import { claimUntil, nextOrphanCheck, plus, retryOrphanCheck } from '../shop/schedule.ts';
 import type { Orphan, OrphanOutcome } from '../store/order-store.ts';
 import type { Run, Turns } from './check-orders.ts';
 import { creationWindow, endsRun, searchPages } from './search-intents.ts';
@@ -33,8 +33,13 @@ export async function* checkOrphans(run: Run): Turns {
 async function* searchFor(run: Run, orphans: readonly Orphan[]): Turns {
   const { context } = run;
   if (orphans.length === 0) return;
-  const first = Math.min(...orphans.map(({ attempt }) => attempt.createdAt.getTime()));
-  const window = creationWindow(context, new Date(first - minute), context.now());
+  const now = context.now();
+  // By a clock that was ahead, an attempt began in the time to come: its intent was created not long before that was noticed.
+  const began = orphans.map(({ attempt: { createdAt } }) =>
+    createdAt > now ? plus(now, -30 * minute) : createdAt,
+  );
+  const first = Math.min(...began.map((time) => time.getTime()));
+  const window = creationWindow(context, new Date(first - minute), now);
   const missing = new Map(
     orphans.map((orphan) => [keyOf(orphan.order.reference, orphan.attempt.number), orphan]),
   );

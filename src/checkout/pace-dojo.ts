@@ -24,7 +24,8 @@ export function paceDojo(context: Context): Context {
   const paced =
     <Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>) =>
     async (...args: Args): Promise<Result> => {
-      const waitMs = pace.nextAt - now().getTime();
+      // Not for as long as a clock was set back.
+      const waitMs = Math.min(pace.nextAt - now().getTime(), pace.gapMs);
       if (waitMs > 0) await sleep(waitMs);
       pace.nextAt = now().getTime() + pace.gapMs;
       try {

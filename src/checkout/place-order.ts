@@ -169,6 +169,8 @@ async function arrangePayment(
   const remainingMs = () => deadline - context.now().getTime();
   const { order } = first;
   let begun = first;
+  // Counted as well, for a clock that is set back meanwhile.
+  let polls = 0;
   for (let creates = 0; ; begun = await beginAgain(context, order)) {
     if (begun.kind === 'begun') {
       creates += 1;
@@ -176,7 +178,9 @@ async function arrangePayment(
       const isLast = creates >= maxCreates || remainingMs() < minimumCallMs;
       if (outcome.kind === 'done' || isLast) return outcome.placed;
     } else if (begun.kind === 'under-way') {
-      if (remainingMs() <= 0) return { kind: 'dojo-unavailable', order, retryAfterMs: schedule.attemptLease };
+      polls += 1;
+      const isOver = remainingMs() <= 0 || polls > answerWithinMs / pollMs;
+      if (isOver) return { kind: 'dojo-unavailable', order, retryAfterMs: schedule.attemptLease };
       await context.sleep(pollMs);
     } else {
       return begun.kind === 'attached' ? continuePayment(context, begun.order) : unpayable(begun);

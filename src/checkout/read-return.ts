@@ -58,7 +58,8 @@ function askOrRemember(
   remembered.set(context.dojo, answers);
   const askedAt = context.now().getTime();
   for (const [id, { askedAt: before }] of answers) {
-    if (askedAt - before < rememberMs) break;
+    // A time to come is from before the clock was set back.
+    if (before <= askedAt && askedAt - before < rememberMs) break;
     answers.delete(id);
   }
   const known = answers.get(paymentIntentId);

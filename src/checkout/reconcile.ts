@@ -38,6 +38,7 @@ export async function reconcile(
   const mayGoOn = async () =>
     options.signal?.aborted !== true &&
     context.store.acquireLease('reconcile', holder, context.now(), claimUntil(context.now()));
+  if (await context.store.noteTime(context.now())) logEvent(context.log, 'clockSetBack');
   if (!(await mayGoOn())) return { ran: false, ...run.counts, stoppedBy: null };
   let stoppedBy: DojoError | null = null;
   try {

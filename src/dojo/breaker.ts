@@ -25,6 +25,8 @@ export function createBreaker(options: {
 
   return {
     enter() {
+      // No pause is longer: the clock was set back.
+      if (pausedUntil - options.now() > longestPauseMs) pausedUntil = options.now();
       const remainingMs = pausedUntil - options.now();
       if (remainingMs > 0) throw paused(remainingMs);
       if (pausedUntil === 0) return;

@@ -112,7 +112,7 @@ export function createSender(options: SenderOptions): Sender {
     for (let tries = 1; ; tries += 1) {
       breaker.enter();
       try {
-        const reply = await sendOnce(call, startedAt + timeoutMs - now());
+        const reply = await sendOnce(call, Math.min(startedAt + timeoutMs - now(), timeoutMs));
         breaker.succeeded();
         return reply;
       } catch (error) {

@@ -33,6 +33,7 @@ type CheckStore = Pick<
   | 'claimOrphans'
   | 'endOrphanCheck'
   | 'acquireLease'
+  | 'noteTime'
 >;
 
 /** What the reconciler asks of the order store. */
@@ -134,6 +135,20 @@ export function createCheckStore(database: SqlDatabase): CheckStore {
         if (observation !== null && isNews) await keepObservations(tx, [observation]);
       }),
 
+    noteTime: (now) =>
+      database.write(async (tx) => {
+        const time = (await tx.commonTime(now)).getTime();
+        const [row] = await tx.all(`SELECT until FROM leases WHERE name = 'clock' ${tx.dialect.forUpdate}`);
+        const latest = row === undefined ? time : clockSchema.parse(row).until;
+        await tx.run(
+          `INSERT INTO leases (name, holder, until) VALUES ('clock', '', $1) ON CONFLICT (name) DO UPDATE SET until = $1`,
+          [time],
+        );
+        if (latest <= time + wrongClockMs) return false;
+        for (const sql of pullIns) await tx.run(sql, [time]);
+        return true;
+      }),
+
     acquireLease: (name, holder, now, until) =>
       database.write(async (tx) => {
         const common = await inCommonTime(tx, now, until);
@@ -182,6 +197,20 @@ function dueChecksOf(rows: z.output<typeof dueRowsSchema>): DueCheck[] {
     ),
   }));
 }
+
+/** A correction of seconds is nothing special. */
+const wrongClockMs = 2 * 60_000;
+const clockSchema = z.object({ until: z.int() });
+/** Passes over paid orders are planned from when they began: those of a right clock stay where they are. */
+const pullIns = [
+  `UPDATE orders SET next_check_at = $1 WHERE next_check_at > $1
+     AND (created_at > $1 OR status NOT IN ('paid', 'partly_refunded', 'refunded', 'reversed'))`,
+  'UPDATE attempts SET next_check_at = $1 WHERE next_check_at > $1',
+  `UPDATE attempts SET lease_until = $1 WHERE state = 'sending' AND lease_until > $1`,
+  `UPDATE refunds SET next_try_at = $1 WHERE state = 'asked' AND next_try_at > $1`,
+  'UPDATE messages SET next_try_at = $1 WHERE next_try_at > $1',
+  'UPDATE leases SET until = $1 WHERE until > $1',
+];
 
 const listedAtOnce = 200;
 const dueRowsSchema = z.array(

@@ -142,6 +142,11 @@ export type OrderStore = {
   keepSetting(name: string, value: string): Promise<string>;
   findSetting(name: string): Promise<string | null>;
 
+  /**
+   * Keeps the latest time that was seen. True if it was minutes later than now, since a clock was ahead: what was planned for later
+   * is then due, and no claim or lease lasts until then.
+   */
+  noteTime(now: Date): Promise<boolean>;
   /** True if the caller holds the named lease until then. */
   acquireLease(name: string, holder: string, now: Date, until: Date): Promise<boolean>;
 
