@@ -1,8 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import type { Socket } from 'node:net';
+
+/** The latest request of each connection; null before the first. */
+const connections = new WeakMap<Server, Map<Socket, IncomingMessage | null>>();
 
 /** Its limits end slow and stalled requests with 408; Node's parser answers malformed ones with 400, 417 and 431. */
 export function createHttpServer(app: RequestListener): Server {
+  const latest = new Map<Socket, IncomingMessage | null>();
   const server = createServer(
     {
       headersTimeout: 8_000,
@@ -12,6 +17,7 @@ export function createHttpServer(app: RequestListener): Server {
       maxHeaderSize: 16 * 1024,
     },
     (req, res) => {
+      latest.set(req.socket, req);
       // Absolute URLs are for proxies, and Express finds no path in some of them.
       // HTTP/1.0 has no chunks: whoever sends them means something else than a proxy in between reads (RFC 9112, 6.1).
       const isOdd = req.httpVersion === '1.0' && req.headers['transfer-encoding'] !== undefined;
@@ -22,6 +28,11 @@ export function createHttpServer(app: RequestListener): Server {
           .end(notValid());
     },
   );
+  connections.set(server, latest);
+  server.on('connection', (socket) => {
+    latest.set(socket, null);
+    socket.once('close', () => latest.delete(socket));
+  });
   // Node only looks for the word in the header, and takes no notice of what stands beside it.
   server.on('checkContinue', (req, res) => {
     if (req.headers.expect?.trim().toLowerCase() !== '100-continue') return res.writeHead(417).end();
@@ -51,12 +62,29 @@ export function listen(server: Server, address: { port: number; host: string }):
   });
 }
 
-/** Accepts no new connections, waits for requests in flight, and cuts those that are not finished in time. */
+/** A sender that has sent nothing for so long is not waited for. */
+const stallMs = 500;
+
+/**
+ * Accepts no new connections, waits for requests in flight, and cuts those that are not finished in time. A request that does not
+ * go on arriving is cut sooner.
+ */
 export function closeServer(server: Server, withinMs: number): Promise<void> {
   return new Promise((resolve) => {
     const cut = setTimeout(() => server.closeAllConnections(), withinMs);
-    // A connection that was busy when the server closed would be kept alive after its answer.
-    const idle = setInterval(() => server.closeIdleConnections(), 50);
+    const read = new Map<Socket, { bytes: number; since: number }>();
+    const idle = setInterval(() => {
+      // A connection that was busy when the server closed would be kept alive after its answer.
+      server.closeIdleConnections();
+      for (const [socket, request] of connections.get(server) ?? []) {
+        const { bytesRead: bytes } = socket;
+        const before = read.get(socket);
+        const since = before?.bytes === bytes ? before.since : performance.now();
+        read.set(socket, { bytes, since });
+        const isArriving = request === null || !request.complete;
+        if (isArriving && performance.now() - since > stallMs) socket.destroy();
+      }
+    }, 50);
     server.close(() => {
       clearTimeout(cut);
       clearInterval(idle);

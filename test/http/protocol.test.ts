@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { closeServer, createHttpServer, listen } from '../../src/http/server.ts';
 import { contents, rows } from '../support/database.ts';
 import { sendRaw, serve, statusLine } from '../support/raw-socket.ts';
 import { type OpenShop, openShop } from '../support/shop.ts';
@@ -150,4 +151,30 @@ describe('a malformed request', () => {
     const response = await sendRaw(served.port, `POST /webhooks/dojo HTTP/1.1\r\n${signed}${rest}`);
     expect(response.match(/HTTP\/1.1 .*/g)).toEqual(['HTTP/1.1 100 Continue', 'HTTP/1.1 200 OK']);
   });
+});
+
+test('a server that closes waits for no sender that has stopped, and finishes what it is doing', async () => {
+  const release = Promise.withResolvers<void>();
+  const working = Promise.withResolvers<void>();
+  const server = createHttpServer(async (req, res) => {
+    if (req.method === 'POST') return;
+    working.resolve();
+    await release.promise;
+    res.setHeader('Connection', 'close').end('done');
+  });
+  await listen(server, { port: 0, host: '127.0.0.1' });
+  const { port } = server.address() as AddressInfo;
+  const stalled = [
+    'GET / HTTP/1.1\r\nHost: x',
+    'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf',
+    '',
+  ].map((bytes) => sendRaw(port, bytes));
+  const busy = sendRaw(port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  await working.promise;
+  const closed = closeServer(server, 90_000);
+  // A server that waited for them would cut the busy one as well.
+  await Promise.all(stalled);
+  release.resolve();
+  expect(await busy).toMatch(/done$/);
+  await closed;
 });
