@@ -49,7 +49,11 @@ export type Config = {
     readonly captureMode: CaptureMode;
     readonly expiryMinutes: number;
   };
-  readonly database: { readonly url: string };
+  readonly database: {
+    readonly url: string;
+    /** Of one process to a PostgreSQL server. */
+    readonly connections: number;
+  };
   /** Unset: the sample that comes with the shop. */
   readonly catalogueFile?: string | undefined;
   /** How long personal data of orders is kept after their last change; null for ever. */
@@ -142,6 +146,7 @@ const environmentSchema = z.object({
     .refine((text) => !text.startsWith('sqlite://'), { error: tooManySlashes, abort: true })
     .refine((text) => /^sqlite:\S/.test(text) || parsePostgresUrl(text) !== null, databaseProblem)
     .default('sqlite:data/orders.db'),
+  DATABASE_CONNECTIONS: wholeNumber(1, 100).default(10),
   CATALOGUE_FILE: clean('text', 'must be the path of a file').optional(),
   SECURITY_CONTACT: clean('token', contactProblem)
     .regex(/^(mailto:[^\s@]+@[^\s@]+|https:\/\/[^\s/]+(\/\S*)?)$/, contactProblem)
@@ -232,7 +237,7 @@ function toConfig(read: Variables): Config {
       captureMode: read.CAPTURE_MODE,
       expiryMinutes: read.PAYMENT_EXPIRY_MINUTES,
     },
-    database: { url: read.DATABASE_URL },
+    database: { url: read.DATABASE_URL, connections: read.DATABASE_CONNECTIONS },
     catalogueFile: read.CATALOGUE_FILE,
     personalDataDays: read.PERSONAL_DATA_DAYS ?? null,
     fulfilment: url === undefined || secret === undefined ? null : { url, secret },

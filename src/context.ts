@@ -96,7 +96,8 @@ async function assertSameDojo(config: Config, store: OrderStore): Promise<void> 
 
 async function openConfiguredStore(config: Config, options: StoreOptions): Promise<OrderStore> {
   try {
-    return await openStore(config.database.url, options);
+    const { url, connections } = config.database;
+    return await openStore(url, { connections, ...options });
   } catch (error) {
     if (error instanceof StoreError && !error.isUnreachable)
       throw new ConfigError([`DATABASE_URL: ${error.message}`]);

@@ -42,6 +42,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
     DOJO_CHECKOUT_ORIGIN: simulator.publicUrl,
     DOJO_WEBHOOK_SECRETS: secret,
     DOJO_ACCOUNT_ID: '',
+    DATABASE_CONNECTIONS: '',
     DATABASE_URL: env.DATABASE_URL || 'sqlite:data/demo.db',
     // Worthless outside the demo: it only keeps baskets across restarts.
     SESSION_SECRET: 'the-demo-keeps-its-baskets-with-this',

@@ -52,7 +52,7 @@ export function createCheckStore(database: SqlDatabase): CheckStore {
 
     recordObservations: (observed) =>
       database.write(async (tx) => {
-        await recordAll(tx, observed);
+        await recordAll(tx, observed, tx.dialect.skipLocked);
       }),
 
     planCheck: (orderId, plan, now) =>
@@ -163,11 +163,16 @@ export function createCheckStore(database: SqlDatabase): CheckStore {
 }
 
 /** Resolves to the changed orders, without those that are not in the store. */
-async function recordAll(tx: SqlTransaction, observed: readonly ObservedAttempt[]): Promise<OrderFacts[]> {
+async function recordAll(
+  tx: SqlTransaction,
+  observed: readonly ObservedAttempt[],
+  lock?: string,
+): Promise<OrderFacts[]> {
   const ids = new Set(observed.map(({ observation }) => observation.orderId));
   const orders = await lockFacts(
     tx,
     [...ids].sort((one, other) => one - other),
+    lock,
   );
   const changes = new Map<number, OrderChange>(
     orders.map((order) => [order.id, { before: order, after: order }]),

@@ -18,6 +18,7 @@ import { defineTable, type SqlTransaction } from './sql.ts';
 export async function recordEvents(
   tx: SqlTransaction,
   events: readonly ReceivedEvent[],
+  lock?: string,
 ): Promise<RecordedEvent[]> {
   const intents = new Set(events.flatMap(({ paymentIntentId }) => paymentIntentId ?? []));
   const attempts = await findAndLock(tx, [...intents].sort());
@@ -25,15 +26,29 @@ export async function recordEvents(
     paymentIntentId === null ? undefined : attempts.get(paymentIntentId);
   const ids = [...new Set(attempts.values().map(({ orderId }) => orderId))].sort((a, b) => a - b);
   const [orders, isNew] = await Promise.all([
-    lockFacts(tx, ids),
+    lockFacts(tx, ids, lock),
     tx.insertNewRows(
       eventsTable,
       events.map((event) => ({ ...event, orderId: attemptOf(event)?.orderId })),
     ),
   ]);
+  if (orders.length < ids.length) {
+    const held = new Set(ids.filter((id) => !orders.some((order) => order.id === id)));
+    throw new OrdersHeld(intents.values().filter((intent) => held.has(attempts.get(intent)?.orderId ?? 0)));
+  }
   const { recorded, changes } = applyEvents(events, { orders, attemptOf, isNew });
   await saveChanges(tx, changes);
   return recorded;
+}
+
+/** Another session has orders of these intents locked, and the caller would not wait. Nothing was stored. */
+export class OrdersHeld extends Error {
+  override readonly name = 'OrdersHeld';
+  readonly intents: ReadonlySet<string>;
+  constructor(intents: Iterable<string>) {
+    super('Another session has these orders locked');
+    this.intents = new Set(intents);
+  }
 }
 
 /** An intent that no attempt has yet is locked and looked up again: its attempt may be getting it at this moment. */

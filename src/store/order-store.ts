@@ -71,7 +71,10 @@ export type OrderStore = {
 
   /** Keeps what Dojo answered about an attempt, merges it, and plans the next check as `planCheck` does. */
   recordObservation(observation: Observation, plan: CheckPlan): Promise<Order>;
-  /** The same for many, all in one transaction, in their order; a null plan leaves the next check as it is. */
+  /**
+   * The same for many, all in one transaction, in their order; a null plan leaves the next check as it is. Orders that another
+   * session has locked stay as they are, due for their next check.
+   */
   recordObservations(observed: readonly ObservedAttempt[]): Promise<void>;
   /** Plans the next check of an order, unless another was planned since it was read. */
   planCheck(orderId: number, plan: CheckPlan, now: Date): Promise<void>;
@@ -196,6 +199,8 @@ export type StoreOptions = {
    * differ. `caller` uses the times that it is given, for tests that control the clock.
    */
   readonly clock?: 'database' | 'caller';
+  /** On PostgreSQL, how many connections are open at most; 10 if missing. */
+  readonly connections?: number;
   /** On PostgreSQL: no limit to how long a statement may take, for work that no browser waits for. */
   readonly isPatient?: boolean;
 };

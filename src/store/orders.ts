@@ -55,15 +55,21 @@ export async function changeWholeOrder(
  * Loads orders and keeps them as they are until the transaction ends: facts that another process merges meanwhile would
  * be missing from what is derived here. Locked in the order of their ids, so that no two processes wait for each other.
  */
-export async function lockFacts(tx: SqlTransaction, ids: readonly number[]): Promise<OrderFacts[]> {
-  if (tx.dialect.forUpdate === '') return loadFacts(tx, ids);
+export async function lockFacts(
+  tx: SqlTransaction,
+  ids: readonly number[],
+  lock = tx.dialect.forUpdate,
+): Promise<OrderFacts[]> {
+  if (lock === '') return loadFacts(tx, ids);
   const [condition, param] = isAmong(tx, ids);
   // Sent together. What is read is what the lock found, since each statement sees what was committed before it.
-  const [, orders] = await Promise.all([
-    tx.all(`SELECT id FROM orders WHERE id ${condition} ORDER BY id ${tx.dialect.forUpdate}`, [param]),
+  const [locked, orders] = await Promise.all([
+    tx.all(`SELECT id FROM orders WHERE id ${condition} ORDER BY id ${lock}`, [param]),
     loadFacts(tx, ids),
   ]);
-  return orders;
+  if (locked.length === orders.length) return orders;
+  const isLocked = new Set(idsSchema.parse(locked).map(({ id }) => id));
+  return orders.filter(({ id }) => isLocked.has(id));
 }
 
 /** Orders with what they are derived from, in no particular order; ids that no order has are missing. */

@@ -13,8 +13,10 @@ import {
 } from '../sql.ts';
 import { bufferOf, listOf, withoutNul } from './lists.ts';
 
-/** How many transactions of one process run at once; the others wait their turn. */
-const connections = 10;
+/** How many transactions of one process run at once unless the caller says so; the others wait their turn. */
+const defaultConnections = 10;
+/** A server that refused another connection is asked again after so long. */
+const regrowMs = 30_000;
 /** More than these would wait for longer than any caller does. */
 const maxWaiting = 1_000;
 const connectLimitMs = 3_000;
@@ -26,7 +28,6 @@ const limits = {
   statement_timeout: statementLimitMs,
   lock_timeout: lockLimitMs,
   idle_in_transaction_session_timeout: answerLimitMs,
-  query_timeout: answerLimitMs,
 };
 const maxTries = 6;
 
@@ -38,18 +39,21 @@ const maxTries = 6;
  * delivery, checkout key or refund id is the same change.
  */
 export async function openPostgres(url: string, options: StoreOptions = {}): Promise<SqlDatabase> {
-  await migrateAlone(url);
+  const isPooled = await migrateAlone(url);
+  const connections = options.connections ?? defaultConnections;
+  const isPatient = options.isPatient === true;
   const pool = new pg.Pool({
     connectionString: url,
     application_name: 'shop',
     max: connections,
     connectionTimeoutMillis: connectLimitMs,
     idleTimeoutMillis: 30_000,
-    ...(options.isPatient === true ? {} : limits),
+    ...(!isPatient && { query_timeout: answerLimitMs }),
+    ...(!isPatient && !isPooled && limits),
     keepAlive: true,
     pipeline: true,
     types,
-    onConnect: keepWhatIsAcknowledged,
+    onConnect: isPooled ? assertFsync : keepWhatIsAcknowledged,
   });
   // A broken connection is replaced when it is needed. Its user sees the error at the next statement.
   pool.on('error', () => undefined);
@@ -58,17 +62,45 @@ export async function openPostgres(url: string, options: StoreOptions = {}): Pro
 
   async function connect(): Promise<pg.PoolClient> {
     if (pool.waitingCount >= maxWaiting) throw new StoreError(`${maxWaiting} transactions wait already`);
-    return pool
-      .connect()
-      .catch((error: unknown) => (error instanceof StoreError ? Promise.reject(error) : failed(error)));
+    const deadline = performance.now() + connectLimitMs;
+    for (;;) {
+      try {
+        return await pool.connect();
+      } catch (error) {
+        if (error instanceof StoreError) throw error;
+        if (!isFull(error) || performance.now() > deadline) failed(error);
+      }
+      // Those that are open will do; without any, another process may let go of one.
+      shrink();
+      if (pool.totalCount === 0) await sleep(50);
+    }
   }
+
+  /** Makes do with as many connections as the server gives, and asks for more later. */
+  function shrink(): void {
+    if (pool.totalCount === 0) return;
+    if (pool.options.max === connections)
+      setTimeout(() => {
+        pool.options.max = connections;
+      }, regrowMs).unref();
+    pool.options.max = Math.min(pool.options.max, pool.totalCount);
+  }
+
+  const beginning = isPooled ? beginsPooled(isPatient) : begins;
 
   async function transact<T>(
     kind: keyof typeof begins,
     work: (tx: SqlTransaction) => Promise<T>,
   ): Promise<T> {
     const client = await connect();
-    const sent: Sent = { begun: ask(client, begins[kind]), hasBegun: false, last: [], errors: [] };
+    const named = isPooled ? null : nameOf;
+    const sent: Sent = {
+      begun: begin(client, beginning[kind]),
+      hasBegun: false,
+      last: [],
+      errors: [],
+      named,
+    };
     let isBroken = false;
     try {
       // Reported below: what is sent meanwhile may fail for the same reason.
@@ -81,7 +113,7 @@ export async function openPostgres(url: string, options: StoreOptions = {}): Pro
       const tx = createTransaction(client, clock, sent);
       const result = await work(tx);
       await sent.begun;
-      const committed = ask(client, 'COMMIT');
+      const committed = ask(client, 'COMMIT', [], named);
       if (kind === 'read') {
         // Nothing depends on the answer, and the next user of the connection is behind it.
         committed.catch(() => undefined);
@@ -129,6 +161,26 @@ const begins = {
   read: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
 } as const;
 
+/**
+ * Behind PgBouncer, whose sessions belong to no one, all that holds for a session is said for each transaction. One round trip.
+ */
+function beginsPooled(isPatient: boolean): Readonly<Record<keyof typeof begins, string>> {
+  const values = { synchronous_commit: 'on', ...(isPatient ? {} : limits) };
+  const settings = Object.entries(values).map(([name, value]) => `SET LOCAL ${name} = ${value}`);
+  const all = (begin: string) => [begin, ...settings].join('; ');
+  return { write: all(begins.write), read: all(begins.read) };
+}
+
+async function begin(client: pg.ClientBase, sql: string): Promise<unknown> {
+  return client.query(sql).catch(failed);
+}
+
+/** The server, its pooler or the role has no connection left (53300), or PgBouncer has none (08P01). */
+function isFull(error: unknown): boolean {
+  if (!(error instanceof pg.DatabaseError)) return false;
+  return error.code === '53300' || /no more connections allowed|too many connections/.test(error.message);
+}
+
 const inFailedTransaction = '25P02';
 /** PostgreSQL's codes for a deadlock and for a conflict with another transaction: trying again is enough. */
 const wasInTheWay: ReadonlySet<string> = new Set(['40P01', '40001']);
@@ -174,8 +226,14 @@ function nameOf(sql: string): string | null {
   return name;
 }
 
-function ask(client: pg.ClientBase, sql: string, params: readonly SqlValue[] = []): Promise<pg.QueryResult> {
-  const name = nameOf(sql);
+/** Behind PgBouncer no statement has a name: the next transaction has another session. */
+function ask(
+  client: pg.ClientBase,
+  sql: string,
+  params: readonly SqlValue[],
+  named: typeof nameOf | null,
+): Promise<pg.QueryResult> {
+  const name = named?.(sql) ?? null;
   return client
     .query({ text: sql, values: params.map(inputOf), ...(name !== null && { name }) })
     .catch(failed);
@@ -189,6 +247,7 @@ type Sent = {
   readonly last: Promise<unknown>[];
   /** In the order in which the server refused. */
   readonly errors: unknown[];
+  readonly named: typeof nameOf | null;
 };
 
 function createTransaction(client: pg.ClientBase, clock: 'database' | 'caller', sent: Sent): SqlTransaction {
@@ -199,7 +258,7 @@ function createTransaction(client: pg.ClientBase, clock: 'database' | 'caller', 
     const isEarly = isFirst && /^SELECT\b(?![\s\S]*\bFOR UPDATE\b)/.test(sql);
     isFirst = false;
     if (!isEarly && !sent.hasBegun) await sent.begun;
-    return ask(client, sql, params).catch((error: unknown) => {
+    return ask(client, sql, params ?? [], sent.named).catch((error: unknown) => {
       sent.errors.push(error);
       throw error;
     });
@@ -311,28 +370,52 @@ function parseInteger(text: string): number {
 
 /** A server, database or role may be set to answer before the disk has it. Our connections never are. */
 async function keepWhatIsAcknowledged(client: pg.ClientBase): Promise<void> {
+  const mode = await assertFsync(client);
+  if (mode === 'off') await client.query('SET synchronous_commit = on');
+}
+
+async function assertFsync(client: pg.ClientBase): Promise<string | null> {
   const { rows } = await client.query(
     `SELECT current_setting('fsync', true) AS fsync, current_setting('synchronous_commit', true) AS mode`,
   );
   const { fsync, mode } = rows[0] as { fsync: string | null; mode: string | null };
   if (fsync === 'off') throw new StoreError('fsync is off: a power cut would lose what was acknowledged');
-  if (mode === 'off') await client.query('SET synchronous_commit = on');
+  return mode;
 }
 
 /** Any two 32-bit numbers that no other program uses in this database. */
 const migrationLock = [0x646f_6a6f, 0x7368_6f70];
 
-/** One process at a time, on a connection that waits for as long as another one takes. */
-async function migrateAlone(url: string): Promise<void> {
+/**
+ * One process at a time, on a connection that waits for as long as another one takes. True if there is a pooler in between:
+ * PgBouncer refuses settings of a session at its start.
+ */
+async function migrateAlone(url: string): Promise<boolean> {
+  const limited = new pg.Client({
+    connectionString: url,
+    connectionTimeoutMillis: connectLimitMs,
+    types,
+    statement_timeout: statementLimitMs,
+  });
+  limited.on('error', () => undefined);
+  const refused = await limited.connect().then(
+    () => null,
+    (error: unknown) => error,
+  );
+  await limited.end().catch(() => undefined);
+  const isPooled = refused instanceof Error && /unsupported startup parameter/.test(refused.message);
+  if (refused !== null && !isPooled) failed(refused);
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: connectLimitMs, types });
   client.on('error', () => undefined);
   try {
     await client.connect().catch(failed);
     await client.query('BEGIN').catch(failed);
     await client.query('SELECT pg_advisory_xact_lock($1, $2)', migrationLock).catch(failed);
-    const sent = { begun: Promise.resolve(), hasBegun: true, last: [], errors: [] };
+    const named = isPooled ? null : nameOf;
+    const sent = { begun: Promise.resolve(), hasBegun: true, last: [], errors: [], named };
     await migrate(createTransaction(client, 'caller', sent));
     await client.query('COMMIT').catch(failed);
+    return isPooled;
   } finally {
     await client.end().catch(() => undefined);
   }
