@@ -191,6 +191,23 @@ describe('the reconciler', () => {
     expect(await runReconcile(shop)).toMatchObject({ ran: true, orders: 1 });
   });
 
+  test('keeps others away for as long as its run takes', async () => {
+    const shop = await start();
+    for (const key of ['key-1', 'key-2', 'key-3']) await ordered(shop, key);
+    const ask = shop.context.dojo.getPaymentIntent;
+    const others: boolean[] = [];
+    const slow: typeof ask = async (id) => {
+      shop.pass(40_000);
+      others.push((await reconcile(shop.context, 'another')).ran);
+      return ask(id);
+    };
+    const nothing = async () => ({ data: [] });
+    Object.assign(shop.context.dojo, { getPaymentIntent: slow, searchPaymentIntents: nothing });
+    shop.pass(2 * minutes);
+    expect((await runReconcile(shop)).orders).toBe(3);
+    expect(others).toEqual([false, false, false]);
+  });
+
   test('stops at once when Dojo cannot be called, and checks in the next run what was due', async () => {
     const shop = await start();
     const one = await ordered(shop, 'key-1');
@@ -324,6 +341,30 @@ describe('the reconciler, whatever Dojo answers,', () => {
     shop.pass(2 * minutes);
     await runReconcile(shop);
     expect((await current(shop, two.order)).status).toBe('partly_refunded');
+  });
+
+  test('asks for a refund without a usable answer again and again, under one key, less and less often', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    await shop.handAll();
+    const asked: { minute: number; key: string; amount: number }[] = [];
+    let minute = 0;
+    const send: Scenario['context']['dojo']['refundPaymentIntent'] = (
+      _id,
+      { idempotencyKey: key, amount },
+    ) => {
+      asked.push({ minute, key, amount });
+      return Promise.reject(new DojoError('malformed', 'Nonsense.'));
+    };
+    Object.assign(shop.context.dojo, { refundPaymentIntent: send });
+    const request = { id: 'r1', amount: 500, reason: '', payment: null, expectedReturned: 0 };
+    await expect(refundOrder(shop.context, await current(shop, order), request)).rejects.toThrow(DojoError);
+    for (minute = 1; minute <= 60; minute += 1) {
+      shop.pass(minutes);
+      await runReconcile(shop);
+    }
+    expect(asked).toEqual([0, 1, 2, 6, 15, 31, 56].map((at) => ({ minute: at, key: 'r1', amount: 500 })));
   });
 
   test('finds the orphan intent of an attempt whose number was used before', async () => {

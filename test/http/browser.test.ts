@@ -5,8 +5,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseCatalogue } from '../../src/shop/catalogue.ts';
 import { catalogueFile } from '../support/catalogue.ts';
 import { contents } from '../support/database.ts';
+import { dojoCreates } from '../support/dojo.ts';
 import { checkoutOrigin, type OpenShop, openShop } from '../support/shop.ts';
 import { createShopper } from '../support/shopper.ts';
+import { deliver, statusUpdate } from '../support/webhook.ts';
 
 let shop: OpenShop;
 let named: OpenShop;
@@ -200,7 +202,7 @@ describe('every page', () => {
     }
   });
 
-  test('escapes what the catalogue holds', async () => {
+  test('escapes what the catalogue holds and what was typed', async () => {
     const hostile = '"><img src=x onerror=alert(1)>';
     const [mug] = catalogueFile.products;
     const file = {
@@ -214,8 +216,17 @@ describe('every page', () => {
     try {
       const shopper = createShopper(own);
       await shopper.add('mug');
-      for (const path of ['/', '/basket', '/nothing-here']) {
-        const { text } = await shopper.get(path);
+      const pages = [
+        await shopper.submit('/basket', { sku: 'mug', quantity: hostile }).expect(400),
+        await shopper.submit('/basket/mug', { quantity: hostile }).expect(400),
+      ];
+      for (const path of ['/', '/basket', '/checkout', '/nothing-here']) pages.push(await shopper.get(path));
+      const { asked } = dojoCreates('pi_sandbox_T1');
+      await shopper.checkout();
+      const paid = statusUpdate({ paymentIntentId: 'pi_sandbox_T1', paymentStatus: 'Captured' });
+      await deliver(own, paid).expect(200);
+      pages.push(await shopper.get(new URL(asked[0]?.config.redirectUrl ?? '').pathname));
+      for (const { text } of pages) {
         expect(text).toContain('&lt;img');
         expect(text).not.toContain('<img src=x');
       }

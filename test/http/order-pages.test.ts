@@ -257,6 +257,17 @@ describe('Dojo is asked about an order', () => {
     expect(heading((await success()).text)).toMatch(/Thank you/);
   });
 
+  test('and a webhook that comes before Dojo’s answer is shown, whatever that answer says', async () => {
+    nock(dojoUrl)
+      .get(`/payment-intents/${intentId}`)
+      .query(true)
+      .reply(async () => {
+        await hear('Captured');
+        return [200, createdReply(asked, intentId, { status: 'Created' })];
+      });
+    expect(heading((await success()).text)).toMatch(/Thank you/);
+  });
+
   test.each([
     ['asks for a year of silence', 429, { 'Retry-After': 'Wed, 24 Nov 2027 10:00:00 GMT' }],
     ['fails again and again', 500, {}],

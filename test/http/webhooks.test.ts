@@ -8,7 +8,6 @@ import { placeMug, statusOf } from '../support/purchase.ts';
 import { type OpenShop, openShop, webhookSecret } from '../support/shop.ts';
 import { deliver, sign, statusUpdate } from '../support/webhook.ts';
 
-/** pino's number for a warning. */
 const captured = { paymentIntentId: 'pi_sandbox_T1', paymentStatus: 'Captured' };
 const body = statusUpdate(captured);
 const signature = sign(body);
@@ -53,6 +52,17 @@ describe('a delivery signed by Dojo', () => {
     );
     expect(rows(shop, 'SELECT count(*) AS n FROM events')).toEqual([{ n: 1 }]);
     expect(rows(shop, 'SELECT count(*) AS n FROM fulfilments')).toEqual([{ n: 1 }]);
+  });
+
+  test('counts although another had its id: only the same bytes are the same event', async () => {
+    const { token } = await placeMug(shop);
+    await deliver(shop, statusUpdate({ ...captured, paymentStatus: 'Authorized' })).expect(200);
+    await deliver(shop, body).expect(200);
+    expect(await statusOf(shop, token)).toBe('paid');
+    expect(rows(shop, 'SELECT event_id FROM events')).toEqual([
+      { event_id: 'evt_T1' },
+      { event_id: 'evt_T1' },
+    ]);
   });
 
   test('changes nothing when it comes again a month later', async () => {
@@ -197,7 +207,7 @@ describe('a delivery that is signed but not understood', () => {
     expect(shop.log.filter((line) => line.event === 'webhookQuarantined')).toHaveLength(2);
   });
 
-  test('(an event of another account) is quarantined', async () => {
+  test('(an event of another account, or of none) is quarantined', async () => {
     const ours = await openShop({ env: { DOJO_ACCOUNT_ID: 'acc_ours' } });
     try {
       const { token } = await placeMug(ours);
@@ -211,6 +221,8 @@ describe('a delivery that is signed but not understood', () => {
           expectedAccountId: 'acc_ours',
         }),
       );
+      await deliver(ours, statusUpdate(captured, { accountId: undefined })).expect(200);
+      expect(rows(ours, 'SELECT reason FROM quarantine')).toEqual(Array(2).fill({ reason: 'other-account' }));
       expect(await statusOf(ours, token)).toBe('awaiting_payment');
       await deliver(ours, statusUpdate(captured, { accountId: 'acc_ours' })).expect(200);
       expect(await statusOf(ours, token)).toBe('paid');

@@ -338,6 +338,21 @@ describe.each([
     expect((await store.findOrderByToken(two.token))?.status).toBe('canceled');
   });
 
+  test('takes events of one id for the same only if their bytes are', async () => {
+    const order = await place();
+    await attach(order, 'pi_1');
+    const [created, authorized, captured] = ['Created', 'Authorized', 'Captured'].map((status) => ({
+      ...event('pi_1', status),
+      eventId: 'evt_same',
+    })) as [ReceivedEvent, ReceivedEvent, ReceivedEvent];
+    expect(await store.recordEvents([created, authorized])).toMatchObject([
+      { kind: 'applied' },
+      { kind: 'applied' },
+    ]);
+    expect(await store.recordEvents([authorized])).toEqual([{ kind: 'duplicate' }]);
+    expect(await store.recordEvents([captured])).toMatchObject([{ order: { status: 'paid' } }]);
+  });
+
   test('applies the events that came before their intent was attached', async () => {
     const order = await place();
     await store.recordEvents([event('pi_1', 'Captured'), event('pi_1', 'Refunded')]);
