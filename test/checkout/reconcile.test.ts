@@ -208,6 +208,23 @@ describe('the reconciler', () => {
     expect(others).toEqual([false, false, false]);
   });
 
+  test('ends after the call under way when the shop closes, and checks the rest in the next run', async () => {
+    const shop = await start();
+    for (const key of ['key-1', 'key-2', 'key-3']) await ordered(shop, key);
+    const closing = new AbortController();
+    const { getPaymentIntent, searchPaymentIntents } = shop.context.dojo;
+    const ask: typeof getPaymentIntent = (id) => {
+      closing.abort();
+      return getPaymentIntent(id);
+    };
+    const nothing = async () => ({ data: [] });
+    Object.assign(shop.context.dojo, { getPaymentIntent: ask, searchPaymentIntents: nothing });
+    shop.pass(2 * minutes);
+    expect((await reconcile(shop.context, 'closing', { signal: closing.signal })).orders).toBe(1);
+    Object.assign(shop.context.dojo, { getPaymentIntent, searchPaymentIntents });
+    expect((await runReconcile(shop)).orders).toBe(2);
+  });
+
   test('stops at once when Dojo cannot be called, and checks in the next run what was due', async () => {
     const shop = await start();
     const one = await ordered(shop, 'key-1');

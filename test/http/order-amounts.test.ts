@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { captureOrder } from '../../src/checkout/capture-order.ts';
-import { undoOrder } from '../../src/checkout/refund-order.ts';
+import { refundOrder, undoOrder } from '../../src/checkout/refund-order.ts';
 import { standingHolds } from '../../src/shop/holds.ts';
 import { loseNextAnswers } from '../support/pay-twice.ts';
 import type { Scenario } from '../support/scenario.ts';
@@ -32,6 +32,9 @@ test('the page of an order says how much of a reservation was taken, and what wa
   await captureOrder(shop.context, await find(), 895);
   expect(await page()).toContain('We have received £8.95.');
   expect(await page()).toContain('£5.00 of the £13.95 that was reserved was not taken.');
+  const chip = { id: 'chip', payment: null, amount: 100, reason: 'A chip', expectedReturned: 0 };
+  await refundOrder(shop.context, await find(), chip);
+  expect(await page()).toContain('We refunded £1.00 of £8.95 on');
   await undoOrder(shop.context, await find(), { id: 'undo', payment: null, reason: 'Sold out' });
   expect(await page()).toContain('We refunded £8.95 on');
 });
@@ -71,4 +74,6 @@ test('the page of an order that was paid twice says what came and what went back
     decidedAt: shop.now(),
   });
   expect(await page()).toMatch(/We have received £27\.90, and refunded £13\.95 on [^.]*\./);
+  await undoOrder(shop.context, await find(), { id: 'rest', payment: null, reason: 'Sold out' });
+  expect(await page()).toContain('£27.90 was released on');
 });

@@ -14,14 +14,15 @@ let shop: OpenShop;
 let shopper: ReturnType<typeof createShopper>;
 let asked: CreateBody;
 let token: string;
-/** How far the shop's clock is ahead. */
+/** How far the shop's clock has moved: nothing else moves it. */
 let laterMs: number;
 
 beforeEach(async () => {
   nock.disableNetConnect();
   nock.enableNetConnect('127.0.0.1');
   laterMs = 0;
-  shop = await openShop({ context: { now: () => new Date(Date.now() + laterMs) } });
+  const startedAt = Date.now();
+  shop = await openShop({ context: { now: () => new Date(startedAt + laterMs) } });
   shopper = createShopper(shop);
   const dojo = dojoCreates(intentId);
   await shopper.add('mug', '2');
@@ -97,8 +98,11 @@ describe('the page after a payment', () => {
     const page = await success().expect(200);
     expect(heading(page.text)).toMatch(/Thank you/);
     expect(page.text).toContain(asked.reference);
+    expect(page.text).toContain('<p class="line-total">£20.00</p>');
+    expect(page.text).toContain('Quantity: 2');
     expect(page.text).toContain('£23.95');
     expect(page.text).toContain('Mug');
+    expect(page.text).toContain('Print this page');
   });
 
   test('says that the payment is being confirmed while only Dojo knows of it, and changes no order', async () => {

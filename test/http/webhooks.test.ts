@@ -340,6 +340,7 @@ describe('the webhook endpoint', () => {
     const other = new DatabaseSync(shop.databasePath);
     other.exec('BEGIN IMMEDIATE');
     await expectProblem(deliver(shop, body), 503);
+    await expectProblem(deliver(shop, 'hello'), 503);
     other.close();
     expect(await statusOf(shop, token)).toBe('awaiting_payment');
     await deliver(shop, body).expect(200);
