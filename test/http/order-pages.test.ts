@@ -119,6 +119,8 @@ describe('the page after a payment', () => {
     dojoSays({ status: 'Captured' });
     const first = await success();
     expect(first.text).toContain(`content="3;url=/checkout/success/${token}?check=1"`);
+    // What the script waits for is a change of this.
+    expect(first.text).toContain(`data-status-url="/orders/${token}" data-status="awaiting_payment"`);
     dojoSays({ status: 'Captured' });
     const last = await shopper.get(`/checkout/success/${token}?check=10`);
     expect(last.text).not.toContain('http-equiv="refresh"');
