@@ -301,7 +301,12 @@ describe('the page after leaving the payment page', () => {
     dojoSays({ status: 'Created' });
     const page = await cancelled().expect(200);
     expect(page.text).toContain('href="https://pay.dojo.test/checkout/pi_sandbox_T1"');
-    expect(page.text).toContain('href="/basket"');
+    expect(page.text).toContain('Change your basket');
+    laterMs = 10_000;
+    dojoSays({ status: 'Created' });
+    const stranger = await request(shop.app).get(`/checkout/cancelled/${token}`).expect(200);
+    expect(stranger.text).toContain('use the browser that placed it');
+    expect(stranger.text).not.toMatch(/pay\.dojo\.test\/checkout|your basket/);
   });
 
   test('thanks the shopper who has paid in another tab', async () => {

@@ -252,6 +252,13 @@ test('the account that the first order was paid to stays with the database, and 
   await (await open('')).close();
 });
 
+test('the name by which the shop knows its own intents stays with the database, and no two databases share it', async () => {
+  const [again, another] = [await openShop({ databasePath: shop.databasePath }), await openShop()];
+  expect(again.context.shopId).toBe(shop.context.shopId);
+  expect(another.context.shopId).not.toBe(shop.context.shopId);
+  await Promise.all([again.close(), another.close()]);
+});
+
 describe('a delivery that Dojo did not sign', () => {
   const hex = signature.slice(7);
   test.each<[string, string | null]>([
@@ -277,6 +284,19 @@ describe('a delivery that Dojo did not sign', () => {
 
   test('(another byte in the body) is refused', async () => {
     await expectProblem(deliver(shop, body.replace('Captured', 'Capturee'), signature), 401);
+  });
+
+  test('(whatever its signature, when the shop has no secret) is refused', async () => {
+    const open = await openShop({ env: { DOJO_WEBHOOK_SECRETS: '' } });
+    try {
+      const { token } = await placeMug(open);
+      for (const signed of [signature, `sha256=${'00'.repeat(32)}`])
+        await deliver(open, body, signed).expect(401);
+      expect(rows(open, 'SELECT * FROM events')).toEqual([]);
+      expect(await statusOf(open, token)).toBe('awaiting_payment');
+    } finally {
+      await open.close();
+    }
   });
 
   test('(a signature in the query or the body) is refused', async () => {
