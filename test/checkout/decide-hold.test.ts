@@ -200,6 +200,29 @@ describe.each([
     expect(await current(shop, newer.order)).toMatchObject({ status: 'paid', holds: [] });
   });
 
+  test('that a newer one supersedes while Dojo creates its intent is never sent to that, and it is cancelled', async () => {
+    const shop = await start(await options());
+    const create = shop.context.dojo.createPaymentIntent;
+    const purchase = { items: [{ sku: 'mug', quantity: 1 }], shopperId: 'shopper-1' };
+    const overtaken: typeof create = async (...args) => {
+      Object.assign(shop.context.dojo, { createPaymentIntent: create });
+      const newer = { ...purchase, checkoutKey: 'newer', supersedes: ['older'] };
+      expect((await placeOrder(shop.context, newer)).kind).toBe('ready');
+      return create(...args);
+    };
+    Object.assign(shop.context.dojo, { createPaymentIntent: overtaken });
+    const older = await placeOrder(shop.context, { ...purchase, checkoutKey: 'older' });
+    expect(older.kind).toBe('exhausted');
+    shop.pass(minutes);
+    await runReconcile(shop);
+    const statuses = shop.simulator
+      .paymentIntents()
+      .map(({ request, status }) => [request.reference, status]);
+    const { reference } = (await shop.context.store.findOrderByCheckoutKey('older')) ?? {};
+    expect(statuses).toHaveLength(2);
+    expect(statuses).toContainEqual([reference, 'Canceled']);
+  });
+
   test('that was superseded and is paid all the same is an order like any other', async () => {
     const shop = await start(await options());
     const { order, intentId } = await ordered(shop, 'key-1');

@@ -59,6 +59,7 @@ describe('orders show', () => {
       status: 'partly_refunded',
       money: { received: 1395, returned: 395, kept: 1000 },
       payments: [{ number: 1, status: 'Captured', received: 1395, returned: 395 }],
+      paidAt: moment,
     });
     expect(json(await run(['orders', 'show', '--json', reference]))).toEqual(json(refunded));
   });

@@ -343,8 +343,10 @@ describe('the webhook endpoint', () => {
     const during = await openShop({ env: { DOJO_WEBHOOK_SECRETS: both.join() } });
     const after = await openShop({ env: { DOJO_WEBHOOK_SECRETS: both.slice(1).join() } });
     try {
-      await deliver(during, body, sign(body, both[0])).expect(200);
       await deliver(during, body, sign(body, both[1])).expect(200);
+      await deliver(during, body, sign(body, both[0])).expect(200);
+      const [, label] = both.map((secret) => createWebhookSecret(secret).label);
+      expect(rows(during, 'SELECT secret FROM events')).toEqual([{ secret: label }]);
       await deliver(after, body, sign(body, both[0])).expect(401);
       await deliver(after, body, sign(body, both[1])).expect(200);
       await deliver(during, body, sign(body, 'a third secret')).expect(401);
