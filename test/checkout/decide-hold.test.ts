@@ -11,7 +11,7 @@ import { orderMoney } from '../../src/shop/order-money.ts';
 import { loseFirstIntent, loseNextAnswers, payTwice } from '../support/pay-twice.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 import type { Scenario } from '../support/scenario.ts';
-import { current, hours, minutes, ordered, runReconcile, start } from '../support/scenario-steps.ts';
+import { current, hours, logged, minutes, ordered, runReconcile, start } from '../support/scenario-steps.ts';
 
 let postgres: PostgresServer;
 beforeAll(async () => {
@@ -147,6 +147,13 @@ describe.each([
       payments: [{ kind: 'refused' }],
       order: { holds: ['late_payment'] },
     });
+    expect(logged(shop, 'holdDecided')).toMatchObject([
+      { orderReference: order.reference, decision: 'refund', holds: ['late_payment'] },
+    ]);
+    expect(logged(shop, 'refundRefused')).toMatchObject([
+      { orderReference: order.reference, amount: 1395 },
+      { orderReference: order.reference, amount: 1395 },
+    ]);
     shop.simulator.faults.reset(1);
     // The money that goes back later settles it, whoever returns it.
     await undo(shop, await current(shop, order));

@@ -10,6 +10,7 @@ import {
   current,
   due,
   hours,
+  logged,
   minutes,
   ordered,
   runReconcile,
@@ -47,6 +48,10 @@ describe('the reconciler', () => {
     shop.pass(minutes);
     await runReconcile(shop);
     expect(await current(shop, order)).toMatchObject({ status: 'paid', holds: ['amount_mismatch'] });
+    expect(logged(shop, 'orderMismatched')).toMatchObject([
+      { orderReference: order.reference, paymentIntentId: intentId },
+    ]);
+    expect(logged(shop, 'reconcileFinished')).toMatchObject([{ orders: 1, orphans: 0, refunds: 0 }]);
     shop.pass(20 * hours);
     expect((await runReconcile(shop)).orders).toBe(0);
   });
@@ -91,7 +96,7 @@ describe('the reconciler', () => {
       shop.pass(9 * hours);
       await runReconcile(shop);
       expect((await current(shop, order)).status).toBe('awaiting_payment');
-      expect(shop.shop.log.some((line) => String(line.msg).includes('clock'))).toBe(true);
+      expect(logged(shop, 'clockSkewed')).toContainEqual(expect.objectContaining({ skewMs }));
     },
   );
 
@@ -121,6 +126,9 @@ describe('the reconciler', () => {
     expect((await runReconcile(shop)).orphans).toBe(1);
     const other = shop.simulator.paymentIntents().find((intent) => intent.id !== intentId);
     expect(other?.status).toBe('Canceled');
+    expect(logged(shop, 'orphanFound')).toMatchObject([
+      { orderReference: order.reference, paymentIntentId: other?.id, paymentStatus: 'Canceled' },
+    ]);
     expect(statusAtDojo(shop, intentId)).toBe('Created');
     expect((await current(shop, order)).status).toBe('awaiting_payment');
     await shop.pay(intentId);
@@ -235,6 +243,7 @@ describe('the reconciler', () => {
     Object.assign(shop.context.dojo, { getPaymentIntent: paused, searchPaymentIntents: paused });
     shop.pass(2 * minutes);
     expect(await runReconcile(shop)).toMatchObject({ ran: true, orders: 0 });
+    expect(logged(shop, 'reconcileStopped')).toMatchObject([{ err: { kind: 'paused' } }]);
     Object.assign(shop.context.dojo, { getPaymentIntent, searchPaymentIntents });
     shop.pass(2 * minutes);
     expect((await runReconcile(shop)).orders).toBe(2);

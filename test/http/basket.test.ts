@@ -397,7 +397,13 @@ describe('a quantity that was typed', () => {
     const typed = { 'quantity-mug': '0', 'quantity-bowl': '1e3' };
     for (const path of ['/basket', '/basket/mug']) {
       const { text } = await shopper.submit(path, typed).expect(400);
-      for (const words of ['href="#quantity-mug"', 'href="#quantity-bowl"', 'value="0"', 'value="1e3"'])
+      for (const words of [
+        '<title>Error: ',
+        'href="#quantity-mug"',
+        'href="#quantity-bowl"',
+        'value="0"',
+        'value="1e3"',
+      ])
         expect(text).toContain(words);
     }
     expect((await basketOf()).lines).toEqual(['3 mug', '1 bowl']);

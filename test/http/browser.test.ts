@@ -138,7 +138,9 @@ describe('the shop’s cookie', () => {
     const response = await request(named.app).get('/').set('Host', 'shop.example').expect(200);
     expect(cookieOf(response)).toMatch(/^__Host-shop=/);
     const attributes = cookieOf(response).split('; ').slice(1);
-    expect(attributes).toEqual(expect.arrayContaining(['Secure', 'HttpOnly', 'SameSite=Lax', 'Path=/']));
+    expect(attributes).toEqual(
+      expect.arrayContaining(['Secure', 'HttpOnly', 'SameSite=Lax', 'Path=/', 'Max-Age=2592000']),
+    );
     expect(attributes.join()).not.toContain('Domain');
   });
 

@@ -45,6 +45,15 @@ describe('a shopper who clicks Checkout', () => {
       payment_intent_id: 'pi_sandbox_T1',
       payment_link: link(),
     });
+    expect(shop.log).toContainEqual(
+      expect.objectContaining({
+        event: 'request',
+        path: '/checkout',
+        outcome: 'ready',
+        orderReference: asked[0]?.reference,
+        paymentIntentId: 'pi_sandbox_T1',
+      }),
+    );
   });
 
   test('pays the catalogue’s prices, whatever the form says', async () => {
@@ -652,7 +661,7 @@ describe('when Dojo fails', () => {
   test('because of a wrong key, the log holds an error without the key', async () => {
     dojoAnswers(401);
     await orderJson([mug]).expect(503);
-    expect(shop.log.filter((line) => line.level === 'error')).toHaveLength(1);
+    expect(shop.log.filter((line) => line.level === 'error')).toMatchObject([{ event: 'apiKeyRefused' }]);
     expect(JSON.stringify(shop.log)).not.toContain('of_the_tests');
   });
 

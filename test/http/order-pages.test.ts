@@ -136,19 +136,28 @@ describe('the page after a payment', () => {
   });
 
   test.each([
-    ['fails', () => dojoFails()],
-    ['does not know the intent', () => dojoFails(404)],
-    ['answers about another intent', () => dojoSays({ id: 'pi_sandbox_other', status: 'Captured' })],
+    ['fails', () => dojoFails(), ['paymentUnconfirmed']],
+    ['does not know the intent', () => dojoFails(404), ['paymentUnconfirmed']],
+    [
+      'answers about another intent',
+      () => dojoSays({ id: 'pi_sandbox_other', status: 'Captured' }),
+      ['paymentIntentMismatched'],
+    ],
     [
       'answers with another amount',
       () => dojoSays({ status: 'Captured', amount: { value: 1, currencyCode: 'GBP' } }),
+      ['paymentIntentMismatched'],
     ],
-    ['answers with another reference', () => dojoSays({ status: 'Captured', reference: 'ORD-other' })],
-    ['answers with an unknown status', () => dojoSays({ status: 'Settled' })],
-    ['says Refunded to an order that was never paid', () => dojoSays({ status: 'Refunded' })],
+    [
+      'answers with another reference',
+      () => dojoSays({ status: 'Captured', reference: 'ORD-other' }),
+      ['paymentIntentMismatched'],
+    ],
+    ['answers with an unknown status', () => dojoSays({ status: 'Settled' }), []],
+    ['says Refunded to an order that was never paid', () => dojoSays({ status: 'Refunded' }), []],
   ])(
     'says, when Dojo %s, that the outcome is not known yet, and never that it failed',
-    async (_what, dojo) => {
+    async (_what, dojo, events) => {
       const before = contents(shop);
       dojo();
       const page = await success().expect(200);
@@ -156,6 +165,10 @@ describe('the page after a payment', () => {
       expect(page.text).not.toContain('pay.dojo.test/checkout/');
       expect(page.text).not.toMatch(/fail/i);
       expect(contents(shop)).toEqual(before);
+      const about = { orderReference: asked.reference, paymentIntentId: intentId };
+      expect(shop.log.filter(({ event }) => /^paymentUn|Mismatched$/.test(String(event)))).toMatchObject(
+        events.map((event) => ({ event, ...about })),
+      );
     },
   );
 
@@ -340,6 +353,7 @@ describe("an order's own page", () => {
       updatedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
     });
     expect(response.headers.vary).toMatch(/Accept/);
+    expect(response.headers['cache-control']).toBe('no-store');
   });
 
   test('shows another browser the status, and nothing that was bought', async () => {
@@ -357,6 +371,7 @@ describe("an order's own page", () => {
       dojoSays({ status: 'Created' });
       const page = await shopper.get(`${path}${token}`).expect(200);
       expect(page.headers['cache-control']).toBe('no-store');
+      expect(page.headers['x-robots-tag']).toBe('noindex');
       expect(page.headers['referrer-policy']).toBe('same-origin');
       expect(page.text).toContain('noindex');
     },
