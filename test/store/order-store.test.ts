@@ -624,6 +624,18 @@ describe('the order store on a SQLite file', () => {
     expect(await store.findOrderByToken(order.token)).toMatchObject({ reference: order.reference });
   });
 
+  test('replays every order, however many there are', async () => {
+    store = await openStore(fileUrl());
+    const orders = Array.from({ length: 501 }, () => newOrder());
+    await Promise.all(orders.map((order) => store.placeOrder(order, start(15))));
+    expect(await store.checkReplay()).toEqual({ orders: 501, different: [] });
+    const last = orders.toSorted((one, other) => one.id - other.id).at(-1);
+    const file = new DatabaseSync(fileUrl().slice('sqlite:'.length));
+    file.exec(`UPDATE orders SET status = 'paid' WHERE id = ${last?.id}`);
+    file.close();
+    expect((await store.checkReplay()).different).toEqual([last?.reference]);
+  });
+
   test('waits for another process that writes, without blocking the event loop', async () => {
     store = await openStore(fileUrl());
     const other = new DatabaseSync(fileUrl().slice('sqlite:'.length));
