@@ -171,6 +171,16 @@ describe('the reconciler', () => {
     ]);
   });
 
+  test('cancels the intent of an answer that was not what was asked for', async () => {
+    const shop = await start();
+    shop.simulator.faults.add({ kind: 'wrong-amount', operation: 'create-payment-intent', times: 1 });
+    expect((await shop.place()).kind).toBe('dojo-refused');
+    shop.pass(minutes);
+    await runReconcile(shop);
+    expect(shop.simulator.paymentIntents().map((intent) => intent.status)).toEqual(['Canceled']);
+    expect((await shop.place()).kind).toBe('ready');
+  });
+
   test('cancels the intent that a dead process left behind', async () => {
     const shop = await start();
     const died = { ...shop.context.store, attachIntent: () => Promise.reject(new Error('The server died.')) };
