@@ -56,6 +56,22 @@ describe('the reconciler', () => {
     expect((await runReconcile(shop)).orders).toBe(0);
   });
 
+  test('never counts money of another currency as that of the order', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    const ask = shop.context.dojo.getPaymentIntent;
+    const inEuro: typeof ask = async (id) => ({
+      ...(await ask(id)),
+      amount: { value: 99_999, currencyCode: 'EUR' },
+    });
+    const nothing = async () => ({ data: [] });
+    Object.assign(shop.context.dojo, { getPaymentIntent: inEuro, searchPaymentIntents: nothing });
+    shop.pass(2 * minutes);
+    await runReconcile(shop);
+    expect(await current(shop, order)).toMatchObject({ received: 1395, holds: ['amount_mismatch'] });
+  });
+
   test('goes on checking an order that Dojo does not know, every six hours', async () => {
     const shop = await start();
     const { order } = await ordered(shop);
@@ -84,7 +100,7 @@ describe('the reconciler', () => {
     expect(await shop.pay(intentId)).not.toBe(303);
   });
 
-  test.each([-121_000, 121_000])(
+  test.each([-120_001, 120_001])(
     'expires nothing while the shop’s clock and Dojo’s differ by %i ms',
     async (skewMs) => {
       const shop = await start();
@@ -99,6 +115,15 @@ describe('the reconciler', () => {
       expect(logged(shop, 'clockSkewed')).toContainEqual(expect.objectContaining({ skewMs }));
     },
   );
+
+  test.each([-120_000, 120_000])('expires an order while the two clocks differ by %i ms', async (skewMs) => {
+    const shop = await start();
+    const { order } = await ordered(shop);
+    Object.assign(shop.context.dojo, { clockSkewMs: () => skewMs });
+    shop.pass(9 * hours);
+    await runReconcile(shop);
+    expect((await current(shop, order)).status).toBe('expired');
+  });
 
   test('expires an order that a late payment then makes paid and held', async () => {
     const shop = await start();
@@ -134,6 +159,20 @@ describe('the reconciler', () => {
     await shop.pay(intentId);
     await shop.handAll();
     expect(await current(shop, order)).toMatchObject({ status: 'paid', holds: [] });
+  });
+
+  test('tries again to cancel an orphan intent that Dojo did not cancel', async () => {
+    const shop = await start();
+    loseNextAnswers(shop);
+    const { intentId } = await ordered(shop);
+    const lost = shop.simulator.paymentIntents().find(({ id }) => id !== intentId)?.id ?? '';
+    shop.simulator.faults.add({ kind: 'status', status: 409, operation: 'cancel-payment-intent', times: 1 });
+    shop.pass(minutes);
+    await runReconcile(shop);
+    expect(statusAtDojo(shop, lost)).toBe('Created');
+    shop.pass(5 * minutes);
+    await runReconcile(shop);
+    expect(statusAtDojo(shop, lost)).toBe('Canceled');
   });
 
   test('holds an order when an orphan intent was paid', async () => {

@@ -215,6 +215,7 @@ describe('a shopper who checks out again with another basket', () => {
     dojoReads(first.asked[0] as CreateBody, 'pi_sandbox_T1', 'Created');
     const { text } = await shopper.get(`/orders/${old?.token}`).expect(200);
     expect(text).toContain('A newer order replaced this one');
+    expect(text).toContain(`action="/orders/${old?.token}/basket"`);
     expect(text).not.toContain(link('pi_sandbox_T1'));
   });
 
