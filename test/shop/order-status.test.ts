@@ -396,6 +396,27 @@ describe('an order', () => {
   });
 });
 
+test('until Dojo says how much it took, what it accepted to take was received, or else the whole', () => {
+  const order = withPayments([attempt({ authorized: true, captured: true }, 'Manual')]);
+  const { facts } = attempt({ authorized: true, captured: true, capturedAmount: 500 }, 'Manual');
+  const [payment] = order.attempts;
+  const capture = (id: number, state: 'asked' | 'done', number = 1) => ({
+    id: `capture-${id}`,
+    attempt: number,
+    amount: 200,
+    state,
+    askedAt: new Date(),
+  });
+  const received = (captures: OrderFacts['captures'], attempts = order.attempts) =>
+    orderMoney({ ...order, captures, attempts }).received;
+  expect(received([])).toBe(1000);
+  expect(received([capture(1, 'asked')])).toBe(1000);
+  expect(received([capture(1, 'done'), capture(2, 'done'), capture(3, 'asked'), capture(4, 'done', 2)])).toBe(
+    400,
+  );
+  expect(received([capture(1, 'done')], payment && [{ ...payment, facts }])).toBe(500);
+});
+
 describe('goods go out', () => {
   test.each<[string, boolean, Partial<OrderFacts>]>([
     ['for a paid order', true, withPayments([attempt({ captured: true })])],
