@@ -72,6 +72,23 @@ describe('the reconciler', () => {
     expect(await current(shop, order)).toMatchObject({ received: 1395, holds: ['amount_mismatch'] });
   });
 
+  test('counts of a reservation only what a capture took', async () => {
+    const shop = await start({ env: { CAPTURE_MODE: 'Manual' } });
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    await shop.portalCapture(intentId, 895);
+    const ask = shop.context.dojo.getPaymentIntent;
+    const withFailed: typeof ask = async (id) => {
+      const intent = await ask(id);
+      return { ...intent, captures: [...(intent.captures ?? []), { amount: 500, status: 'Failed' }] };
+    };
+    const nothing = async () => ({ data: [] });
+    Object.assign(shop.context.dojo, { getPaymentIntent: withFailed, searchPaymentIntents: nothing });
+    shop.pass(2 * minutes);
+    await runReconcile(shop);
+    expect(await current(shop, order)).toMatchObject({ status: 'paid', received: 895, mayShip: true });
+  });
+
   test('goes on checking an order that Dojo does not know, every six hours', async () => {
     const shop = await start();
     const { order } = await ordered(shop);
@@ -159,6 +176,30 @@ describe('the reconciler', () => {
     await shop.pay(intentId);
     await shop.handAll();
     expect(await current(shop, order)).toMatchObject({ status: 'paid', holds: [] });
+  });
+
+  test('finds an orphan intent that Dojo was slow to create, once searches work again', async () => {
+    const shop = await start();
+    const { createPaymentIntent, searchPaymentIntents } = shop.context.dojo;
+    const slow: typeof createPaymentIntent = async (...args) => {
+      shop.pass(9_000);
+      await createPaymentIntent(...args);
+      throw new DojoError('timeout', 'The answer was lost.');
+    };
+    const broken = () => Promise.reject(new DojoError('invalid', 'No search today.'));
+    Object.assign(shop.context.dojo, { createPaymentIntent: slow, searchPaymentIntents: broken });
+    shop.simulator.changeSettings({ expiredIntent: 'stays-created' });
+    const statuses = () => new Set(shop.simulator.paymentIntents().map(({ status }) => status));
+    await shop.place();
+    for (let quarter = 0; quarter < 4; quarter += 1) {
+      shop.pass(15 * minutes);
+      await runReconcile(shop);
+    }
+    expect(statuses()).toEqual(new Set(['Created']));
+    Object.assign(shop.context.dojo, { searchPaymentIntents });
+    shop.pass(hours);
+    await runReconcile(shop);
+    expect(statuses()).toEqual(new Set(['Canceled']));
   });
 
   test('tries again to cancel an orphan intent that Dojo did not cancel', async () => {
@@ -489,6 +530,28 @@ describe('the reconciler, whatever Dojo answers,', () => {
     shop.pass(48 * hours);
     await runReconcile(shop);
     expect(await current(shop, order)).toMatchObject({ status: 'refunded', holds: [] });
+  });
+
+  test('knows an interrupted reversal for its own once Dojo shows the money gone', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    await shop.handAll();
+    const reverse = shop.context.dojo.reversePaymentIntent;
+    once(shop, 'reversePaymentIntent', async (id) => {
+      await reverse(id);
+      throw new DojoError('timeout', 'The answer was lost.');
+    });
+    const request = { id: 'undo-1', payment: null, reason: 'Sold out' };
+    await expect(undoOrder(shop.context, await current(shop, order), request)).rejects.toThrow(DojoError);
+    shop.pass(2 * minutes);
+    await runReconcile(shop);
+    expect(await current(shop, order)).toMatchObject({
+      status: 'reversed',
+      holds: [],
+      refunds: [{ kind: 'reversal', state: 'done', amount: 1395 }],
+    });
+    expect(logged(shop, 'refundRefused')).toEqual([]);
   });
 
   test('checks the other orders although one never gets a usable answer, and checks that one no more often than the schedule says', async () => {

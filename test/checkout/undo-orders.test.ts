@@ -176,6 +176,7 @@ describe('a merchant', () => {
     expect(await refund('r4', 895, 500)).toBe('done');
     expect(await current(shop, order)).toMatchObject({ status: 'refunded', holds: [] });
     expect(await refund('r5', 1, null)).toBe('too-much');
+    expect(await refund('r6', 0, null)).toBe('too-much');
     const atDojo = shop.simulator.paymentIntents().find((intent) => intent.id === intentId);
     expect(atDojo?.refunds.map((entry) => entry.amount)).toEqual([500, 895]);
   });
