@@ -14,7 +14,7 @@ document.querySelector('[data-focus]')?.focus();
 function guardCheckout() {
   const form = document.querySelector('[data-checkout]');
   if (!form) return;
-  const button = form.querySelector('button');
+  const button = form.querySelector('#pay');
   const status = form.querySelector('[data-checkout-status]');
   let patience;
 
@@ -24,6 +24,7 @@ function guardCheckout() {
     status.textContent = '';
   };
   form.addEventListener('submit', (event) => {
+    if (event.submitter !== button) return;
     if (button.getAttribute('aria-disabled') === 'true') {
       event.preventDefault();
       return;

@@ -36,6 +36,8 @@ export type Config = {
   readonly dojo: DojoAccess & {
     /** Of the background work; calls that someone waits for are not counted. */
     readonly callsPerSecond: number;
+    /** True for the key in Dojo's documentation, whose account anyone can read. */
+    readonly isKeyPublic: boolean;
     /** The only origin that a payment link may have. */
     readonly checkoutOrigin: string;
     readonly webhookSecrets: readonly WebhookSecret[];
@@ -50,6 +52,8 @@ export type Config = {
   readonly database: { readonly url: string };
   /** Unset: the sample that comes with the shop. */
   readonly catalogueFile?: string | undefined;
+  /** How long personal data of orders is kept after their last change; null for ever. */
+  readonly personalDataDays: number | null;
   /** The merchant's own system, notified of orders to send; null for none. */
   readonly fulfilment: { readonly url: string; readonly secret: string } | null;
   /** Signs that system's requests to ship; null refuses them all. */
@@ -159,6 +163,7 @@ const environmentSchema = z.object({
     ),
   CAPTURE_MODE: z.enum(captureModes, 'must be Auto or Manual').default('Auto'),
   PAYMENT_EXPIRY_MINUTES: wholeNumber(5, 43_200).default(60),
+  PERSONAL_DATA_DAYS: wholeNumber(90, 36_500).optional(),
   CHECKOUT_RATE: wholeNumber(1, 1_000_000).default(60),
   LOG_LEVEL: z
     .enum(
@@ -218,6 +223,7 @@ function toConfig(read: Variables): Config {
     dojo: {
       ...toDojoAccess(read),
       callsPerSecond: read.DOJO_CALLS_PER_SECOND,
+      isKeyPublic: read.DOJO_API_KEY.startsWith(publicSandboxKey),
       checkoutOrigin: read.DOJO_CHECKOUT_ORIGIN,
       webhookSecrets: read.DOJO_WEBHOOK_SECRETS.map(createWebhookSecret),
       accountId: read.DOJO_ACCOUNT_ID ?? null,
@@ -229,6 +235,7 @@ function toConfig(read: Variables): Config {
     },
     database: { url: read.DATABASE_URL },
     catalogueFile: read.CATALOGUE_FILE,
+    personalDataDays: read.PERSONAL_DATA_DAYS ?? null,
     fulfilment: url === undefined || secret === undefined ? null : { url, secret },
     shipSecret: read.SHIP_SECRET ?? null,
     log: { level: read.LOG_LEVEL },

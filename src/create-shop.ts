@@ -5,6 +5,7 @@ import type { Express } from 'express';
 import type { Logger } from 'pino';
 import { createApp, publicFolder } from './app.ts';
 import { deliverMessages } from './checkout/deliver-messages.ts';
+import { eraseCustomers } from './checkout/erase-customers.ts';
 import { reconcile } from './checkout/reconcile.ts';
 import { repeat } from './checkout/repeat.ts';
 import { type Environment, parseConfig } from './config.ts';
@@ -59,11 +60,12 @@ function startWork(context: Context): { stop(): Promise<void> } {
     schedule.reconcile,
     log,
   );
+  const erasing = repeat(() => eraseCustomers(context), schedule.claim, log);
   const delivering =
     merchant && repeat((stopped) => deliverMessages(context, merchant, stopped), schedule.deliver, log);
   return {
     async stop() {
-      await Promise.all([reconciling.stop(), delivering?.stop()]);
+      await Promise.all([reconciling.stop(), erasing.stop(), delivering?.stop()]);
       await merchant?.close();
     },
   };

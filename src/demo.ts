@@ -60,6 +60,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
     SHIP_SECRET: env.SHIP_SECRET ?? '',
     PAYMENT_EXPIRY_MINUTES: env.PAYMENT_EXPIRY_MINUTES ?? '',
     PAYMENT_METHODS: env.PAYMENT_METHODS ?? '',
+    PERSONAL_DATA_DAYS: '',
   });
   shop.once('message', () => process.stdout.write(welcome(`http://localhost:${shopPort}`, simulator)));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => shop.kill('SIGTERM'));

@@ -43,6 +43,7 @@ export const messages = Object.freeze({
   paymentUnconfirmed: ['warn', 'return page shown unconfirmed: no usable answer from Dojo'],
   paymentCaptured: ['info', 'payment captured'],
   holdDecided: ['info', 'holds decided'],
+  customersErased: ['info', 'personal data erased'],
 
   orderAuthorised: ['info', 'order authorised'],
   orderPaid: ['info', 'order paid'],

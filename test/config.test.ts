@@ -43,6 +43,7 @@ describe('a shop with a sandbox key and no other setting', () => {
         apiKey: sandboxKey,
         apiUrl: 'https://api.dojo.tech',
         apiVersion: '2026-02-27',
+        isKeyPublic: false,
         checkoutOrigin: 'https://pay.dojo.tech',
         webhookSecrets: [],
         accountId: null,
@@ -52,6 +53,7 @@ describe('a shop with a sandbox key and no other setting', () => {
       },
       payment: { methods: ['Card'], captureMode: 'Auto', expiryMinutes: 60 },
       database: { url: 'sqlite:data/orders.db' },
+      personalDataDays: null,
       fulfilment: null,
       shipSecret: null,
       log: { level: 'info' },
@@ -225,6 +227,7 @@ const refused: [string, string[]][] = [
   ['PAYMENT_METHODS', [',', ' , ', '"Card"', 'Card;Wallet', 'Card # only']],
   ['CAPTURE_MODE', ['auto', 'Later']],
   ['PAYMENT_EXPIRY_MINUTES', ['4', '43201', '60m']],
+  ['PERSONAL_DATA_DAYS', ['89', '36501', 'never']],
   ['CHECKOUT_RATE', ['0', '1000001', '-5']],
   ['LOG_LEVEL', ['verbose', 'INFO']],
   [

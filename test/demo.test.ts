@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { jsonDetails } from './support/details.ts';
 import { freePort, type Program, start } from './support/program.ts';
 
 let folder: string;
@@ -38,7 +39,8 @@ test('the demo shows its addresses, sells, ends cleanly, and keeps its orders', 
   expect(demo.output()).toContain('5200 0000 0000 1005');
 
   const sku = /name="sku" value="([^"]+)"/.exec(await (await fetch(shop)).text())?.[1];
-  const { orderUrl, paymentLink } = await postJson(`${shop}/checkout`, { items: [{ sku, quantity: 1 }] });
+  const items = [{ sku, quantity: 1 }];
+  const { orderUrl, paymentLink } = await postJson(`${shop}/checkout`, { ...jsonDetails, items });
   const paid = await fetch(paymentLink, {
     method: 'POST',
     redirect: 'manual',

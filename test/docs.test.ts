@@ -135,7 +135,7 @@ describe('the examples of the README', () => {
     await untilAnswered(`${url}/healthz`, program);
     expect(await (await fetch(`${url}/about`)).text()).toBe('About us');
 
-    const [, items = ''] = /-d '(\{.*\})'/.exec(exampleOf('sh', 'curl')) ?? [];
+    const [, items = ''] = /-d '(\{[^']*\})'/.exec(exampleOf('sh', 'curl')) ?? [];
     const response = await fetch(`${url}/checkout`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'idempotency-key': 'key-of-the-docs' },

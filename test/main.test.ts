@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openStore } from '../src/store/open-store.ts';
+import { jsonDetails } from './support/details.ts';
 import { freePort, type Program, start } from './support/program.ts';
 import { webhookSecret } from './support/shop.ts';
 import { openUnheardPayment } from './support/unheard-payment.ts';
@@ -235,7 +236,7 @@ describe('the shop as a process', () => {
     const checkout = await fetch(`http://127.0.0.1:${port}/checkout`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ items: [{ sku: await firstSku(), quantity: 1 }] }),
+      body: JSON.stringify({ ...jsonDetails, items: [{ sku: await firstSku(), quantity: 1 }] }),
     });
     expect(checkout.status).toBe(503);
     expect(performance.now() - startedAt).toBeLessThan(3_000);

@@ -2,7 +2,7 @@ import type { Context } from '../context.ts';
 import { DojoError } from '../dojo/errors.ts';
 import type { PaymentIntent } from '../dojo/schemas.ts';
 import { logEvent } from '../log.ts';
-import { claimUntil, nextOrphanCheck, plus, retryOrphanCheck } from '../shop/schedule.ts';
+import { claimUntil, nextOrphanCheck, retryOrphanCheck } from '../shop/schedule.ts';
 import type { Orphan, OrphanOutcome } from '../store/order-store.ts';
 import type { Run, Turns } from './check-orders.ts';
 import { creationWindow, endsRun, searchPages } from './search-intents.ts';
@@ -23,34 +23,20 @@ export async function* checkOrphans(run: Run): Turns {
     const id = orphan.attempt.paymentIntentId;
     if (id !== null) yield await endCheck(run, orphan, () => getIntent(run.context, id));
   }
-  for (const group of groupByTime(nameless)) yield* searchFor(run, group);
+  yield* searchFor(run, nameless);
 }
 
-/** Attempts whose searches would cover the same minutes. */
-function groupByTime(orphans: readonly Orphan[]): Orphan[][] {
-  const groups: Orphan[][] = [];
-  const sorted = orphans.toSorted((one, other) => beganAt(one).getTime() - beganAt(other).getTime());
-  for (const orphan of sorted) {
-    const last = groups.at(-1)?.at(-1);
-    if (last !== undefined && plus(beganAt(last), lookAheadMs) > beganAt(orphan)) groups.at(-1)?.push(orphan);
-    else groups.push([orphan]);
-  }
-  return groups;
-}
-
-const beganAt = ({ attempt }: Orphan) => attempt.createdAt;
-/** An intent of a call is created within moments; by the last check of an attempt even a slow Dojo has done it. */
-const lookAheadMs = 20 * minute;
-
-/** Dojo cannot search for a reference, so the time around the calls is searched for what was written into them. */
-async function* searchFor(run: Run, group: readonly Orphan[]): Turns {
+/**
+ * Dojo cannot search for a reference, so the time since the first of the calls is searched for what was written into them. Up to
+ * now: which date of an intent a search goes by is not documented, and it may have changed a moment ago.
+ */
+async function* searchFor(run: Run, orphans: readonly Orphan[]): Turns {
   const { context } = run;
-  const [first, last] = [group.at(0), group.at(-1)];
-  if (first === undefined || last === undefined) return;
-  const to = Math.min(plus(beganAt(last), lookAheadMs).getTime(), context.now().getTime());
-  const window = creationWindow(context, plus(beganAt(first), -minute), new Date(to));
+  if (orphans.length === 0) return;
+  const first = Math.min(...orphans.map(({ attempt }) => attempt.createdAt.getTime()));
+  const window = creationWindow(context, new Date(first - minute), context.now());
   const missing = new Map(
-    group.map((orphan) => [keyOf(orphan.order.reference, orphan.attempt.number), orphan]),
+    orphans.map((orphan) => [keyOf(orphan.order.reference, orphan.attempt.number), orphan]),
   );
   try {
     for await (const { rows } of searchPages(context, window)) {

@@ -1,11 +1,11 @@
 import type { Context } from '../context.ts';
 import type { CreatePaymentIntentRequest, PaymentIntent } from '../dojo/schemas.ts';
+import type { Customer } from '../shop/customer.ts';
 import type { NewOrder } from '../shop/order.ts';
 
 /** The request that creates the payment intent of an attempt. */
 export function createIntentRequest(
-  order: NewOrder,
-  attempt: number,
+  { order, attempt, customer }: { order: NewOrder; attempt: number; customer: Customer | null },
   { config, now, shopId }: Pick<Context, 'config' | 'now' | 'shopId'>,
 ): CreatePaymentIntentRequest {
   const { lines, delivery, total, currencyCode } = order.basket;
@@ -27,6 +27,7 @@ export function createIntentRequest(
       delivery.amount > 0
         ? [{ id: 'delivery', caption: cut(delivery.caption, 100), amountTotal: money(delivery.amount) }]
         : [],
+    ...(customer !== null && !config.dojo.isKeyPublic && detailsOf(customer)),
     config: {
       redirectUrl: `${config.http.publicUrl}/checkout/success/${order.token}`,
       cancelUrl: `${config.http.publicUrl}/checkout/cancelled/${order.token}`,
@@ -40,6 +41,25 @@ export function createIntentRequest(
     }),
     metadata: { order: order.reference, attempt: String(attempt), shop: shopId },
   };
+}
+
+/** Dojo mails its own receipt to `emailAddress`. */
+function detailsOf({
+  emailAddress,
+  phoneNumber,
+  delivery,
+}: Customer): Pick<CreatePaymentIntentRequest, 'customer' | 'shippingDetails'> {
+  const contact = { customer: { emailAddress, ...(phoneNumber !== null && { phoneNumber }) } };
+  if (delivery === null) return contact;
+  const { name, line1, line2, town, postcode, countryCode, note } = delivery;
+  const address = {
+    address1: line1,
+    ...(line2 !== null && { address2: line2 }),
+    city: town,
+    postcode,
+    countryCode,
+  };
+  return { ...contact, shippingDetails: { name, ...(note !== null && { deliveryNotes: note }), address } };
 }
 
 /**

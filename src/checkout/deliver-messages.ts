@@ -50,7 +50,9 @@ async function deliver(
     return false;
   }
   const sentAt = context.now();
-  const body = messageBodyOf(message, message.order);
+  // Read at the last moment: no personal data is kept in a message.
+  const customer = messageType === 'order.due' ? await context.store.findCustomer(message.order.id) : null;
+  const body = messageBodyOf(message, message.order, customer);
   const { isTaken, ...answered } = await merchant.send({ id: messageId, sentAt, body }, signal);
   const nextTryAt = isTaken ? null : nextMessageTry(context.now(), tries);
   const state = isTaken ? 'delivered' : nextTryAt === null ? 'abandoned' : 'waiting';

@@ -10,6 +10,7 @@ import {
   type PricedBasket,
   priceBasket,
 } from '../shop/basket.ts';
+import { type Customer, isSameCustomer } from '../shop/customer.ts';
 import type { NewOrder } from '../shop/order.ts';
 import {
   createOrderId,
@@ -35,6 +36,7 @@ import { settleOrder } from './settle-order.ts';
  * - `refused`: the basket cannot be bought as it is
  * - `total-changed`: it costs something other than the shopper or the program was shown
  * - `basket-changed`: the key belongs to another purchase
+ * - `details-changed`: the key belongs to the same purchase for another customer or place; only a new key can help
  * - `dojo-unavailable`: no payment page just now; the same key may try again
  * - `dojo-refused`: Dojo answered with something that must not be used
  * - `exhausted`: the order's attempts are used up, its link has expired or a newer order supersedes it; only a new key
@@ -51,7 +53,7 @@ export type PlacedOrder =
   | { readonly kind: 'closed' | 'exhausted'; readonly order: NewOrder }
   | { readonly kind: 'refused'; readonly problem: BasketProblem }
   | { readonly kind: 'total-changed'; readonly basket: PricedBasket }
-  | { readonly kind: 'basket-changed' }
+  | { readonly kind: 'basket-changed' | 'details-changed' }
   | {
       readonly kind: 'dojo-unavailable' | 'dojo-refused';
       readonly order: NewOrder;
@@ -62,6 +64,8 @@ export type Purchase = {
   readonly items: readonly BasketItem[];
   readonly checkoutKey: string;
   readonly shopperId: string;
+  /** Who buys; null if the shop does not ask. */
+  readonly customer?: Customer | null;
   /** What the buyer was shown, in minor units. */
   readonly expectedTotal?: number | undefined;
   /** The checkout keys of the shopper's other orders: those that are unpaid are superseded. */
@@ -80,18 +84,19 @@ const pollMs = 100;
  */
 export async function placeOrder(context: Context, purchase: Purchase): Promise<PlacedOrder> {
   const deadline = context.now().getTime() + answerWithinMs;
-  const { items, checkoutKey, expectedTotal } = purchase;
+  const { items, checkoutKey, customer = null, expectedTotal } = purchase;
   const priced = priceBasket(context.catalogue, items);
   if (priced.kind === 'priced' && (expectedTotal ?? priced.basket.total) === priced.basket.total) {
     const begun = await storeOrder(context, purchase, priced.basket);
-    if (begun.kind !== 'basket-changed') return arrangePayment(context, begun, deadline);
+    if ('order' in begun) return arrangePayment(context, begun, { customer, deadline });
   }
   const known = await context.store.findOrderByCheckoutKey(checkoutKey);
   if (known === null) {
     return priced.kind === 'refused' ? priced : { kind: 'total-changed', basket: priced.basket };
   }
   if (!isSameGoods(known.basket.lines, items)) return { kind: 'basket-changed' };
-  return arrangePayment(context, await beginAgain(context, known), deadline);
+  if (!(await isFor(context, known, customer))) return { kind: 'details-changed' };
+  return arrangePayment(context, await beginAgain(context, known), { customer, deadline });
 }
 
 /**
@@ -104,21 +109,26 @@ export async function placeShownOrder(
   isCurrent: boolean,
 ): Promise<PlacedOrder> {
   const deadline = context.now().getTime() + answerWithinMs;
-  const { items, checkoutKey, shopperId, expectedTotal } = purchase;
+  const { items, checkoutKey, shopperId, customer = null, expectedTotal } = purchase;
   const priced = priceBasket(context.catalogue, items);
   const isAsShown = priced.kind === 'priced' && priced.basket.total === expectedTotal;
-  if (isAsShown && isCurrent) {
-    const begun = await storeOrder(context, purchase, priced.basket);
-    if (begun.kind !== 'basket-changed') return arrangePayment(context, begun, deadline);
-  }
+  const begun = isAsShown && isCurrent ? await storeOrder(context, purchase, priced.basket) : null;
+  if (begun !== null && 'order' in begun) return arrangePayment(context, begun, { customer, deadline });
   const known = await context.store.findOrderByCheckoutKey(checkoutKey);
   const order = known?.shopperId === shopperId ? known : null;
   if (order !== null && isSettled(order)) return { kind: 'settled', order };
   if (priced.kind === 'refused') return priced;
   if (!isAsShown) return { kind: 'total-changed', basket: priced.basket };
-  return order !== null && isPayable(order) && isSamePurchase(order.basket, priced.basket)
-    ? arrangePayment(context, await beginAgain(context, order), deadline)
-    : { kind: 'basket-changed' };
+  if (order !== null && begun?.kind === 'details-changed') return begun;
+  if (order === null || !isPayable(order) || !isSamePurchase(order.basket, priced.basket))
+    return { kind: 'basket-changed' };
+  if (!(await isFor(context, order, customer))) return { kind: 'details-changed' };
+  return arrangePayment(context, await beginAgain(context, order), { customer, deadline });
+}
+
+/** Of an order whose customer was erased no one can tell. */
+async function isFor({ store }: Context, order: Order, customer: Customer | null): Promise<boolean> {
+  return order.erasedAt !== null || isSameCustomer(await store.findCustomer(order.id), customer);
 }
 
 /** Stores the order with its first attempt in one commit, or begins another attempt if the key has an order already. */
@@ -126,7 +136,7 @@ async function storeOrder(
   context: Context,
   purchase: Purchase,
   basket: PricedBasket,
-): Promise<BegunAttempt | { kind: 'basket-changed' }> {
+): Promise<BegunAttempt | { kind: 'basket-changed' | 'details-changed' }> {
   for (;;) {
     const createdAt = context.now();
     const id = createOrderId(createdAt, context.random());
@@ -139,7 +149,11 @@ async function storeOrder(
       basket,
       createdAt,
     };
-    const placed = await context.store.placeOrder(order, startAt(context, createdAt), purchase.supersedes);
+    const { supersedes = [], customer = null } = purchase;
+    const placed = await context.store.placeOrder(order, startAt(context, createdAt), {
+      supersedes,
+      customer,
+    });
     if (placed.kind === 'placed') return { kind: 'begun', order, number: 1 };
     if (placed.kind !== 'id-taken') return placed;
   }
@@ -149,7 +163,7 @@ async function storeOrder(
 async function arrangePayment(
   unlimited: Context,
   first: BegunAttempt,
-  deadline: number,
+  { customer, deadline }: { customer: Customer | null; deadline: number },
 ): Promise<PlacedOrder> {
   const context = limitDojo(unlimited, deadline);
   const remainingMs = () => deadline - context.now().getTime();
@@ -158,7 +172,7 @@ async function arrangePayment(
   for (let creates = 0; ; begun = await beginAgain(context, order)) {
     if (begun.kind === 'begun') {
       creates += 1;
-      const outcome = await attempt(context, order, begun.number);
+      const outcome = await attempt(context, order, { number: begun.number, customer });
       const isLast = creates >= maxCreates || remainingMs() < minimumCallMs;
       if (outcome.kind === 'done' || isLast) return outcome.placed;
     } else if (begun.kind === 'under-way') {
@@ -208,12 +222,13 @@ async function continuePayment(context: Context, order: Order): Promise<PlacedOr
 async function attempt(
   context: Context,
   order: NewOrder,
-  number: number,
+  { number, customer }: { number: number; customer: Customer | null },
 ): Promise<{ kind: 'done' | 'again'; placed: PlacedOrder }> {
   const about = { orderReference: order.reference, attempt: number };
   let intent: PaymentIntent;
   try {
-    intent = await context.dojo.createPaymentIntent(createIntentRequest(order, number, context));
+    const request = createIntentRequest({ order, attempt: number, customer }, context);
+    intent = await context.dojo.createPaymentIntent(request);
   } catch (error) {
     if (!(error instanceof DojoError)) throw error;
     const isKeyRefused = error.kind === 'unauthorized' || error.kind === 'forbidden';

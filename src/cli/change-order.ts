@@ -13,6 +13,7 @@ import {
 import { settleOrder } from '../checkout/settle-order.ts';
 import type { Context } from '../context.ts';
 import { DojoError } from '../dojo/errors.ts';
+import { logEvent } from '../log.ts';
 import type { DecisionAction, Hold } from '../shop/decision.ts';
 import { standingHolds } from '../shop/holds.ts';
 import { formatMoney } from '../shop/money.ts';
@@ -193,6 +194,15 @@ async function advising<T>(advice: string, work: () => Promise<T>): Promise<T> {
     const { exitCode, message } = describeDojoError(error);
     throw new CommandError(`${message} ${advice}`, exitCode);
   }
+}
+
+export async function erase({ store, log, now }: Context, before: Order) {
+  const order = await store.eraseCustomer(before.id, now());
+  logEvent(log, 'customersErased', { orderReference: order.reference, orders: 1 });
+  const warning = order.mayShip
+    ? `${order.reference} was not sent, and now no one can tell where it goes.\n`
+    : '';
+  return { done: `Erased who it is for.\n${warning}`, order };
 }
 
 function totalOf(order: Order): string {

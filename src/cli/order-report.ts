@@ -1,4 +1,5 @@
 import type { PaymentIntentStatus } from '../dojo/schemas.ts';
+import type { Customer } from '../shop/customer.ts';
 import { formatMoney } from '../shop/money.ts';
 import type { Order, PaymentAttempt } from '../shop/order.ts';
 import { notTaken, orderMoney } from '../shop/order-money.ts';
@@ -23,9 +24,12 @@ export type OrderReport = {
   readonly updatedAt: string;
   readonly paidAt: string | null;
   readonly sentAt: string | null;
+  readonly erasedAt: string | null;
+  /** Null if it was erased, or the shop does not ask. */
+  readonly customer: Customer | null;
 };
 
-export function reportOrder(order: Order): OrderReport {
+export function reportOrder(order: Order, customer: Customer | null): OrderReport {
   const { received, returned, kept, payments } = orderMoney(order);
   return {
     reference: order.reference,
@@ -45,11 +49,13 @@ export function reportOrder(order: Order): OrderReport {
     updatedAt: order.updatedAt.toISOString(),
     paidAt: order.paidAt?.toISOString() ?? null,
     sentAt: order.sentAt?.toISOString() ?? null,
+    erasedAt: order.erasedAt?.toISOString() ?? null,
+    customer,
   };
 }
 
 /** The same for a person. */
-export function describeOrder(order: Order): string {
+export function describeOrder(order: Order, customer: Customer | null): string {
   const format = (value: number) => formatMoney({ value, currencyCode: order.currencyCode });
   const { received, returned, kept, payments } = orderMoney(order);
   const money = (sums: { received: number; returned: number; kept: number }) =>
@@ -65,6 +71,8 @@ export function describeOrder(order: Order): string {
       const share = payments.length > 1 ? `, ${money(sums)}` : '';
       return `  payment ${payment.number}: ${payment.paymentIntentId ?? 'no intent'}, ${status}${share}${rest}`;
     }),
+    ...(customer === null ? [] : describeCustomer(customer)),
+    ...(order.erasedAt === null ? [] : [`  personal data erased ${order.erasedAt.toISOString()}`]),
     ...(order.sentAt === null ? [] : [`  sent ${order.sentAt.toISOString()}${wayOf(order)}`]),
     ...order.decisions.map(
       ({ action, settles, decidedBy, decidedAt, reason }) =>
@@ -72,6 +80,18 @@ export function describeOrder(order: Order): string {
     ),
     '',
   ].join('\n');
+}
+
+function describeCustomer({ emailAddress, name, phoneNumber, delivery }: Customer): string[] {
+  const contact = [name, emailAddress, phoneNumber].filter(Boolean).join(', ');
+  if (delivery === null) return [`  for ${contact}`];
+  const { name: recipient, line1, line2, town, postcode, countryCode, note } = delivery;
+  const address = [recipient, line1, line2, town, postcode, countryCode].filter(Boolean).join(', ');
+  return [
+    `  for ${contact}`,
+    `  to ${address}`,
+    ...(note === null ? [] : [`  note ${JSON.stringify(note)}`]),
+  ];
 }
 
 function wayOf({ carrier, trackingUrl }: Order): string {

@@ -13,6 +13,7 @@ import {
   cancel,
   capture,
   decide,
+  erase,
   refresh,
   refund,
   ship,
@@ -32,7 +33,8 @@ export function addOrderCommands(program: Command, shell: Shell): void {
   function run(reference: string, options: ChangeOptions, change: Change): Promise<void> {
     return shell.withShop(options, async (context) => {
       const { done, order } = await change(context, await getOrder(context, reference), options);
-      return { text: `${done}${describeOrder(order)}`, data: reportOrder(order) };
+      const customer = await context.store.findCustomer(order.id);
+      return { text: `${done}${describeOrder(order, customer)}`, data: reportOrder(order, customer) };
     });
   }
   /** Adds a command that changes one order, or only shows it. */
@@ -74,6 +76,7 @@ export function addOrderCommands(program: Command, shell: Shell): void {
   add('ship', 'record that an order was sent', ship)
     .option('--carrier <name>', 'who carries it, such as Royal Mail', parseWith(carrierSchema))
     .option('--tracking-url <address>', 'where its way can be followed', parseWith(trackingUrlSchema));
+  add('erase', 'forget who an order is for; every fact about its money stays', erase);
   add('undo', 'return all that is left: release, reverse or refund each payment, as Dojo allows', undo);
   requireOption(
     orders

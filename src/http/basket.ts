@@ -18,6 +18,7 @@ import {
   typedQuantityFormSchema,
   typedQuantitySchema,
 } from '../shop/checkout-form.ts';
+import { detailsNeeded } from '../shop/customer.ts';
 import { formatMoney } from '../shop/money.ts';
 import { catalogueView, type FieldError } from './catalogue.ts';
 import { parseBody, readBody } from './forms.ts';
@@ -78,13 +79,7 @@ export function basket({ catalogue }: Pick<Context, 'catalogue'>, sessions: Sess
     typed: readonly (readonly [string, string])[],
     { next, without }: { next: string; without?: string },
   ): void {
-    const errors: FieldError[] = [];
-    let { items } = sessionOf(res);
-    for (const [sku, text] of typed) {
-      const quantity = typedQuantitySchema.safeParse(text);
-      if (quantity.success) items = setQuantity(items, { sku, quantity: quantity.data });
-      else errors.push(badQuantity(catalogue, sku, text));
-    }
+    const { items, errors } = applyQuantities(catalogue, sessionOf(res).items, typed);
     if (errors.length === 0) {
       change(res, without === undefined ? items : removeItem(items, without), next);
       return;
@@ -97,6 +92,30 @@ export function basket({ catalogue }: Pick<Context, 'catalogue'>, sessions: Sess
     saveOrExplain(res, items, { ...page, sessions, next });
   }
   return router;
+}
+
+/** What was typed beside the lines of a form that carries quantities. */
+export function readQuantities(
+  catalogue: Catalogue,
+  items: readonly BasketItem[],
+  body: unknown,
+): { items: readonly BasketItem[]; errors: readonly FieldError[] } {
+  return applyQuantities(catalogue, items, parseBody(typedQuantitiesFormSchema, body));
+}
+
+function applyQuantities(
+  catalogue: Catalogue,
+  items: readonly BasketItem[],
+  typed: readonly (readonly [string, string])[],
+): { items: readonly BasketItem[]; errors: readonly FieldError[] } {
+  const errors: FieldError[] = [];
+  let changed = items;
+  for (const [sku, text] of typed) {
+    const quantity = typedQuantitySchema.safeParse(text);
+    if (quantity.success) changed = setQuantity(changed, { sku, quantity: quantity.data });
+    else errors.push(badQuantity(catalogue, sku, text));
+  }
+  return { items: changed, errors };
 }
 
 /** Saves a basket and leads on; one that cannot be bought is not saved, and the page says why. */
@@ -123,7 +142,8 @@ export function sendBasketPage(
   errors: readonly FieldError[] = [],
 ): void {
   // Prices may have risen since: a basket above the limit is shown too, so that the shopper can take something out.
-  const priced = priceBasket(catalogue, sessionOf(res).items, Number.POSITIVE_INFINITY);
+  const { items, checkoutKey } = sessionOf(res);
+  const priced = priceBasket(catalogue, items, Number.POSITIVE_INFINITY);
   const error = errors.length === 0 ? null : { summary: errors };
   if (priced.kind === 'refused') {
     pages.send(res, 'basket/show', { lines: [], error });
@@ -134,6 +154,8 @@ export function sendBasketPage(
   pages.send(res, 'basket/show', {
     ...view,
     error,
+    // A shop that asks for nothing needs no other page before the payment.
+    pay: detailsNeeded(catalogue) === 'none' ? { checkoutKey, expectedTotal: priced.basket.total } : null,
     lines: view.lines.map((line) => ({ ...line, quantity: typedOf.get(line.sku) ?? line.quantity })),
     deliveryLine: { ...view.deliveryLine, note: deliveryNote(catalogue, priced.basket) },
   });

@@ -1,12 +1,15 @@
+import { createHash } from 'node:crypto';
 import { type Request, type RequestHandler, type Response, Router } from 'express';
 import { rateLimit } from 'express-rate-limit';
-import { type PlacedOrder, placeOrder, placeShownOrder } from '../checkout/place-order.ts';
+import { type PlacedOrder, type Purchase, placeOrder, placeShownOrder } from '../checkout/place-order.ts';
 import type { Context } from '../context.ts';
 import type { LogFields } from '../log.ts';
 import { priceBasket } from '../shop/basket.ts';
 import { checkoutBodySchema, checkoutFormSchema, checkoutKeySchema } from '../shop/checkout-form.ts';
-import type { NewOrder } from '../shop/order.ts';
-import { basketError, sendBasketPage } from './basket.ts';
+import { type CustomerField, parseCustomer, type TypedCustomer, typedOf } from '../shop/customer.ts';
+import { isSettled, type NewOrder } from '../shop/order.ts';
+import { basketError, readQuantities, sendBasketPage } from './basket.ts';
+import { detailsError, detailsView } from './details-form.ts';
 import { parseBody, readBody } from './forms.ts';
 import { pricedView } from './order-view.ts';
 import type { Pages } from './pages.ts';
@@ -17,11 +20,12 @@ import { type Sessions, sessionOf } from './session.ts';
 export function checkout(context: Context, sessions: Sessions, pages: Pages): Router {
   const router = Router();
   const { config, catalogue } = context;
+  const page = { catalogue, pages };
   const limit = limitRate(config.http.checkoutRate);
 
-  router.get('/checkout', (_req, res) => sendSummary(res, null));
+  router.get('/checkout', async (_req, res) => sendSummary(res, { typed: await findTyped(res) }));
 
-  router.post('/checkout', limit, readBody({ json: true }), async (req, res) => {
+  router.post('/checkout', limit, readBody({ json: true, multiline: 'note' }), async (req, res) => {
     if (req.is('json')) await checkoutJson(req, res);
     else await checkoutForm(req, res);
   });
@@ -30,48 +34,106 @@ export function checkout(context: Context, sessions: Sessions, pages: Pages): Ro
     // Sent by a page that showed no total.
     if (!('checkoutKey' in req.body)) return res.redirect(303, '/checkout');
     const { checkoutKey, expectedTotal } = parseBody(checkoutFormSchema, req.body);
-    const { items, shopperId, openKeys, checkoutKey: currentKey } = sessionOf(res);
-    const isCurrent = checkoutKey === currentKey;
-    const supersedes = openKeys.filter((key) => key !== checkoutKey);
-    const purchase = { items, shopperId, checkoutKey, expectedTotal, supersedes };
-    const placed = await placeShownOrder(context, purchase, isCurrent);
-    if ('order' in placed) {
-      res.locals.logged = logged(placed);
-      if (placed.kind !== 'settled') sessions.openKey(res, checkoutKey);
+    const read = parseCustomer(catalogue, req.body);
+    if (read.kind === 'wrong') {
+      const order = await context.store.findOrderByCheckoutKey(checkoutKey);
+      const isDone = order !== null && order.shopperId === sessionOf(res).shopperId && isSettled(order);
+      if (isDone) return res.redirect(303, `/orders/${order.token}`);
+      // Sent by a page that did not ask.
+      if (!('email' in req.body)) return res.redirect(303, '/checkout');
+      res.status(400);
+      return sendSummary(res, { typed: req.body, wrong: read.fields });
     }
+    const { items, errors } = readQuantities(catalogue, sessionOf(res).items, req.body);
+    if (errors.length > 0) {
+      res.status(400);
+      return sendBasketPage(res, page, errors);
+    }
+    sessions.saveBasket(res, items);
+    const placed = await placeForm(res, { checkoutKey, expectedTotal, customer: read.customer });
+    if ('order' in placed) res.locals.logged = logged(placed);
     if (placed.kind === 'ready') return res.redirect(303, placed.paymentLink);
     if (placed.kind === 'settled') return res.redirect(303, `/orders/${placed.order.token}`);
     if (expectedTotal === undefined) return res.redirect(303, '/checkout');
     const problem = problemOf(placed);
-    if (problem.status === 409 && isCurrent) sessions.renewCheckoutKey(res);
+    if (problem.status === 409 && checkoutKey === sessionOf(res).checkoutKey) sessions.renewCheckoutKey(res);
     res.status(problem.status).set(problem.headers);
-    sendSummary(res, placed);
+    sendSummary(res, { placed, typed: req.body });
+  }
+
+  /** Another customer or place is another purchase, which supersedes the earlier one. */
+  async function placeForm(
+    res: Response,
+    form: Pick<Purchase, 'checkoutKey' | 'expectedTotal' | 'customer'>,
+  ): Promise<PlacedOrder> {
+    const { items, shopperId, openKeys, checkoutKey: currentKey } = sessionOf(res);
+    const supersedes = openKeys.filter((key) => key !== form.checkoutKey);
+    let purchase: Purchase = { ...form, items, shopperId, supersedes };
+    let placed = await placeShownOrder(context, purchase, form.checkoutKey === currentKey);
+    if (placed.kind === 'details-changed') {
+      const checkoutKey = keyFor(purchase);
+      sessions.renewCheckoutKey(res, checkoutKey);
+      purchase = { ...purchase, checkoutKey, supersedes: [...supersedes, form.checkoutKey] };
+      placed = await placeShownOrder(context, purchase, true);
+    }
+    if ('order' in placed && placed.kind !== 'settled') sessions.openKey(res, purchase.checkoutKey);
+    return placed;
+  }
+
+  /** What the shopper typed for an order that is not paid yet: no one is asked twice. */
+  async function findTyped(res: Response): Promise<TypedCustomer> {
+    const { shopperId, openKeys } = sessionOf(res);
+    if (openKeys.length === 0) return {};
+    try {
+      const customer = await context.store.findLastCustomer(shopperId, openKeys);
+      return customer === null ? {} : typedOf(customer);
+    } catch (error) {
+      if (error instanceof Error && error.name === 'StoreError') return {};
+      throw error;
+    }
   }
 
   /** The summary as it is now. A basket that cannot be bought is shown instead. */
-  function sendSummary(res: Response, placed: Unplaced | null): void {
+  function sendSummary(res: Response, shown: Shown): void {
+    const { placed = null, typed, wrong = [] } = shown;
     const { items, checkoutKey } = sessionOf(res);
     const priced = priceBasket(catalogue, items);
     if (priced.kind === 'refused') {
       if (placed === null && items.length === 0) res.redirect(303, '/basket');
-      else sendBasketPage(res, { catalogue, pages }, [basketError(priced.problem, catalogue)]);
+      else sendBasketPage(res, page, [basketError(priced.problem, catalogue)]);
       return;
     }
     const view = pricedView(priced.basket);
+    const summary = [
+      ...(placed === null ? [] : [{ message: sentences(view.total)[placed.kind], href: '#pay' }]),
+      ...wrong.map((field) => ({ message: detailsError(field, typed), href: `#${field}` })),
+    ];
     pages.send(res, 'checkout/summary', {
       ...view,
       noIndex: true,
       checkoutKey,
       expectedTotal: priced.basket.total,
-      error: placed && { summary: [{ message: sentences(view.total)[placed.kind], href: '#pay' }] },
+      details: detailsView(catalogue, typed, wrong),
+      error: summary.length === 0 ? null : { summary },
     });
   }
 
   async function checkoutJson(req: Request, res: Response): Promise<void> {
-    const { items, expectedTotal } = parseBody(checkoutBodySchema, req.body);
+    const body = checkoutBodySchema.safeParse(req.body);
+    const read = parseCustomer(catalogue, typedInJson(req.body));
+    if (!body.success || read.kind === 'wrong') {
+      const wrong = read.kind === 'wrong' ? read.fields.map((field) => jsonNames[field]) : [];
+      const other = body.error?.issues.map(({ path: [name] }) => String(name ?? 'body')) ?? [];
+      throw new HttpProblem(400, {
+        kind: 'invalid',
+        members: { fields: [...new Set([...other, ...wrong])] },
+      });
+    }
+    const { items, expectedTotal } = body.data;
     const checkoutKey = parseBody(checkoutKeySchema, req.get('Idempotency-Key') ?? context.createSecret());
     const { shopperId } = sessionOf(res);
-    const placed = await placeOrder(context, { items, shopperId, checkoutKey, expectedTotal });
+    const { customer } = read;
+    const placed = await placeOrder(context, { items, shopperId, checkoutKey, customer, expectedTotal });
     if ('order' in placed) res.locals.logged = logged(placed);
     if (placed.kind !== 'ready' && placed.kind !== 'settled' && placed.kind !== 'closed')
       throw problemOf(placed);
@@ -92,10 +154,50 @@ export function checkout(context: Context, sessions: Sessions, pages: Pages): Ro
 
 type Unplaced = Exclude<PlacedOrder, { kind: 'ready' | 'settled' }>;
 
+type Shown = {
+  readonly placed?: Unplaced;
+  readonly typed: TypedCustomer;
+  readonly wrong?: readonly CustomerField[];
+};
+
+/** The same for a form that is sent twice, so that it is one purchase. */
+function keyFor({ checkoutKey, customer }: Purchase): string {
+  const text = JSON.stringify([checkoutKey, customer]);
+  return createHash('sha256').update(text).digest('base64url').slice(0, 24);
+}
+
+/** Where programs name what a form has a field for. */
+const jsonNames: Readonly<Record<CustomerField, string>> = Object.freeze({
+  email: 'customer.emailAddress',
+  name: 'customer.name',
+  phone: 'customer.phoneNumber',
+  recipient: 'delivery.name',
+  line1: 'delivery.line1',
+  line2: 'delivery.line2',
+  town: 'delivery.town',
+  postcode: 'delivery.postcode',
+  country: 'delivery.countryCode',
+  note: 'delivery.note',
+});
+
+function typedInJson(body: unknown): TypedCustomer {
+  const memberOf = (value: unknown, name: string): unknown =>
+    typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+      ? (value as Record<string, unknown>)[name]
+      : undefined;
+  const typed = Object.entries(jsonNames).map(([field, path]) => {
+    const [part = '', name = ''] = path.split('.');
+    return [field, memberOf(memberOf(body, part), name)];
+  });
+  return Object.fromEntries(typed);
+}
+
 /** What a shopper reads above the summary. None says what became of money: of that the order's page knows more. */
 const sentences = (total: string) =>
   ({
     'total-changed': `The total is now ${total}. Please check it before you pay.`,
+    'details-changed':
+      'Your details have changed since you opened this page. Please check them before you pay.',
     'basket-changed': 'Your basket has changed since you opened this page. Please check it before you pay.',
     closed: 'The earlier payment page for these items has closed. You can pay on a new one.',
     exhausted: 'The earlier payment page for these items has closed. You can pay on a new one.',
@@ -115,6 +217,7 @@ function problemOf(placed: Unplaced): HttpProblem {
       return new HttpProblem(409, { kind: 'total-changed', members: { total: { value, currencyCode } } });
     }
     case 'basket-changed':
+    case 'details-changed':
       return new HttpProblem(409, { kind: 'basket-changed' });
     case 'closed':
     case 'exhausted':

@@ -1,12 +1,17 @@
 import type { ReadReturn } from '../checkout/read-return.ts';
 import type { PricedBasket } from '../shop/basket.ts';
+import { countryName } from '../shop/catalogue.ts';
+import type { Customer, DeliveryAddress } from '../shop/customer.ts';
 import { formatMoney } from '../shop/money.ts';
 import { findAttached, isPayable, type Order } from '../shop/order.ts';
 import { notTaken } from '../shop/order-money.ts';
 import { isOwnOrder, type Session } from './session.ts';
 
 /** What `views/orders/show.ejs` reads, with amounts and times as text. */
-export function orderView(seen: ReadReturn, session: Session): Record<string, unknown> {
+export function orderView(
+  seen: ReadReturn,
+  { session, customer }: { session: Session; customer: Customer | null },
+): Record<string, unknown> {
   const { order, truth, askedJustNow } = seen;
   const { basket } = order;
   const money = (value: number) => formatMoney({ value, currencyCode: basket.currencyCode });
@@ -36,10 +41,16 @@ export function orderView(seen: ReadReturn, session: Session): Record<string, un
     notTaken: untaken > 0 ? money(untaken) : null,
     refunded: refunded > 0 ? money(refunded) : null,
     refundedAt: refunded > 0 ? formatTime(order.updatedAt) : null,
+    recipient: isShopper && customer?.delivery ? recipientLines(customer.delivery) : null,
     sent: isShopper && isOnItsWay(order) ? { carrier: order.carrier, trackingUrl: order.trackingUrl } : null,
     payLink: isShopper && mayPay ? (findAttached(order)?.paymentLink ?? null) : null,
     rebuildAction: isShopper && isOver ? `/orders/${order.token}/basket` : null,
   };
+}
+
+/** As on a parcel. */
+function recipientLines({ name, line1, line2, town, postcode, countryCode }: DeliveryAddress): string[] {
+  return [name, line1, line2, town, postcode, countryName(countryCode)].filter((line) => line !== null);
 }
 
 /** What went out and was not all paid back. */

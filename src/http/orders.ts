@@ -40,12 +40,14 @@ export function orders(context: Context, sessions: Sessions, pages: Pages): Rout
 
   async function sendOrder(req: OrderRequest, res: Response, again: string): Promise<void> {
     const seen = await readReturn(context, await findOrder(context, res, req.params.token));
+    const session = sessionOf(res);
+    const customer = isOwnOrder(seen.order, session) ? await context.store.findCustomer(seen.order.id) : null;
     // The payment may have become known while this page was made.
-    if (seen.isBought && isOwnOrder(seen.order, sessionOf(res))) sessions.takeOut(res, seen.order);
+    if (seen.isBought && isOwnOrder(seen.order, session)) sessions.takeOut(res, seen.order);
     orderPageHeaders(res);
     const hasLeft = seen.truth === 'unpaid' && req.path.startsWith('/checkout/cancelled/');
     pages.send(res, hasLeft ? 'checkout/cancelled' : 'orders/show', {
-      ...orderView(seen, sessionOf(res)),
+      ...orderView(seen, { session, customer }),
       ...checkingAgain(seen, req, again),
     });
   }

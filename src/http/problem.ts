@@ -6,6 +6,7 @@ import type { Pages } from './pages.ts';
 
 /** Tells programs more than the status alone. */
 export type ProblemKind =
+  | 'invalid'
   | 'basket-changed'
   | 'total-changed'
   | 'dojo-unavailable'
@@ -50,6 +51,7 @@ const titles: Readonly<Record<number, string>> = Object.freeze({
 });
 
 const kindTitles: Readonly<Record<ProblemKind, string>> = Object.freeze({
+  invalid: 'Fields are missing or not valid',
   'basket-changed': 'The key belongs to another basket',
   'total-changed': 'The total is not the expected one',
   exhausted: 'This key can lead to no payment page any more; use a new one',

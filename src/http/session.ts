@@ -19,8 +19,8 @@ export type Sessions = {
   readonly read: RequestHandler;
   /** A changed basket becomes another purchase under a new key; an unchanged one keeps its key. */
   saveBasket(res: Response, items: readonly BasketItem[]): void;
-  /** Makes the same basket another purchase. */
-  renewCheckoutKey(res: Response): void;
+  /** Makes the same basket another purchase, under this key or a new one. */
+  renewCheckoutKey(res: Response, checkoutKey?: string): void;
   /** Remembers that an order was placed under the key. */
   openKey(res: Response, checkoutKey: string): void;
   /** Takes out what was bought, unless that is done already. */
@@ -68,7 +68,7 @@ export function createSessions(context: Context): Sessions {
       next();
     },
     saveBasket: (res, items) => save(res, changeItems(sessionOf(res), items, createSecret())),
-    renewCheckoutKey: (res) => save(res, { ...sessionOf(res), checkoutKey: createSecret() }),
+    renewCheckoutKey: (res, checkoutKey = createSecret()) => save(res, { ...sessionOf(res), checkoutKey }),
     openKey: (res, checkoutKey) => save(res, openKey(sessionOf(res), checkoutKey)),
     takeOut: (res, order) => save(res, takeOut(sessionOf(res), order, createSecret())),
   };

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** One line of text, as a person would type it: no control characters, no lone surrogates. */
-const lineOfText = (max: number) =>
+export const lineOfText = (max: number) =>
   z
     .string()
     .trim()
@@ -25,16 +25,34 @@ const productSchema = z.object({
 });
 export type Product = z.infer<typeof productSchema>;
 
+const countrySchema = z
+  .string()
+  .refine(
+    (code) => /^[A-Z]{2}$/.test(code) && countryName(code) !== code,
+    'must be a country of two letters, such as GB',
+  );
+
+const countryNames = new Intl.DisplayNames('en-GB', { type: 'region' });
+
+/** In words, as shoppers read it: `United Kingdom` for GB. */
+export function countryName(code: string): string {
+  return countryNames.of(code) ?? code;
+}
+
 const catalogueFileSchema = z.object({
   shopName: lineOfText(60),
   strapline: lineOfText(120),
   currency: z.enum(['GBP', 'EUR']),
+  /** `none`: the checkout asks who buys for nothing. */
+  details: z.literal('none', 'must be "none", or left out').optional(),
   vatRatePercent: z.number().min(0).max(50),
   delivery: z.object({
     caption: lineOfText(100),
     flat: z.int().min(0).max(100_000),
     /** Delivery is free when the goods come to this much; null for never. */
     freeFrom: z.int().min(0).nullable().default(null),
+    /** Where to, as ISO 3166-1 alpha-2. */
+    countries: z.array(countrySchema).min(1).default(['GB']),
   }),
   products: z
     .array(productSchema)

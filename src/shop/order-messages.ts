@@ -1,3 +1,4 @@
+import type { Customer } from './customer.ts';
 import type { Hold } from './decision.ts';
 import type { Money } from './money.ts';
 import type { Order, OrderFacts } from './order.ts';
@@ -61,19 +62,24 @@ export function messageDataOf(order: OrderFacts): MessageData {
 }
 
 /** What is sent. Whoever packs an order needs what is in it, as things are at that moment. */
-export function messageBodyOf(message: Message, order: Order): unknown {
+export function messageBodyOf(message: Message, order: Order, customer: Customer | null): unknown {
   return {
     type: message.type,
     version: 1,
     id: messageIdOf(message),
     timestamp: message.createdAt.toISOString(),
-    data: message.type === 'order.due' ? { ...messageDataOf(order), ...goodsOf(order) } : message.data,
+    data:
+      message.type === 'order.due'
+        ? { ...messageDataOf(order), ...recipientOf(order, customer) }
+        : message.data,
   };
 }
 
-function goodsOf({ basket: { lines, delivery, currencyCode } }: Order) {
+function recipientOf({ basket: { lines, delivery, currencyCode } }: Order, customer: Customer | null) {
+  const { delivery: address = null, ...contact } = customer ?? {};
   return {
-    delivery: { caption: delivery.caption, amount: { value: delivery.amount, currencyCode } },
+    customer: customer && contact,
+    delivery: { caption: delivery.caption, amount: { value: delivery.amount, currencyCode }, ...address },
     items: lines.map(({ sku, name, quantity }) => ({ sku, name, quantity })),
   };
 }

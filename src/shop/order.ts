@@ -39,6 +39,8 @@ export type OrderFacts = Pick<NewOrder, 'id' | 'reference'> & {
   readonly sentAt: Date | null;
   /** When the merchant was warned that its reservation ends; null if that has not happened. */
   readonly releaseWarnedAt: Date | null;
+  /** When its customer was erased; null if that has not happened. */
+  readonly erasedAt: Date | null;
   /** Who carries it, and where its way can be followed; null if no one said so. */
   readonly carrier: string | null;
   readonly trackingUrl: string | null;

@@ -17,6 +17,9 @@ export const schedule = Object.freeze({
   firstPass: 495 * second,
   /** Many orders that are due are checked with all that began in the same stretch of this length. */
   gather: minute,
+  /** Personal data of an order that ended unpaid is erased after this long; how often the shop looks for such. */
+  unpaidCustomer: 30 * day,
+  eraseCustomers: day,
   /** Between two searches for money that went back. */
   searchReturned: day,
   /** After this long Dojo releases a reservation that is not captured. It allows less than seven days. */

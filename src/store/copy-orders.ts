@@ -15,6 +15,7 @@ type Row = Readonly<Record<string, SqlValue>>;
 /** The tables that belong to an order, so arranged that each row finds what it refers to. */
 const parts = [
   'baskets',
+  'customers',
   'attempts',
   'events',
   'observations',

@@ -40,7 +40,7 @@ export function createDeliveryStore(database: SqlDatabase): DeliveryStore {
           `SELECT number FROM messages WHERE order_id = $1 AND number > $2 AND type = 'order.due'`,
           [orderId, number],
         );
-        if (order?.mayShip === true && later.length === 0) return true;
+        if (order?.mayShip === true && order.erasedAt === null && later.length === 0) return true;
         await endMessage(tx, { orderId, number, state: 'dropped', now });
         return false;
       }),

@@ -17,7 +17,7 @@ export const basketsTable = defineTable('baskets', 'order_id', { BIGINT: 'order_
 /** What the shop derives from facts, and when it checks next. */
 export const derivedTable = defineTable('orders', 'id', {
   BIGINT:
-    'id received returned updated_at next_check_at may_ship paid_at chain_id superseded_by paid_again_with release_warned_at',
+    'id received returned updated_at next_check_at may_ship paid_at chain_id superseded_by paid_again_with release_warned_at erased_at',
   TEXT: 'status holds',
 });
 
@@ -57,6 +57,7 @@ const factRowSchema = z.object({
   superseded_by: z.int().nullable(),
   paid_again_with: z.int().nullable(),
   release_warned_at: z.int().nullable(),
+  erased_at: z.int().nullable(),
   updated_at: z.int(),
   next_check_at: z.int().nullable(),
   due_at: z.int().nullable(),
@@ -93,6 +94,7 @@ export function factsOf(
     supersededBy: row.superseded_by,
     paidAgainWith: row.paid_again_with,
     releaseWarnedAt: timeOrNull(row.release_warned_at),
+    erasedAt: timeOrNull(row.erased_at),
     updatedAt: timeOf(row.updated_at),
     nextCheckAt: timeOrNull(row.next_check_at),
     attempts,

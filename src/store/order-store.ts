@@ -1,4 +1,5 @@
 import type { NewDecision } from '../shop/apply-decision.ts';
+import type { Customer } from '../shop/customer.ts';
 import type { Hold, RaisedHolds } from '../shop/decision.ts';
 import type { NewOrder, Order, OrderFacts, PaymentAttempt } from '../shop/order.ts';
 import type { CheckPlan, Observation, ReceivedEvent, RecordedEvent } from '../shop/order-events.ts';
@@ -17,14 +18,16 @@ export type OrderStore = {
    * Stores a new order together with its first attempt, number 1, before Dojo is asked: `placed`. If its checkout key
    * is taken, nothing new is stored, and the order with that key goes on as in `beginAttempt`.
    * A new order supersedes those of the same shopper with the checkout keys in `supersedes` that are unpaid.
-   * `basket-changed`: that one is another purchase. `id-taken`: another order of the same millisecond has the id.
-   * Nothing was changed in both cases.
+   * `basket-changed`: that one is another purchase. `details-changed`: it is for another customer or place. `id-taken`:
+   * another order of the same millisecond has the id. Nothing was changed in these cases.
    */
   placeOrder(
     order: NewOrder,
     start: AttemptStart,
-    supersedes?: readonly string[],
-  ): Promise<{ kind: 'placed' } | { kind: 'basket-changed' } | { kind: 'id-taken' } | BegunAttempt>;
+    also?: { readonly supersedes?: readonly string[]; readonly customer?: Customer | null },
+  ): Promise<
+    { kind: 'placed' } | { kind: 'basket-changed' | 'details-changed' } | { kind: 'id-taken' } | BegunAttempt
+  >;
 
   /**
    * Records a further attempt before Dojo is asked, unless the order has one that is payable or under way, or had three.
@@ -123,7 +126,7 @@ export type OrderStore = {
 
   /** A message that is due, claimed until then: of each order the first that waits. The tries count this one. */
   claimMessage(now: Date, until: Date): Promise<ClaimedMessage | null>;
-  /** False if a claimed `order.due` is no longer true, or a later one follows: it is then dropped. */
+  /** False if a claimed `order.due` is no longer true, its customer is erased, or a later one follows: it is then dropped. */
   confirmDue(message: ClaimedMessage, now: Date): Promise<boolean>;
   /** Keeps how a try went, and plans what comes next: the same message again, or the next of its order. */
   endTry(message: ClaimedMessage, end: EndedTry, now: Date): Promise<void>;
@@ -156,6 +159,22 @@ export type OrderStore = {
   findOrderByCheckoutKey(checkoutKey: string): Promise<Order | null>;
   /** What was ordered under these keys, in no particular order; keys without an order are missing. One query. */
   findBaskets(checkoutKeys: readonly string[]): Promise<OrderedBasket[]>;
+
+  /** Who an order is for; null if it was erased, or no one was asked. */
+  findCustomer(orderId: number): Promise<Customer | null>;
+  /** The one of the newest order of this shopper under these keys. */
+  findLastCustomer(shopperId: string, checkoutKeys: readonly string[]): Promise<Customer | null>;
+  /** Forgets who an order is for; every fact about money stays. */
+  eraseCustomer(orderId: number, now: Date): Promise<Order>;
+  /**
+   * The same for orders that ended unpaid before one time, and for all that changed last before the other, null for none.
+   * One page behind the id `after` a call: `last` is null if there are no more.
+   */
+  eraseOldCustomers(
+    after: number,
+    before: { readonly unpaidBefore: Date; readonly anyBefore: Date | null },
+    now: Date,
+  ): Promise<{ erased: number; last: number | null }>;
 
   /** Writes a little, durably. Rejects with `StoreError` if that is not possible now. */
   checkWritable(): Promise<void>;

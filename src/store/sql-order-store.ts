@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isSamePurchase } from '../shop/basket.ts';
+import { isSameCustomer } from '../shop/customer.ts';
 import { type NewOrder, parseToken } from '../shop/order.ts';
 import { supersede } from '../shop/order-chain.ts';
 import {
@@ -11,6 +12,7 @@ import {
   settleAttempt,
 } from '../shop/payment-attempt.ts';
 import { createCheckStore } from './checks.ts';
+import { createCustomerStore, findCustomer, insertCustomer } from './customers.ts';
 import { createDeliveryStore } from './deliveries.ts';
 import { lockWithIntent, quarantine, recordEvents, saveWithIntent } from './events.ts';
 import { createFulfilmentStore } from './fulfilments.ts';
@@ -29,8 +31,9 @@ export function createSqlOrderStore(database: SqlDatabase): OrderStore {
     ...createFulfilmentStore(database),
     ...createDeliveryStore(database),
     ...createReplayStore(database),
+    ...createCustomerStore(database),
 
-    placeOrder: (order, start, supersedes = []) =>
+    placeOrder: (order, start, { supersedes = [], customer = null } = {}) =>
       database.write(async (tx) => {
         const { id: orderId, basket } = order;
         const [{ until }, [isNew]] = await Promise.all([
@@ -43,12 +46,15 @@ export function createSqlOrderStore(database: SqlDatabase): OrderStore {
           const attempt = { orderId, ...newAttempt(1, { ...start, leaseUntil: new Date(until) }) };
           await tx.withCommit(tx.insertRows(attemptsTable, [attempt]));
           await tx.withCommit(tx.insertRows(basketsTable, [{ orderId, basket: JSON.stringify(basket) }]));
+          if (customer !== null) await insertCustomer(tx, orderId, customer);
           await supersedeOrders(tx, order, supersedes);
           return { kind: 'placed' };
         }
         const found = await findOrder(tx, 'checkout_key', order.checkoutKey);
         if (found === null) return { kind: 'id-taken' };
         if (!isSamePurchase(found.basket, basket)) return { kind: 'basket-changed' };
+        const isKnown = found.erasedAt !== null || isSameCustomer(await findCustomer(tx, found.id), customer);
+        if (!isKnown) return { kind: 'details-changed' };
         return begin(tx, found.id, start);
       }),
 

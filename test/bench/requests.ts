@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { createWebhookSecret, signatureHeader, signWebhook } from '../../src/dojo/webhook.ts';
+import { jsonDetails } from '../support/details.ts';
 import { host, intentIdOf, secrets } from './names.ts';
 
 const json = { 'Content-Type': 'application/json' };
@@ -48,7 +49,7 @@ export function createRequests(plan: Plan): Buffer[] {
         createRequest(
           'POST /checkout',
           { ...json, ...cookieOf(plan.cookie), 'Idempotency-Key': `${plan.run}-${number}` },
-          '{"items":[{"sku":"hearth-mug","quantity":2},{"sku":"oak-tray","quantity":1}]}',
+          checkoutBody,
         ),
       );
     default:
@@ -141,6 +142,14 @@ export function createIntentBody(): string {
 function createIntentRequest(): Buffer {
   return createRequest('POST /payment-intents', dojoHeaders, createIntentBody());
 }
+
+const checkoutBody = JSON.stringify({
+  items: [
+    { sku: 'hearth-mug', quantity: 2 },
+    { sku: 'oak-tray', quantity: 1 },
+  ],
+  ...jsonDetails,
+});
 
 export const requestsPerIntent = 3;
 

@@ -109,6 +109,22 @@ describe.each([
     expect(order).toMatchObject({ status: 'partly_refunded', received: 1395, returned: 100 });
   });
 
+  test('whose payment changed long after its create call is found, whichever date a search of Dojo goes by', async () => {
+    const shop = await start(await options());
+    shop.simulator.changeSettings({ searchDates: 'update' });
+    loseNextAnswers(shop, 2);
+    await shop.place();
+    const orphan = shop.simulator.paymentIntents()[0]?.id ?? '';
+    await shop.pay(orphan);
+    // No check before the refund.
+    shop.pass(60 * minutes);
+    await shop.portalRefund(orphan, 100);
+    shop.pass(minutes);
+    await runReconcile(shop);
+    const order = await shop.context.store.findOrderByCheckoutKey('key-1');
+    expect(order).toMatchObject({ status: 'partly_refunded', received: 1395, returned: 100 });
+  });
+
   test('that was reserved late is read again, so that a capture in the portal is learnt without a webhook', async () => {
     const shop = await start({ ...(await options()), env: { CAPTURE_MODE: 'Manual' } });
     loseNextAnswers(shop, 2);

@@ -8,6 +8,7 @@ import { refundOrder, undoOrder } from '../../src/checkout/refund-order.ts';
 import { standingHolds } from '../../src/shop/holds.ts';
 import type { Order } from '../../src/shop/order.ts';
 import { openStore } from '../../src/store/open-store.ts';
+import { customer } from '../support/details.ts';
 import { type Merchant, merchantSecret, openMerchant } from '../support/merchant.ts';
 import { payTwice } from '../support/pay-twice.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
@@ -144,6 +145,7 @@ describe.each([
     expect(await deliver(shop)).toBe(2);
     expect(await deliver(shop)).toBe(0);
     const { reference } = order;
+    const { delivery: address, ...contact } = customer;
     const data = {
       reference,
       status: 'paid',
@@ -161,7 +163,8 @@ describe.each([
         id: `msg_${reference}_2`,
         data: {
           ...data,
-          delivery: { caption: 'Delivery', amount: sterling(395) },
+          customer: contact,
+          delivery: { caption: 'Delivery', amount: sterling(395), ...address },
           items: [{ sku: 'mug', name: 'Mug', quantity: 1 }],
         },
       },

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseCatalogue } from '../../src/shop/catalogue.ts';
 import { catalogueFile } from '../support/catalogue.ts';
 import { rows } from '../support/database.ts';
+import { customer } from '../support/details.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 import {
   atDojo,
@@ -16,6 +17,23 @@ import {
 } from './order-scenario.ts';
 import { refusal, usageError } from './run-shop.ts';
 
+describe('orders erase', () => {
+  test('forgets who an order is for, keeps its money, and warns when the goods have not gone out', async () => {
+    const { run, shop, reference } = await openPaid();
+    const erased = await run(['orders', 'erase', reference]);
+    expect(erased).toMatchObject({ code: 0, stderr: '' });
+    expect(erased.stdout).toContain(`Erased who it is for.\n${reference} was not sent`);
+    expect(erased.stdout).toContain('received £13.95');
+    expect(erased.stdout).not.toMatch(/Ada|Square/);
+    expect(rows(shop.shop, 'SELECT * FROM customers')).toEqual([]);
+    const shown = json(await run(['orders', 'show', reference, '--json']));
+    expect(shown).toMatchObject({ customer: null, erasedAt: expect.any(String), money: { received: 1395 } });
+    expect(await run(['replay', '--check'])).toMatchObject({ code: 0 });
+    const again = await run(['orders', 'erase', reference, '--json']);
+    expect(json(again)).toMatchObject({ erasedAt: (shown as { erasedAt: string }).erasedAt });
+  });
+});
+
 describe('orders show', () => {
   test('prints an order for a person, whose reference may be in small letters', async () => {
     const { run, reference, intentId } = await openWithOrder();
@@ -27,6 +45,8 @@ describe('orders show', () => {
         '  total £13.95: 1 × Mug',
         '  received £0.00, returned £0.00, kept £0.00',
         `  payment 1: ${intentId}, Created`,
+        '  for Ada Lovelace, ada@example.com',
+        '  to Ada Lovelace, 12 St James’s Square, London, SW1Y 4JH, GB',
         '',
       ].join('\n'),
     );
@@ -49,6 +69,8 @@ describe('orders show', () => {
       updatedAt: moment,
       paidAt: null,
       sentAt: null,
+      erasedAt: null,
+      customer,
     });
 
     await shop.pay(intentId);

@@ -7,9 +7,10 @@ import { type Catalogue, parseCatalogue } from '../../src/shop/catalogue.ts';
 import { catalogueFile } from '../support/catalogue.ts';
 import { type CreateBody, createdReply } from '../support/created-reply.ts';
 import { contents, rows } from '../support/database.ts';
+import { jsonDetails } from '../support/details.ts';
 import { dojoAnswers, dojoCreates } from '../support/dojo.ts';
 import { checkoutOrigin, dojoUrl, type OpenShop, openShop } from '../support/shop.ts';
-import { createShopper, formIn } from '../support/shopper.ts';
+import { type CheckoutForm, createShopper, formIn } from '../support/shopper.ts';
 import { deliver, statusUpdate } from '../support/webhook.ts';
 
 let catalogue: Catalogue;
@@ -143,7 +144,7 @@ describe('the checkout page', () => {
 });
 
 describe('a key that no longer fits', () => {
-  let form: { checkoutKey: string; expectedTotal: string };
+  let form: CheckoutForm;
   beforeEach(async () => {
     dojoCreates('pi_sandbox_T1');
     await shopper.add('mug');
@@ -152,7 +153,7 @@ describe('a key that no longer fits', () => {
   });
 
   async function expectNewOrder(again: Response, total: number): Promise<void> {
-    expect(formIn(again)).toEqual({ checkoutKey: expect.any(String), expectedTotal: String(total) });
+    expect(formIn(again)).toMatchObject({ checkoutKey: expect.any(String), expectedTotal: String(total) });
     expect(formIn(again).checkoutKey).not.toBe(form.checkoutKey);
     expect(orders()).toHaveLength(1);
     const { asked } = dojoCreates('pi_sandbox_T2');
@@ -244,7 +245,7 @@ describe('a shopper who checks out again with another basket', () => {
     await shopper.checkout();
     await shopper.agent
       .post('/checkout')
-      .send({ items: [{ sku: 'mug', quantity: 2 }] })
+      .send({ ...jsonDetails, items: [{ sku: 'mug', quantity: 2 }] })
       .expect(201);
     expect(rows(shop, 'SELECT superseded_by FROM orders')).toEqual([
       { superseded_by: null },
@@ -254,7 +255,7 @@ describe('a shopper who checks out again with another basket', () => {
 });
 
 describe('what was bought leaves the basket', () => {
-  let form: { checkoutKey: string; expectedTotal: string };
+  let form: CheckoutForm;
   beforeEach(async () => {
     dojoCreates('pi_sandbox_T1');
     await shopper.add('mug', '2');
@@ -466,7 +467,7 @@ describe('a client that checks out with JSON and the total it expects', () => {
     request(shop.app).post('/checkout').set('Idempotency-Key', key).send(body);
 
   test('gets 409 with the new total when it is another, and nothing is asked of Dojo', async () => {
-    const response = await post({ items: mug, expectedTotal: 1 }).expect(409);
+    const response = await post({ ...jsonDetails, items: mug, expectedTotal: 1 }).expect(409);
     expect(response.headers['content-type']).toMatch(/problem\+json/);
     expect(response.body).toEqual({
       type: 'urn:shop:total-changed',
@@ -478,20 +479,20 @@ describe('a client that checks out with JSON and the total it expects', () => {
     expect(response.text.length).toBeLessThanOrEqual(512);
     expect(contents(shop).orders).toEqual([]);
     const { asked } = dojoCreates();
-    await post({ items: mug, expectedTotal: 1395 }).expect(201);
+    await post({ ...jsonDetails, items: mug, expectedTotal: 1395 }).expect(201);
     expect(asked.map(({ amount }) => amount.value)).toEqual([1395]);
   });
 
   test('gets the order as first priced for the same body, whatever things cost now', async () => {
     dojoCreates();
-    const body = { items: mug, expectedTotal: 1395 };
+    const body = { ...jsonDetails, items: mug, expectedTotal: 1395 };
     const first = await post(body).expect(201);
     setDelivery(1395);
     expect((await post(body).expect(201)).body).toEqual(first.body);
-    expect((await post({ items: mug }).expect(201)).body).toEqual(first.body);
+    expect((await post({ ...jsonDetails, items: mug }).expect(201)).body).toEqual(first.body);
     await hear('pi_sandbox_T1', 'Captured');
     await post(body).expect(303).expect('Location', first.body.orderUrl);
-    await post({ items: [{ sku: 'mug', quantity: 2 }] }).expect(409);
+    await post({ ...jsonDetails, items: [{ sku: 'mug', quantity: 2 }] }).expect(409);
     expect(orders()).toEqual([{ status: 'paid', total: 1395, holds: '' }]);
   });
 

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseCatalogue } from '../../src/shop/catalogue.ts';
 import { catalogueFile } from '../support/catalogue.ts';
 import { contents } from '../support/database.ts';
+import { jsonDetails } from '../support/details.ts';
 import { dojoCreates } from '../support/dojo.ts';
 import { checkoutOrigin, type OpenShop, openShop } from '../support/shop.ts';
 import { createShopper } from '../support/shopper.ts';
@@ -124,7 +125,7 @@ describe('a form from another site', () => {
     await request(shop.app)
       .post('/checkout')
       .set('Sec-Fetch-Site', 'cross-site')
-      .send({ items: [{ sku: 'mug', quantity: 1 }] })
+      .send({ ...jsonDetails, items: [{ sku: 'mug', quantity: 1 }] })
       .expect(403)
       .expect('Content-Type', /problem\+json/);
     expect(contents(shop).orders).toEqual([]);
@@ -223,8 +224,16 @@ describe('every page', () => {
         await shopper.submit('/basket/mug', { quantity: hostile }).expect(400),
       ];
       for (const path of ['/', '/basket', '/checkout', '/nothing-here']) pages.push(await shopper.get(path));
+      const form = {
+        ...(await shopper.summary()),
+        name: hostile,
+        line1: hostile,
+        town: hostile,
+        note: hostile,
+      };
+      pages.push(await shopper.pay({ ...form, email: hostile }).expect(400));
       const { asked } = dojoCreates('pi_sandbox_T1');
-      await shopper.checkout();
+      await shopper.pay(form).expect(303);
       const paid = statusUpdate({ paymentIntentId: 'pi_sandbox_T1', paymentStatus: 'Captured' });
       await deliver(own, paid).expect(200);
       pages.push(await shopper.get(new URL(asked[0]?.config.redirectUrl ?? '').pathname));

@@ -3,6 +3,7 @@ import request from 'supertest';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type CreateBody, createdReply } from '../support/created-reply.ts';
 import { contents, rows } from '../support/database.ts';
+import { jsonDetails } from '../support/details.ts';
 import { dojoAnswers, dojoCreates } from '../support/dojo.ts';
 import { statusOf, tokenOf } from '../support/purchase.ts';
 import { checkoutOrigin, dojoUrl, type OpenShop, openShop } from '../support/shop.ts';
@@ -26,7 +27,7 @@ const link = (id = 'pi_sandbox_T1') => `${checkoutOrigin}/checkout/${id}`;
 const orderJson = (items: unknown, key?: string) => {
   const post = request(shop.app).post('/checkout');
   if (key !== undefined) post.set('Idempotency-Key', key);
-  return post.send({ items } as object);
+  return post.send({ ...jsonDetails, items } as object);
 };
 
 describe('a shopper who clicks Checkout', () => {
@@ -82,6 +83,16 @@ describe('a shopper who clicks Checkout', () => {
           { id: 'bowl', name: 'Bowl', quantity: 1, amountTotal: { value: 1250, currencyCode: 'GBP' } },
         ],
         taxLines: [{ id: 'delivery', caption: 'Delivery', amountTotal: { value: 395, currencyCode: 'GBP' } }],
+        customer: { emailAddress: 'ada@example.com' },
+        shippingDetails: {
+          name: 'Ada Lovelace',
+          address: {
+            address1: '12 St James’s Square',
+            city: 'London',
+            postcode: 'SW1Y 4JH',
+            countryCode: 'GB',
+          },
+        },
         config: {
           redirectUrl: `http://localhost:3000/checkout/success/${token}`,
           cancelUrl: `http://localhost:3000/checkout/cancelled/${token}`,
@@ -111,7 +122,7 @@ describe('a shopper who clicks Checkout', () => {
       const { body } = await request(own.app)
         .post('/checkout')
         .set('Host', 'shop.example')
-        .send({ items: [{ sku: 'mug', quantity: 4 }] })
+        .send({ items: [{ sku: 'mug', quantity: 4 }], ...jsonDetails })
         .expect(201);
       expect(body.orderUrl).toMatch(/^https:\/\/shop\.example\/orders\//);
       expect(asked).toMatchObject([
@@ -192,7 +203,7 @@ describe('a shopper who clicks Checkout', () => {
     const before = contents(shop);
     await shopper.add('bowl');
     const response = await shopper.pay(form).expect(409);
-    expect(formIn(response)).toEqual({
+    expect(formIn(response)).toMatchObject({
       checkoutKey: expect.not.stringMatching(form.checkoutKey),
       expectedTotal: '2645',
     });
@@ -407,7 +418,10 @@ describe('a client that checks out with JSON', () => {
         { sku: 'mug', quantity: 100 },
         { sku: 'bowl', quantity: 1 },
       ];
-      await request(dear.app).post('/checkout').send({ items }).expect(400);
+      await request(dear.app)
+        .post('/checkout')
+        .send({ ...jsonDetails, items })
+        .expect(400);
       expect(contents(dear).orders).toEqual([]);
     } finally {
       await dear.close();
@@ -428,7 +442,7 @@ describe('a client that checks out with JSON', () => {
       await request(shop.app)
         .post('/checkout')
         .set('Idempotency-Key', Buffer.from(key).toString('latin1'))
-        .send({ items: [mug] })
+        .send({ ...jsonDetails, items: [mug] })
         .expect(400);
     },
   );
@@ -495,7 +509,7 @@ describe('a client that checks out too often', () => {
       }
       const response = await request(busy.app)
         .post('/checkout')
-        .send({ items: [mug] })
+        .send({ ...jsonDetails, items: [mug] })
         .expect(429);
       expect(Number(response.headers['retry-after'])).toBeGreaterThan(0);
       expect(response.headers['content-type']).toMatch(/problem\+json/);
@@ -503,7 +517,7 @@ describe('a client that checks out too often', () => {
       await request(busy.app)
         .post('/checkout')
         .set('X-Forwarded-For', '203.0.113.9')
-        .send({ items: [mug] })
+        .send({ ...jsonDetails, items: [mug] })
         .expect(429);
     } finally {
       await busy.close();

@@ -11,6 +11,7 @@ import { ConfigError } from '../../src/config.ts';
 import { createShop, type Shop, shopPaths } from '../../src/create-shop.ts';
 import { createLogger } from '../../src/log.ts';
 import { type CreateBody, createdReply } from '../support/created-reply.ts';
+import { jsonDetails } from '../support/details.ts';
 import { dojoCreates } from '../support/dojo.ts';
 import { dojoUrl, shopEnv } from '../support/shop.ts';
 import { formIn } from '../support/shopper.ts';
@@ -111,7 +112,7 @@ describe.each([
     const [product] = shop.context.catalogue.products.values();
     await request(host)
       .post('/checkout')
-      .send({ items: [{ sku: product?.sku, quantity: 1 }] })
+      .send({ ...jsonDetails, items: [{ sku: product?.sku, quantity: 1 }] })
       .expect(201);
   });
 

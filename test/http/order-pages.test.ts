@@ -4,6 +4,7 @@ import request from 'supertest';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type CreateBody, createdReply } from '../support/created-reply.ts';
 import { contents } from '../support/database.ts';
+import { jsonDetails } from '../support/details.ts';
 import { dojoCreates } from '../support/dojo.ts';
 import { dojoUrl, type OpenShop, openShop } from '../support/shop.ts';
 import { createShopper } from '../support/shopper.ts';
@@ -303,7 +304,7 @@ describe('Dojo is asked about an order', () => {
     const { asked } = dojoCreates('pi_sandbox_T2');
     await request(shop.app)
       .post('/checkout')
-      .send({ items: [{ sku: 'mug', quantity: 1 }] })
+      .send({ ...jsonDetails, items: [{ sku: 'mug', quantity: 1 }] })
       .expect(201);
     expect(asked).toHaveLength(1);
   });

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { type Catalogue, parseCatalogue } from '../../src/shop/catalogue.ts';
 import { closePages, findBarriers, openBrowser } from '../support/browser.ts';
 import { rows } from '../support/database.ts';
+import { fillDetails } from '../support/details.ts';
 import { type LiveShop, openLiveShop } from '../support/live-shop.ts';
 
 const catalogueText = readFileSync(new URL('../../src/shop/sample-catalogue.json', import.meta.url), 'utf8');
@@ -49,10 +50,11 @@ async function add(page: Page, name = mug): Promise<void> {
 
 async function goToSummary(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Checkout', exact: true }).click();
-  await page.getByRole('heading', { name: 'Check your order' }).waitFor();
+  await page.getByRole('heading', { name: 'Checkout' }).waitFor();
 }
 
 async function goToPayment(page: Page): Promise<void> {
+  await fillDetails(page);
   await page.getByRole('button', { name: /^Pay £/ }).click();
   await page.waitForURL(/\/checkout\/pi_sandbox_/);
 }
@@ -78,10 +80,12 @@ describe.each([
     await goToSummary(page);
     expect(await page.getByRole('button', { name: /^Pay/ }).innerText()).toBe('Pay £20.45');
     catalogue.delivery.flat = 1395;
+    await fillDetails(page);
     await page.getByRole('button', { name: 'Pay £20.45' }).click();
     await page.getByText('The total is now £30.45.').waitFor();
     if (options.javaScriptEnabled) expect(await findBarriers(page)).toEqual([]);
     expect(asked()).toEqual([]);
+    await fillDetails(page);
     await page.getByRole('button', { name: 'Pay £30.45' }).click();
     await page.waitForURL(/\/checkout\/pi_sandbox_/);
     expect(asked()).toEqual(['3045 Created']);
@@ -111,11 +115,12 @@ describe.each([
     await goToPayment(page);
     const payment = page.url();
     await page.goBack();
-    await heading(page, 'Check your order').waitFor();
+    await heading(page, 'Checkout').waitFor();
     const otherTab = await page.context().newPage();
     await otherTab.goto(payment);
     await typeCard(otherTab);
     await heading(otherTab, /Thank you/).waitFor();
+    await fillDetails(page);
     await page.getByRole('button', { name: /^Pay £/ }).click();
     await heading(page, /Thank you/).waitFor();
     expect(await count(page)).toContain('(0');

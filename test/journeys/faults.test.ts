@@ -7,6 +7,7 @@ import { parseCatalogue } from '../../src/shop/catalogue.ts';
 import { type FaultRequest, faultSchema } from '../../src/simulator/faults.ts';
 import { closePages, openBrowser } from '../support/browser.ts';
 import { rows } from '../support/database.ts';
+import { fillDetails } from '../support/details.ts';
 import { type LiveShop, openLiveShop } from '../support/live-shop.ts';
 
 const catalogue = parseCatalogue(
@@ -40,6 +41,7 @@ async function goToPayment(page: Page): Promise<void> {
   for (let tries = 0; tries < 3 && !page.url().includes('/checkout/pi_'); tries += 1) {
     await page.goto(`${live.url}/checkout`);
     const answer = page.waitForResponse((response) => response.request().method() === 'POST');
+    await fillDetails(page);
     await page.getByRole('button', { name: /^Pay £/ }).click();
     await sleep(Number((await answer).headers()['retry-after'] ?? 0) * 1000);
     await page.waitForLoadState();

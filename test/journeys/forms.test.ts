@@ -9,6 +9,7 @@ import { faultSchema } from '../../src/simulator/faults.ts';
 import { closePages, openBrowser } from '../support/browser.ts';
 import { catalogueFile } from '../support/catalogue.ts';
 import { rows } from '../support/database.ts';
+import { fillDetails } from '../support/details.ts';
 import { type LiveShop, openLiveShop } from '../support/live-shop.ts';
 
 let browser: Browser;
@@ -50,6 +51,7 @@ const places: readonly Place[] = [
     await fillBasket(page);
     await page.goto(`${live.url}/checkout`);
     catalogue.delivery.flat += 1;
+    await fillDetails(page);
     await press(page, page.getByRole('button', { name: /^Pay £/ }));
   },
   // A payment page that could not be opened.
@@ -57,6 +59,7 @@ const places: readonly Place[] = [
     await fillBasket(page);
     await page.goto(`${live.url}/checkout`);
     failCreates();
+    await fillDetails(page);
     await press(page, page.getByRole('button', { name: /^Pay £/ }));
   },
 ];
@@ -116,6 +119,7 @@ test.each([
         await fillBasket(page);
         await page.goto(`${live.url}/checkout`);
         if (truth === 'placed') failCreates();
+        await fillDetails(page);
         await press(page, page.getByRole('button', { name: /^Pay £/ }));
         await arrive(page);
         const token = rows(live.shop, 'SELECT token FROM orders ORDER BY id DESC')[0]?.token;

@@ -5,6 +5,7 @@ import { parseCatalogue } from '../../src/shop/catalogue.ts';
 import { type FaultRequest, faultSchema } from '../../src/simulator/faults.ts';
 import type { SqlDatabase } from '../../src/store/sql.ts';
 import { closePages, findBarriers, openBrowser } from '../support/browser.ts';
+import { fillDetails } from '../support/details.ts';
 import { type LiveShop, openLiveShop } from '../support/live-shop.ts';
 import { openDatabase } from '../support/open-database.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
@@ -65,8 +66,9 @@ async function goToPayment(page: Page, picture?: string): Promise<void> {
   await page.getByRole('button', { name: `Add ${product?.name} to basket`, exact: true }).click();
   await checkPage(page, picture && `${picture}-2-basket`);
   await page.getByRole('button', { name: 'Checkout', exact: true }).click();
-  await page.getByRole('heading', { name: 'Check your order' }).waitFor();
+  await page.getByRole('heading', { name: 'Checkout' }).waitFor();
   await checkPage(page, picture && `${picture}-3-checkout`);
+  await fillDetails(page);
   await page.getByRole('button', { name: /^Pay £/ }).click();
   await page.waitForURL(/\/checkout\/pi_sandbox_/);
   await checkPage(page, picture && `${picture}-4-payment`);
@@ -184,6 +186,7 @@ describe.each([
     await goToPayment(page);
     const link = page.url();
     await page.goBack();
+    await fillDetails(page);
     await page.getByRole('button', { name: /^Pay £/ }).click();
     await page.waitForURL(/\/checkout\/pi_sandbox_/);
     expect(page.url()).toBe(link);
@@ -195,6 +198,7 @@ describe.each([
     await page.goto(live.url);
     await page.getByRole('button', { name: `Add ${product?.name} to basket`, exact: true }).click();
     await page.getByRole('button', { name: 'Checkout', exact: true }).click();
+    await fillDetails(page);
     await page.getByRole('button', { name: /^Pay £/ }).dblclick();
     await page.waitForURL(/\/checkout\/pi_sandbox_/);
     expect(await orders()).toHaveLength(1);
@@ -244,6 +248,7 @@ async function goToPaymentWithoutScript(page: Page): Promise<void> {
   await page.goto(live.url);
   await page.getByRole('button', { name: `Add ${product?.name} to basket`, exact: true }).click();
   await page.getByRole('button', { name: 'Checkout', exact: true }).click();
+  await fillDetails(page);
   await page.getByRole('button', { name: /^Pay £/ }).click();
   await page.waitForURL(/\/checkout\/pi_sandbox_/);
 }

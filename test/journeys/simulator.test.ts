@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { parseCatalogue } from '../../src/shop/catalogue.ts';
 import { findBarriers, openBrowser } from '../support/browser.ts';
 import { rows } from '../support/database.ts';
+import { fillDetails } from '../support/details.ts';
 import { type LiveShop, openLiveShop } from '../support/live-shop.ts';
 import { apiKey } from '../support/shop.ts';
 
@@ -52,9 +53,11 @@ test('a developer drops a webhook, sees the order wait for it, and sends it agai
     .first()
     .click();
   await page.getByRole('button', { name: 'Checkout', exact: true }).click();
+  await fillDetails(page);
   await page.getByRole('button', { name: /^Pay £/ }).click();
   await page.waitForURL(/\/checkout\/pi_sandbox_/);
   await typeCard();
+  await fillDetails(page);
   await page.getByRole('button', { name: /^Pay £/ }).click();
   await page.getByText("We are confirming your payment. You don't need to pay again.").waitFor();
   expect(orders()).toEqual([{ status: 'awaiting_payment' }]);
@@ -106,12 +109,14 @@ test('a shopper saves a card and pays with it the next time', async () => {
   await openPayment();
   await typeCard();
   await page.getByLabel('Save this card').check();
+  await fillDetails(page);
   await page.getByRole('button', { name: /^Pay £/ }).click();
   await page.getByRole('heading', { name: 'Payment complete' }).waitFor();
 
   await openPayment();
   await page.getByLabel(/ending in 1005/).check();
   await checkPage('simulator-payment-page');
+  await fillDetails(page);
   await page.getByRole('button', { name: /^Pay £/ }).click();
   await page.getByRole('heading', { name: 'Payment complete' }).waitFor();
   expect(live.simulator.ledger()).toMatchObject([{ charged: 2 * 3645, refunded: 0 }]);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { parseCatalogue } from '../../src/shop/catalogue.ts';
 import type { OrderStatus } from '../../src/shop/order-status.ts';
+import { jsonDetails } from '../support/details.ts';
 import { createRandom } from '../support/random.ts';
 import { projectFolder } from './server.ts';
 
@@ -51,7 +52,7 @@ export function createPurchase(seed: number, number: number): Purchase {
   const random = createRandom(seed * 1_000_003 + number);
   return {
     key: `key-${seed}-${number}`,
-    body: JSON.stringify({ items: [{ sku: catalogueSku, quantity: 1 + random.below(3) }] }),
+    body: JSON.stringify({ ...jsonDetails, items: [{ sku: catalogueSku, quantity: 1 + random.below(3) }] }),
     story: random.pick(stories),
     isDoubleClick: random.chance(0.3),
     isRepeated: random.chance(0.15),

@@ -84,6 +84,7 @@ export function createOrder(members: Partial<Order> = {}): Order {
     paidAgainWith: null,
     sentAt: null,
     releaseWarnedAt: null,
+    erasedAt: null,
     carrier: null,
     trackingUrl: null,
     nextCheckAt: null,

@@ -133,6 +133,7 @@ describe.each([
       paidAgainWith: null,
       sentAt: null,
       releaseWarnedAt: null,
+      erasedAt: null,
       carrier: null,
       trackingUrl: null,
       nextCheckAt: null,
@@ -600,7 +601,7 @@ describe.each([
   test('finds what was ordered under several keys in one question, and leaves out keys without an order', async () => {
     const [paid, superseded] = [await place(), await place()];
     const newer = newOrder();
-    await store.placeOrder(newer, start(15), [superseded.checkoutKey]);
+    await store.placeOrder(newer, start(15), { supersedes: [superseded.checkoutKey] });
     await attach(paid, 'pi_paid');
     await store.recordEvents([event('pi_paid', 'Captured')]);
     const keys = [paid.checkoutKey, superseded.checkoutKey, 'key-of-none'];

@@ -1,4 +1,5 @@
 import request from 'supertest';
+import { jsonDetails } from './details.ts';
 import { dojoCreates } from './dojo.ts';
 import type { OpenShop } from './shop.ts';
 
@@ -15,7 +16,7 @@ export async function placeMug(shop: OpenShop, paymentIntentId = 'pi_sandbox_T1'
   dojoCreates(paymentIntentId);
   const response = await request(shop.app)
     .post('/checkout')
-    .send({ items: [{ sku: 'mug', quantity: 1 }] })
+    .send({ ...jsonDetails, items: [{ sku: 'mug', quantity: 1 }] })
     .expect(201);
   return { ...response.body, token: tokenOf(response.body.orderUrl) };
 }

@@ -14,6 +14,7 @@ import {
 import { createSimulator, type Simulator } from '../../src/simulator/create-simulator.ts';
 import { createClock } from '../../src/simulator/state/clock.ts';
 import type { Delivery as Sent } from '../../src/simulator/state/delivery.ts';
+import { customer } from './details.ts';
 import { type OpenShop, openShop, type ShopOptions } from './shop.ts';
 
 export type Delivery = { readonly body: Uint8Array; readonly signature: string };
@@ -101,7 +102,12 @@ export async function openScenario(options: ShopOptions = {}): Promise<Scenario>
       for (const delivery of post.splice(0)) await scenario.hand(delivery);
     },
     place: (checkoutKey = 'key-1', sku = 'mug') =>
-      placeOrder(shop.context, { items: [{ sku, quantity: 1 }], checkoutKey, shopperId: 'shopper-1' }),
+      placeOrder(shop.context, {
+        items: [{ sku, quantity: 1 }],
+        checkoutKey,
+        shopperId: 'shopper-1',
+        customer,
+      }),
     async pay(paymentIntentId, card = 'pays') {
       const response = await fetch(`${simulator.url}/checkout/${paymentIntentId}`, {
         method: 'POST',

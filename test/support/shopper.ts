@@ -1,4 +1,5 @@
 import request, { type Response } from 'supertest';
+import { typedDetails } from './details.ts';
 import type { OpenShop } from './shop.ts';
 
 /** A browser without JavaScript: it keeps its cookie and follows no redirect. */
@@ -25,14 +26,17 @@ export function createShopper(shop: OpenShop) {
   };
 }
 
-export type CheckoutForm = { readonly checkoutKey: string; readonly expectedTotal: string };
+export type CheckoutForm = typeof typedDetails & {
+  readonly checkoutKey: string;
+  readonly expectedTotal: string;
+};
 
-/** What the form of a checkout page sends. */
+/** What the form of a checkout page sends, filled in. */
 export function formIn(page: Response): CheckoutForm {
   const read = (name: string) => {
     const value = new RegExp(`name="${name}" value="([^"]+)"`).exec(page.text)?.[1];
     if (value === undefined) throw new Error(`The page has no ${name}.`);
     return value;
   };
-  return { checkoutKey: read('checkoutKey'), expectedTotal: read('expectedTotal') };
+  return { checkoutKey: read('checkoutKey'), expectedTotal: read('expectedTotal'), ...typedDetails };
 }

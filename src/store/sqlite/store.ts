@@ -10,6 +10,8 @@ const reads: ReadonlySet<Call['method']> = new Set([
   'findOrderByReference',
   'findOrderByToken',
   'findOrderByCheckoutKey',
+  'findCustomer',
+  'findLastCustomer',
   'listMessages',
 ]);
 

@@ -64,7 +64,11 @@ equal((await open('/basket', { sku, quantity: '1' })).status, 303);
 const summary = await (await open('/checkout')).text();
 const [, checkoutKey = ''] = /name="checkoutKey" value="([^"]+)"/.exec(summary) ?? [];
 const [, expectedTotal = ''] = /name="expectedTotal" value="([^"]+)"/.exec(summary) ?? [];
-const placed = await open('/checkout', { checkoutKey, expectedTotal });
+const details = {
+  ...{ email: 'ada@example.com', name: 'Ada Lovelace', phone: '', note: '' },
+  ...{ line1: '12 St James Square', line2: '', town: 'London', postcode: 'SW1Y 4JH', country: 'GB' },
+};
+const placed = await open('/checkout', { checkoutKey, expectedTotal, ...details });
 equal(placed.status, 303);
 
 const returnUrl = new URL((await payOnPage(placed.headers.get('location') ?? '')) ?? '');
