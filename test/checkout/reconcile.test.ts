@@ -4,6 +4,7 @@ import { reconcile } from '../../src/checkout/reconcile.ts';
 import { refundOrder, undoOrder } from '../../src/checkout/refund-order.ts';
 import { DojoError, type DojoErrorKind } from '../../src/dojo/errors.ts';
 import { countCalls, totalOf } from '../support/count-calls.ts';
+import { customer } from '../support/details.ts';
 import { loseNextAnswers } from '../support/pay-twice.ts';
 import type { Scenario } from '../support/scenario.ts';
 import {
@@ -264,7 +265,12 @@ describe('the reconciler', () => {
   test('cancels the intent that a dead process left behind', async () => {
     const shop = await start();
     const died = { ...shop.context.store, attachIntent: () => Promise.reject(new Error('The server died.')) };
-    const purchase = { items: [{ sku: 'mug', quantity: 1 }], checkoutKey: 'key-1', shopperId: 'shopper-1' };
+    const purchase = {
+      items: [{ sku: 'mug', quantity: 1 }],
+      checkoutKey: 'key-1',
+      shopperId: 'shopper-1',
+      customer,
+    };
     await expect(placeOrder({ ...shop.context, store: died }, purchase)).rejects.toThrow('died');
     shop.pass(minutes);
     await runReconcile(shop);

@@ -445,8 +445,12 @@ describe.each([
     await store.recordEvents([{ ...event('pi_1', 'Captured'), receivedAt: later(99) }]);
     // It may be about a partial refund: Dojo is asked again, also if it is being asked now.
     const after = await store.findOrderByToken(order.token);
-    expect(after).toEqual({ ...before, nextCheckAt: after?.nextCheckAt });
-    expect(after?.nextCheckAt).not.toEqual(before?.nextCheckAt);
+    const soonest = new Date(later(30).getTime() - 1);
+    expect(before?.nextCheckAt).toEqual(later(30));
+    expect(after).toEqual({ ...before, nextCheckAt: soonest });
+    await store.planCheck(order.id, { at: null, seen: soonest }, later(99));
+    await store.recordEvents([{ ...event('pi_1', 'Refunded'), receivedAt: later(200) }]);
+    expect((await find(order)).nextCheckAt).toEqual(later(230));
   });
 
   test('keeps all or none of the events that are recorded together', async () => {
