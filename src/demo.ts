@@ -51,6 +51,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
     CATALOGUE_FILE: env.CATALOGUE_FILE ?? '',
     CHECKOUT_RATE: env.CHECKOUT_RATE ?? '',
     DOJO_ALLOW_SANDBOX: '',
+    DOJO_CALLS_PER_SECOND: '',
     DOJO_CONNECTIONS: '',
     DOJO_TIMEOUT_MS: '',
     FULFILMENT_SECRET: env.FULFILMENT_SECRET ?? '',

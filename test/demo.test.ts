@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -60,6 +60,30 @@ test('the demo shows its addresses, sells, ends cleanly, and keeps its orders', 
   await startDemo().said(/Ctrl-C ends both/);
   const order = await fetch(orderUrl, { headers: { accept: 'application/json' } });
   expect(await order.json()).toMatchObject({ status: 'paid' });
+});
+
+test('the demo hands on the settings of its environment, and nothing of the .env of a real shop', async () => {
+  const example = readFileSync(new URL('../.env.example', import.meta.url), 'utf8');
+  const settings = [...example.matchAll(/^([A-Z_]+)=/gm)].map(([, name = '']) => name);
+  writeFileSync(join(folder, '.env'), settings.map((name) => `${name}=of a real shop\n`).join(''));
+  const handedOn = [
+    'CAPTURE_MODE',
+    'CHECKOUT_RATE',
+    'DATABASE_URL',
+    'FULFILMENT_SECRET',
+    'FULFILMENT_URL',
+    'LOG_LEVEL',
+    'PAYMENT_EXPIRY_MINUTES',
+    'PAYMENT_METHODS',
+    'SHIP_SECRET',
+  ];
+  const demo = startDemo(Object.fromEntries(handedOn.map((name) => [name, 'not usable'])));
+  expect(await demo.exited).toBe(78);
+  const refused = new Set(demo.output().match(/^[A-Z_]+(?=: )/gm));
+  expect([...refused].sort()).toEqual(handedOn);
+  const catalogue = startDemo({ CATALOGUE_FILE: 'none.json' });
+  expect(await catalogue.exited).toBe(78);
+  expect(catalogue.output()).toMatch(/^CATALOGUE_FILE: cannot be read/);
 });
 
 test.each([

@@ -155,3 +155,11 @@ describe('comparing Dojo with the store', () => {
     expect(await compareOrders(shop.context, period)).toMatchObject({ payments: 1, differences: [{}] });
   });
 });
+
+test('every payment is compared, however many the store has, and though no search shows them', async () => {
+  const shop = await start();
+  for (let order = 0; order < 201; order += 1) await ordered(shop, `key-${order}`);
+  const nothing = async () => ({ data: [] });
+  Object.assign(shop.context.dojo, { searchPaymentIntents: nothing });
+  expect(await compare(shop)).toMatchObject({ payments: 201, differences: [] });
+});

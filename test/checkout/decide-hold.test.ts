@@ -11,7 +11,7 @@ import { orderMoney } from '../../src/shop/order-money.ts';
 import { loseFirstIntent, loseNextAnswers, payTwice } from '../support/pay-twice.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 import type { Scenario } from '../support/scenario.ts';
-import { current, hours, minutes, ordered, runReconcile, start } from '../support/scenario-steps.ts';
+import { current, hours, logged, minutes, ordered, runReconcile, start } from '../support/scenario-steps.ts';
 
 let postgres: PostgresServer;
 beforeAll(async () => {
@@ -163,6 +163,13 @@ describe.each([
       payments: [{ kind: 'refused' }],
       order: { holds: ['late_payment'] },
     });
+    expect(logged(shop, 'holdDecided')).toMatchObject([
+      { orderReference: order.reference, decision: 'refund', holds: ['late_payment'] },
+    ]);
+    expect(logged(shop, 'refundRefused')).toMatchObject([
+      { orderReference: order.reference, amount: 1395 },
+      { orderReference: order.reference, amount: 1395 },
+    ]);
     shop.simulator.faults.reset(1);
     // The money that goes back later settles it, whoever returns it.
     await undo(shop, await current(shop, order));
@@ -214,6 +221,29 @@ describe.each([
     await shop.pay(newer.intentId);
     await shop.handAll();
     expect(await current(shop, newer.order)).toMatchObject({ status: 'paid', holds: [] });
+  });
+
+  test('that a newer one supersedes while Dojo creates its intent is never sent to that, and it is cancelled', async () => {
+    const shop = await start(await options());
+    const create = shop.context.dojo.createPaymentIntent;
+    const purchase = { items: [{ sku: 'mug', quantity: 1 }], shopperId: 'shopper-1' };
+    const overtaken: typeof create = async (...args) => {
+      Object.assign(shop.context.dojo, { createPaymentIntent: create });
+      const newer = { ...purchase, checkoutKey: 'newer', supersedes: ['older'] };
+      expect((await placeOrder(shop.context, newer)).kind).toBe('ready');
+      return create(...args);
+    };
+    Object.assign(shop.context.dojo, { createPaymentIntent: overtaken });
+    const older = await placeOrder(shop.context, { ...purchase, checkoutKey: 'older' });
+    expect(older.kind).toBe('exhausted');
+    shop.pass(minutes);
+    await runReconcile(shop);
+    const statuses = shop.simulator
+      .paymentIntents()
+      .map(({ request, status }) => [request.reference, status]);
+    const { reference } = (await shop.context.store.findOrderByCheckoutKey('older')) ?? {};
+    expect(statuses).toHaveLength(2);
+    expect(statuses).toContainEqual([reference, 'Canceled']);
   });
 
   test('that was superseded and is paid all the same is an order like any other', async () => {

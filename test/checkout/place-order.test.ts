@@ -11,6 +11,7 @@ import {
   neverAnswers,
   startFaultyDojo,
 } from '../support/faulty-dojo.ts';
+import { start } from '../support/scenario-steps.ts';
 import { type OpenShop, openShop, type ShopOptions } from '../support/shop.ts';
 
 const open: { close(): Promise<unknown> }[] = [];
@@ -172,6 +173,26 @@ describe('a shopper who checks out', () => {
     const before = process.memoryUsage().rss;
     expect((await place(shop)).kind).toBe('dojo-refused');
     expect(process.memoryUsage().rss - before).toBeLessThan(40 * 1024 * 1024);
+  });
+
+  test('a second time while Dojo is still asked is told after ten seconds when to try again', async () => {
+    const shop = await start();
+    const { createPaymentIntent } = shop.context.dojo;
+    const asked = Promise.withResolvers<void>();
+    const answered = Promise.withResolvers<void>();
+    const slow: typeof createPaymentIntent = async (...args) => {
+      asked.resolve();
+      await answered.promise;
+      return createPaymentIntent(...args);
+    };
+    Object.assign(shop.context.dojo, { createPaymentIntent: slow });
+    const first = shop.place();
+    await asked.promise;
+    const startedAt = shop.now().getTime();
+    expect(await shop.place()).toMatchObject({ kind: 'dojo-unavailable', retryAfterMs: 15_000 });
+    expect(shop.now().getTime() - startedAt).toBe(10_000);
+    answered.resolve();
+    expect((await first).kind).toBe('ready');
   });
 
   test('in three requests at once gets one intent', async () => {

@@ -7,7 +7,16 @@ import { countCalls, totalOf } from '../support/count-calls.ts';
 import { rows } from '../support/database.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 import type { Scenario } from '../support/scenario.ts';
-import { current, due, hours, minutes, ordered, runReconcile, start } from '../support/scenario-steps.ts';
+import {
+  current,
+  due,
+  hours,
+  logged,
+  minutes,
+  ordered,
+  runReconcile,
+  start,
+} from '../support/scenario-steps.ts';
 
 const days = 24 * hours;
 const seconds = 1_000;
@@ -162,6 +171,7 @@ describe('the reconciler, whatever a search shows,', () => {
     await runReconcile(shop);
     expect(await statusesOf(shop, placed)).toEqual({ paid: 4, awaiting_payment: 4 });
     expect(calls.getPaymentIntent).toBe(8);
+    expect(logged(shop, 'searchFailed').length > 0).toBe(answer === 'an error');
   });
 
   test('reads smaller pages when one is too large to be read', async () => {
@@ -337,7 +347,7 @@ describe('the kinds of work of the reconciler', () => {
     shop.pass(2 * minutes);
     await runReconcile(shop);
     expect(await statusesOf(shop, others)).toEqual({ paid: 2 });
-    expect(shop.shop.log.filter(({ event }) => event === 'orderCheckFailed')).toHaveLength(1);
+    expect(logged(shop, 'orderCheckFailed')).toHaveLength(1);
     write.run(String(basket), broken?.order.id ?? 0);
     database.close();
   });

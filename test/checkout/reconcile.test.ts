@@ -11,6 +11,7 @@ import {
   current,
   due,
   hours,
+  logged,
   minutes,
   ordered,
   runReconcile,
@@ -48,8 +49,45 @@ describe('the reconciler', () => {
     shop.pass(minutes);
     await runReconcile(shop);
     expect(await current(shop, order)).toMatchObject({ status: 'paid', holds: ['amount_mismatch'] });
+    expect(logged(shop, 'orderMismatched')).toMatchObject([
+      { orderReference: order.reference, paymentIntentId: intentId },
+    ]);
+    expect(logged(shop, 'reconcileFinished')).toMatchObject([{ orders: 1, orphans: 0, refunds: 0 }]);
     shop.pass(20 * hours);
     expect((await runReconcile(shop)).orders).toBe(0);
+  });
+
+  test('never counts money of another currency as that of the order', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    const ask = shop.context.dojo.getPaymentIntent;
+    const inEuro: typeof ask = async (id) => ({
+      ...(await ask(id)),
+      amount: { value: 99_999, currencyCode: 'EUR' },
+    });
+    const nothing = async () => ({ data: [] });
+    Object.assign(shop.context.dojo, { getPaymentIntent: inEuro, searchPaymentIntents: nothing });
+    shop.pass(2 * minutes);
+    await runReconcile(shop);
+    expect(await current(shop, order)).toMatchObject({ received: 1395, holds: ['amount_mismatch'] });
+  });
+
+  test('counts of a reservation only what a capture took', async () => {
+    const shop = await start({ env: { CAPTURE_MODE: 'Manual' } });
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    await shop.portalCapture(intentId, 895);
+    const ask = shop.context.dojo.getPaymentIntent;
+    const withFailed: typeof ask = async (id) => {
+      const intent = await ask(id);
+      return { ...intent, captures: [...(intent.captures ?? []), { amount: 500, status: 'Failed' }] };
+    };
+    const nothing = async () => ({ data: [] });
+    Object.assign(shop.context.dojo, { getPaymentIntent: withFailed, searchPaymentIntents: nothing });
+    shop.pass(2 * minutes);
+    await runReconcile(shop);
+    expect(await current(shop, order)).toMatchObject({ status: 'paid', received: 895, mayShip: true });
   });
 
   test('goes on checking an order that Dojo does not know, every six hours', async () => {
@@ -80,7 +118,7 @@ describe('the reconciler', () => {
     expect(await shop.pay(intentId)).not.toBe(303);
   });
 
-  test.each([-121_000, 121_000])(
+  test.each([-120_001, 120_001])(
     'expires nothing while the shop’s clock and Dojo’s differ by %i ms',
     async (skewMs) => {
       const shop = await start();
@@ -92,9 +130,18 @@ describe('the reconciler', () => {
       shop.pass(9 * hours);
       await runReconcile(shop);
       expect((await current(shop, order)).status).toBe('awaiting_payment');
-      expect(shop.shop.log.some((line) => String(line.msg).includes('clock'))).toBe(true);
+      expect(logged(shop, 'clockSkewed')).toContainEqual(expect.objectContaining({ skewMs }));
     },
   );
+
+  test.each([-120_000, 120_000])('expires an order while the two clocks differ by %i ms', async (skewMs) => {
+    const shop = await start();
+    const { order } = await ordered(shop);
+    Object.assign(shop.context.dojo, { clockSkewMs: () => skewMs });
+    shop.pass(9 * hours);
+    await runReconcile(shop);
+    expect((await current(shop, order)).status).toBe('expired');
+  });
 
   test('expires an order that a late payment then makes paid and held', async () => {
     const shop = await start();
@@ -122,11 +169,52 @@ describe('the reconciler', () => {
     expect((await runReconcile(shop)).orphans).toBe(1);
     const other = shop.simulator.paymentIntents().find((intent) => intent.id !== intentId);
     expect(other?.status).toBe('Canceled');
+    expect(logged(shop, 'orphanFound')).toMatchObject([
+      { orderReference: order.reference, paymentIntentId: other?.id, paymentStatus: 'Canceled' },
+    ]);
     expect(statusAtDojo(shop, intentId)).toBe('Created');
     expect((await current(shop, order)).status).toBe('awaiting_payment');
     await shop.pay(intentId);
     await shop.handAll();
     expect(await current(shop, order)).toMatchObject({ status: 'paid', holds: [] });
+  });
+
+  test('finds an orphan intent that Dojo was slow to create, once searches work again', async () => {
+    const shop = await start();
+    const { createPaymentIntent, searchPaymentIntents } = shop.context.dojo;
+    const slow: typeof createPaymentIntent = async (...args) => {
+      shop.pass(9_000);
+      await createPaymentIntent(...args);
+      throw new DojoError('timeout', 'The answer was lost.');
+    };
+    const broken = () => Promise.reject(new DojoError('invalid', 'No search today.'));
+    Object.assign(shop.context.dojo, { createPaymentIntent: slow, searchPaymentIntents: broken });
+    shop.simulator.changeSettings({ expiredIntent: 'stays-created' });
+    const statuses = () => new Set(shop.simulator.paymentIntents().map(({ status }) => status));
+    await shop.place();
+    for (let quarter = 0; quarter < 4; quarter += 1) {
+      shop.pass(15 * minutes);
+      await runReconcile(shop);
+    }
+    expect(statuses()).toEqual(new Set(['Created']));
+    Object.assign(shop.context.dojo, { searchPaymentIntents });
+    shop.pass(hours);
+    await runReconcile(shop);
+    expect(statuses()).toEqual(new Set(['Canceled']));
+  });
+
+  test('tries again to cancel an orphan intent that Dojo did not cancel', async () => {
+    const shop = await start();
+    loseNextAnswers(shop);
+    const { intentId } = await ordered(shop);
+    const lost = shop.simulator.paymentIntents().find(({ id }) => id !== intentId)?.id ?? '';
+    shop.simulator.faults.add({ kind: 'status', status: 409, operation: 'cancel-payment-intent', times: 1 });
+    shop.pass(minutes);
+    await runReconcile(shop);
+    expect(statusAtDojo(shop, lost)).toBe('Created');
+    shop.pass(5 * minutes);
+    await runReconcile(shop);
+    expect(statusAtDojo(shop, lost)).toBe('Canceled');
   });
 
   test('holds an order when an orphan intent was paid', async () => {
@@ -164,14 +252,24 @@ describe('the reconciler', () => {
     ]);
   });
 
+  test('cancels the intent of an answer that was not what was asked for', async () => {
+    const shop = await start();
+    shop.simulator.faults.add({ kind: 'wrong-amount', operation: 'create-payment-intent', times: 1 });
+    expect((await shop.place()).kind).toBe('dojo-refused');
+    shop.pass(minutes);
+    await runReconcile(shop);
+    expect(shop.simulator.paymentIntents().map((intent) => intent.status)).toEqual(['Canceled']);
+    expect((await shop.place()).kind).toBe('ready');
+  });
+
   test('cancels the intent that a dead process left behind', async () => {
     const shop = await start();
     const died = { ...shop.context.store, attachIntent: () => Promise.reject(new Error('The server died.')) };
     const purchase = {
       items: [{ sku: 'mug', quantity: 1 }],
       checkoutKey: 'key-1',
-      customer,
       shopperId: 'shopper-1',
+      customer,
     };
     await expect(placeOrder({ ...shop.context, store: died }, purchase)).rejects.toThrow('died');
     shop.pass(minutes);
@@ -197,6 +295,40 @@ describe('the reconciler', () => {
     expect(await runReconcile(shop)).toMatchObject({ ran: true, orders: 1 });
   });
 
+  test('keeps others away for as long as its run takes', async () => {
+    const shop = await start();
+    for (const key of ['key-1', 'key-2', 'key-3']) await ordered(shop, key);
+    const ask = shop.context.dojo.getPaymentIntent;
+    const others: boolean[] = [];
+    const slow: typeof ask = async (id) => {
+      shop.pass(40_000);
+      others.push((await reconcile(shop.context, 'another')).ran);
+      return ask(id);
+    };
+    const nothing = async () => ({ data: [] });
+    Object.assign(shop.context.dojo, { getPaymentIntent: slow, searchPaymentIntents: nothing });
+    shop.pass(2 * minutes);
+    expect((await runReconcile(shop)).orders).toBe(3);
+    expect(others).toEqual([false, false, false]);
+  });
+
+  test('ends after the call under way when the shop closes, and checks the rest in the next run', async () => {
+    const shop = await start();
+    for (const key of ['key-1', 'key-2', 'key-3']) await ordered(shop, key);
+    const closing = new AbortController();
+    const { getPaymentIntent, searchPaymentIntents } = shop.context.dojo;
+    const ask: typeof getPaymentIntent = (id) => {
+      closing.abort();
+      return getPaymentIntent(id);
+    };
+    const nothing = async () => ({ data: [] });
+    Object.assign(shop.context.dojo, { getPaymentIntent: ask, searchPaymentIntents: nothing });
+    shop.pass(2 * minutes);
+    expect((await reconcile(shop.context, 'closing', { signal: closing.signal })).orders).toBe(1);
+    Object.assign(shop.context.dojo, { getPaymentIntent, searchPaymentIntents });
+    expect((await runReconcile(shop)).orders).toBe(2);
+  });
+
   test('stops at once when Dojo cannot be called, and checks in the next run what was due', async () => {
     const shop = await start();
     const one = await ordered(shop, 'key-1');
@@ -207,6 +339,7 @@ describe('the reconciler', () => {
     Object.assign(shop.context.dojo, { getPaymentIntent: paused, searchPaymentIntents: paused });
     shop.pass(2 * minutes);
     expect(await runReconcile(shop)).toMatchObject({ ran: true, orders: 0 });
+    expect(logged(shop, 'reconcileStopped')).toMatchObject([{ err: { kind: 'paused' } }]);
     Object.assign(shop.context.dojo, { getPaymentIntent, searchPaymentIntents });
     shop.pass(2 * minutes);
     expect((await runReconcile(shop)).orders).toBe(2);
@@ -332,6 +465,30 @@ describe('the reconciler, whatever Dojo answers,', () => {
     expect((await current(shop, two.order)).status).toBe('partly_refunded');
   });
 
+  test('asks for a refund without a usable answer again and again, under one key, less and less often', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    await shop.handAll();
+    const asked: { minute: number; key: string; amount: number }[] = [];
+    let minute = 0;
+    const send: Scenario['context']['dojo']['refundPaymentIntent'] = (
+      _id,
+      { idempotencyKey: key, amount },
+    ) => {
+      asked.push({ minute, key, amount });
+      return Promise.reject(new DojoError('malformed', 'Nonsense.'));
+    };
+    Object.assign(shop.context.dojo, { refundPaymentIntent: send });
+    const request = { id: 'r1', amount: 500, reason: '', payment: null, expectedReturned: 0 };
+    await expect(refundOrder(shop.context, await current(shop, order), request)).rejects.toThrow(DojoError);
+    for (minute = 1; minute <= 60; minute += 1) {
+      shop.pass(minutes);
+      await runReconcile(shop);
+    }
+    expect(asked).toEqual([0, 1, 2, 6, 15, 31, 56].map((at) => ({ minute: at, key: 'r1', amount: 500 })));
+  });
+
   test('finds the orphan intent of an attempt whose number was used before', async () => {
     const shop = await start();
     once(shop, 'createPaymentIntent', fails('unreachable'));
@@ -379,6 +536,28 @@ describe('the reconciler, whatever Dojo answers,', () => {
     shop.pass(48 * hours);
     await runReconcile(shop);
     expect(await current(shop, order)).toMatchObject({ status: 'refunded', holds: [] });
+  });
+
+  test('knows an interrupted reversal for its own once Dojo shows the money gone', async () => {
+    const shop = await start();
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    await shop.handAll();
+    const reverse = shop.context.dojo.reversePaymentIntent;
+    once(shop, 'reversePaymentIntent', async (id) => {
+      await reverse(id);
+      throw new DojoError('timeout', 'The answer was lost.');
+    });
+    const request = { id: 'undo-1', payment: null, reason: 'Sold out' };
+    await expect(undoOrder(shop.context, await current(shop, order), request)).rejects.toThrow(DojoError);
+    shop.pass(2 * minutes);
+    await runReconcile(shop);
+    expect(await current(shop, order)).toMatchObject({
+      status: 'reversed',
+      holds: [],
+      refunds: [{ kind: 'reversal', state: 'done', amount: 1395 }],
+    });
+    expect(logged(shop, 'refundRefused')).toEqual([]);
   });
 
   test('checks the other orders although one never gets a usable answer, and checks that one no more often than the schedule says', async () => {

@@ -67,6 +67,40 @@ describe('a merchant', () => {
     expect(await captureOrder(shop.context, captured.order)).toMatchObject({ kind: 'not-reserved' });
   });
 
+  test('captures a part again whose answer was lost, and no part twice', async () => {
+    const shop = await start({ env: { CAPTURE_MODE: 'Manual' } });
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    await shop.handAll();
+    const capture = async () => captureOrder(shop.context, await current(shop, order), 500);
+    const taken = () => shop.simulator.ledger().map(({ charged }) => charged);
+    expect(await capture()).toMatchObject({ kind: 'captured', amount: 500, order: { received: 500 } });
+    const send = shop.context.dojo.capturePaymentIntent;
+    Object.assign(shop.context.dojo, {
+      capturePaymentIntent: () => Promise.reject(new DojoError('timeout', 'Nothing came.')),
+    });
+    await expect(capture()).rejects.toThrow(DojoError);
+    Object.assign(shop.context.dojo, { capturePaymentIntent: send });
+    // The call may be on its way for a minute.
+    expect((await capture()).kind).toBe('under-way');
+    expect(taken()).toEqual([500]);
+    shop.pass(minutes);
+    expect(await capture()).toMatchObject({ kind: 'captured', amount: 500, order: { received: 1000 } });
+    expect(taken()).toEqual([1000]);
+    expect((await capture()).kind).toBe('too-much');
+  });
+
+  test('captures once when three requests for the same money come at once', async () => {
+    const shop = await start({ env: { CAPTURE_MODE: 'Manual' } });
+    const { order, intentId } = await ordered(shop);
+    await shop.pay(intentId);
+    await shop.handAll();
+    const paid = await current(shop, order);
+    const captures = await Promise.all([1, 2, 3].map(() => captureOrder(shop.context, paid, 500)));
+    expect(captures.filter(({ kind }) => kind === 'captured')).toHaveLength(1);
+    expect(shop.simulator.ledger().map(({ charged }) => charged)).toEqual([500]);
+  });
+
   test('captures nothing from an intent with another amount', async () => {
     const shop = await start({ env: { CAPTURE_MODE: 'Manual' } });
     const { order, intentId } = await ordered(shop);
@@ -142,6 +176,7 @@ describe('a merchant', () => {
     expect(await refund('r4', 895, 500)).toBe('done');
     expect(await current(shop, order)).toMatchObject({ status: 'refunded', holds: [] });
     expect(await refund('r5', 1, null)).toBe('too-much');
+    expect(await refund('r6', 0, null)).toBe('too-much');
     const atDojo = shop.simulator.paymentIntents().find((intent) => intent.id === intentId);
     expect(atDojo?.refunds.map((entry) => entry.amount)).toEqual([500, 895]);
   });

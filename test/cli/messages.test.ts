@@ -70,8 +70,9 @@ describe.each(databases)('messages on %s', (_name, options) => {
       stderr: '',
     });
     expect(json(await run(['messages', 'list', '--state', 'waiting', '--json']))).toMatchObject([
-      { id: `msg_${reference}_1` },
+      { id: `msg_${reference}_1`, endedAt: null },
     ]);
+    expect(json(await run(['messages', 'list', '--order', 'ORD-00000-000000', '--json']))).toEqual([]);
     // The command goes by the clock of this machine.
     await deliverMessages({ ...shop.context, now: () => new Date(Date.now() + 1_000) }, merchant);
     expect(merchant.received.at(-1)?.id).toBe(`msg_${reference}_1`);

@@ -198,8 +198,9 @@ describe('store prune', () => {
     await withStore(source, async (store) => {
       // Nothing is shipped, and Dojo is still to be asked: no order is finished.
       expect(await pruneStore(context(store), 30)).toMatchObject({ data: { dropped: 0 } });
-      await store.recordEvents([event(1, 'Canceled'), event(2, 'Reversed')]);
-      const reversed = createOrderId(later(2), 2);
+      // Orders are looked at in pages, and this one is on the last.
+      await store.recordEvents([event(1, 'Canceled'), event(401, 'Reversed')]);
+      const reversed = createOrderId(later(401), 401);
       const order = await store.findOrderByReference(referenceOf(reversed));
       await store.planCheck(reversed, { at: null, seen: order?.nextCheckAt ?? null }, later(2));
       expect(await pruneStore(context(store), 30)).toMatchObject({ data: { dropped: 2 } });

@@ -24,6 +24,11 @@ describe.concurrent('a merchant who mistypes', () => {
     [['orders', 'show'], /missing required argument 'reference'/],
     [['orders', 'show', 'X', 'Y'], /too many arguments for 'show'/],
     [['orders', 'undo', 'X', 'Y'], /too many arguments for 'undo'/],
+    [['orders', 'decide', 'X', 'accept', 'Y', '--reason', 'x'], /too many arguments for 'decide'/],
+    [
+      ['orders', 'refund', 'X', '--amount', '3', '--payment', '0'],
+      /--payment.*number of a payment, such as 2/,
+    ],
     [
       ['orders', 'ship', 'X', '--tracking-url', 'http://t.example/1'],
       /--tracking-url.*must be an https:\/\/ address/,

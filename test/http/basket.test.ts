@@ -55,21 +55,50 @@ function setDelivery(flat: number): void {
   catalogue.delivery.flat = flat;
 }
 
+/** What a page says that things cost, by what they are. */
+function amountsOf(text: string): Record<string, string> {
+  const entries = text.matchAll(/<dt>([^<]+)(?:<span[^>]*>[^<]*<\/span>)?<\/dt><dd>([^<]+)<\/dd>/g);
+  return Object.fromEntries([...entries].map(([, name, amount]) => [name, amount]));
+}
+
 describe('the checkout page', () => {
-  test('shows goods, delivery, VAT and the total that its button asks for', async () => {
-    await shopper.add('mug', '2');
-    const { text } = await shopper.get('/checkout').expect(200);
+  test('shows goods, delivery, VAT and the total that its button asks for, as the basket does', async () => {
+    catalogue.vatRatePercent = 13.5;
+    await shopper.add('mug');
+    expect((await shopper.get('/basket')).text).toContain('(1<span class="visually-hidden"> item</span>)');
+    await shopper.add('mug');
+    const summary = await shopper.get('/checkout').expect(200);
+    const basket = await shopper.get('/basket').expect(200);
+    for (const { text } of [summary, basket])
+      expect(amountsOf(text)).toEqual({
+        Items: '£20.00',
+        Delivery: '£3.95',
+        'VAT included (13.5%)': '£2.85',
+        Total: '£23.95',
+      });
+    for (const words of ['Mug', 'Quantity: 2', '<p class="line-total">£20.00</p>', 'Pay £23.95'])
+      expect(summary.text).toContain(words);
+    expect(formIn(summary).expectedTotal).toBe('2395');
     for (const words of [
-      'Mug',
-      'Quantity: 2',
-      '£20.00',
-      '£3.95',
-      'VAT included (20%)',
-      '£3.99',
-      'Pay £23.95',
+      '£10.00 each',
+      'Subtotal: </span>£20.00',
+      'Spend £20.00 more for free delivery',
+      '(2<span class="visually-hidden"> items</span>)',
     ])
-      expect(text).toContain(words);
-    expect(formIn(await shopper.get('/checkout')).expectedTotal).toBe('2395');
+      expect(basket.text).toContain(words);
+  });
+
+  test('shows that delivery is free once the goods come to what the catalogue asks for', async () => {
+    const page = await shopper.get('/').expect(200);
+    expect(page.text).toContain(
+      'Delivery: <strong>£3.95</strong>, free when you spend <strong>£40.00</strong> or more.',
+    );
+    await shopper.add('mug', '4');
+    for (const path of ['/checkout', '/basket']) {
+      const { text } = await shopper.get(path).expect(200);
+      expect(amountsOf(text)).toMatchObject({ Items: '£40.00', Delivery: 'Free', Total: '£40.00' });
+      expect(text).not.toContain('more for free delivery');
+    }
   });
 
   test('asks again when delivery costs more than it showed, and only the total that was shown last is asked for', async () => {
@@ -187,6 +216,7 @@ describe('a shopper who checks out again with another basket', () => {
     dojoReads(first.asked[0] as CreateBody, 'pi_sandbox_T1', 'Created');
     const { text } = await shopper.get(`/orders/${old?.token}`).expect(200);
     expect(text).toContain('A newer order replaced this one');
+    expect(text).toContain(`action="/orders/${old?.token}/basket"`);
     expect(text).not.toContain(link('pi_sandbox_T1'));
   });
 
@@ -369,7 +399,13 @@ describe('a quantity that was typed', () => {
     const typed = { 'quantity-mug': '0', 'quantity-bowl': '1e3' };
     for (const path of ['/basket', '/basket/mug']) {
       const { text } = await shopper.submit(path, typed).expect(400);
-      for (const words of ['href="#quantity-mug"', 'href="#quantity-bowl"', 'value="0"', 'value="1e3"'])
+      for (const words of [
+        '<title>Error: ',
+        'href="#quantity-mug"',
+        'href="#quantity-bowl"',
+        'value="0"',
+        'value="1e3"',
+      ])
         expect(text).toContain(words);
     }
     expect((await basketOf()).lines).toEqual(['3 mug', '1 bowl']);

@@ -6,8 +6,10 @@ import { parseCatalogue } from '../../src/shop/catalogue.ts';
 import { catalogueFile } from '../support/catalogue.ts';
 import { contents } from '../support/database.ts';
 import { jsonDetails } from '../support/details.ts';
+import { dojoCreates } from '../support/dojo.ts';
 import { checkoutOrigin, type OpenShop, openShop } from '../support/shop.ts';
 import { createShopper } from '../support/shopper.ts';
+import { deliver, statusUpdate } from '../support/webhook.ts';
 
 let shop: OpenShop;
 let named: OpenShop;
@@ -137,7 +139,9 @@ describe('the shop’s cookie', () => {
     const response = await request(named.app).get('/').set('Host', 'shop.example').expect(200);
     expect(cookieOf(response)).toMatch(/^__Host-shop=/);
     const attributes = cookieOf(response).split('; ').slice(1);
-    expect(attributes).toEqual(expect.arrayContaining(['Secure', 'HttpOnly', 'SameSite=Lax', 'Path=/']));
+    expect(attributes).toEqual(
+      expect.arrayContaining(['Secure', 'HttpOnly', 'SameSite=Lax', 'Path=/', 'Max-Age=2592000']),
+    );
     expect(attributes.join()).not.toContain('Domain');
   });
 
@@ -202,7 +206,7 @@ describe('every page', () => {
     }
   });
 
-  test('escapes what the catalogue holds', async () => {
+  test('escapes what the catalogue holds and what was typed', async () => {
     const hostile = '"><img src=x onerror=alert(1)>';
     const [mug] = catalogueFile.products;
     const file = {
@@ -216,8 +220,25 @@ describe('every page', () => {
     try {
       const shopper = createShopper(own);
       await shopper.add('mug');
-      for (const path of ['/', '/basket', '/nothing-here']) {
-        const { text } = await shopper.get(path);
+      const pages = [
+        await shopper.submit('/basket', { sku: 'mug', quantity: hostile }).expect(400),
+        await shopper.submit('/basket/mug', { quantity: hostile }).expect(400),
+      ];
+      for (const path of ['/', '/basket', '/checkout', '/nothing-here']) pages.push(await shopper.get(path));
+      const form = {
+        ...(await shopper.summary()),
+        name: hostile,
+        line1: hostile,
+        town: hostile,
+        note: hostile,
+      };
+      pages.push(await shopper.pay({ ...form, email: hostile }).expect(400));
+      const { asked } = dojoCreates('pi_sandbox_T1');
+      await shopper.pay(form).expect(303);
+      const paid = statusUpdate({ paymentIntentId: 'pi_sandbox_T1', paymentStatus: 'Captured' });
+      await deliver(own, paid).expect(200);
+      pages.push(await shopper.get(new URL(asked[0]?.config.redirectUrl ?? '').pathname));
+      for (const { text } of pages) {
         expect(text).toContain('&lt;img');
         expect(text).not.toContain('<img src=x');
       }

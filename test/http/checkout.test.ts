@@ -46,6 +46,15 @@ describe('a shopper who clicks Checkout', () => {
       payment_intent_id: 'pi_sandbox_T1',
       payment_link: link(),
     });
+    expect(shop.log).toContainEqual(
+      expect.objectContaining({
+        event: 'request',
+        path: '/checkout',
+        outcome: 'ready',
+        orderReference: asked[0]?.reference,
+        paymentIntentId: 'pi_sandbox_T1',
+      }),
+    );
   });
 
   test('pays the catalogue’s prices, whatever the form says', async () => {
@@ -96,6 +105,49 @@ describe('a shopper who clicks Checkout', () => {
     const minutes = (Date.parse(asked[0]?.expireAt ?? '') - Date.now()) / 60_000;
     expect(minutes).toBeGreaterThan(59);
     expect(minutes).toBeLessThanOrEqual(60);
+  });
+
+  test('is asked for as the shop is set, and reads of no delivery that costs nothing', async () => {
+    const own = await openShop({
+      env: {
+        CAPTURE_MODE: 'Manual',
+        PAYMENT_EXPIRY_MINUTES: '7',
+        PAYMENT_METHODS: 'Card,Wallet',
+        PUBLIC_URL: 'https://shop.example',
+      },
+      context: { now: () => new Date('2026-11-22T10:00:00Z') },
+    });
+    const { asked } = dojoCreates();
+    try {
+      const { body } = await request(own.app)
+        .post('/checkout')
+        .set('Host', 'shop.example')
+        .send({ items: [{ sku: 'mug', quantity: 4 }], ...jsonDetails })
+        .expect(201);
+      expect(body.orderUrl).toMatch(/^https:\/\/shop\.example\/orders\//);
+      expect(asked).toMatchObject([
+        {
+          amount: { value: 4000, currencyCode: 'GBP' },
+          captureMode: 'Manual',
+          autoExpireIn: '6.23:00:00',
+          autoExpireAction: 'Release',
+          paymentMethods: ['Card', 'Wallet'],
+          taxLines: [],
+          expireAt: '2026-11-22T10:07:00.000Z',
+          config: { cancelUrl: expect.stringMatching(/^https:\/\/shop\.example\/checkout\/cancelled\//) },
+        },
+      ]);
+      expect(own.log).toContainEqual(
+        expect.objectContaining({
+          event: 'paymentIntentCreated',
+          amount: 4000,
+          currencyCode: 'GBP',
+          attempt: 1,
+        }),
+      );
+    } finally {
+      await own.close();
+    }
   });
 
   test('several times at once is sent to one payment page of one order', async () => {
@@ -554,6 +606,7 @@ describe('when Dojo fails', () => {
     ['a link to another place', { paymentLink: 'https://evil.example/checkout/pi_sandbox_T1' }],
     ['a link that only begins like ours', { paymentLink: 'https://pay.dojo.test.evil.example/' }],
     ['a link with a password', { paymentLink: 'https://pay.dojo.test:x@evil.example/' }],
+    ['a link with a name', { paymentLink: 'https://evil.example@pay.dojo.test/checkout/pi_sandbox_T1' }],
     ['a link that is a script', { paymentLink: 'javascript:alert(1)' }],
     ...['Captured', 'Authorized', 'Canceled', 'Settled'].map((status): [string, Record<string, unknown>] => [
       `the status ${status}`,
@@ -626,7 +679,7 @@ describe('when Dojo fails', () => {
   test('because of a wrong key, the log holds an error without the key', async () => {
     dojoAnswers(401);
     await orderJson([mug]).expect(503);
-    expect(shop.log.filter((line) => line.level === 'error')).toHaveLength(1);
+    expect(shop.log.filter((line) => line.level === 'error')).toMatchObject([{ event: 'apiKeyRefused' }]);
     expect(JSON.stringify(shop.log)).not.toContain('of_the_tests');
   });
 

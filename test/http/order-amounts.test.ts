@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { captureOrder } from '../../src/checkout/capture-order.ts';
-import { undoOrder } from '../../src/checkout/refund-order.ts';
+import { refundOrder, undoOrder } from '../../src/checkout/refund-order.ts';
 import { standingHolds } from '../../src/shop/holds.ts';
+import { findAttached } from '../../src/shop/order.ts';
 import { loseNextAnswers } from '../support/pay-twice.ts';
 import type { Scenario } from '../support/scenario.ts';
 import { minutes, runReconcile, start } from '../support/scenario-steps.ts';
@@ -25,13 +26,18 @@ async function orderOf(shop: Scenario) {
 
 test('the page of an order says how much of a reservation was taken, and what was not', async () => {
   const shop = await start({ env: { CAPTURE_MODE: 'Manual' } });
-  const { intentId, find, page } = await orderOf(shop);
-  await shop.pay(intentId);
+  // The shopper is sent to the intent of the second call.
+  loseNextAnswers(shop);
+  const { find, page } = await orderOf(shop);
+  await shop.pay(findAttached(await find())?.paymentIntentId ?? '');
   await shop.handAll();
   expect(await page()).toContain('£13.95 is reserved');
   await captureOrder(shop.context, await find(), 895);
   expect(await page()).toContain('We have received £8.95.');
   expect(await page()).toContain('£5.00 of the £13.95 that was reserved was not taken.');
+  const chip = { id: 'chip', payment: null, amount: 100, reason: 'A chip', expectedReturned: 0 };
+  await refundOrder(shop.context, await find(), chip);
+  expect(await page()).toContain('We refunded £1.00 of £8.95 on');
   await undoOrder(shop.context, await find(), { id: 'undo', payment: null, reason: 'Sold out' });
   expect(await page()).toContain('We refunded £8.95 on');
 });
@@ -44,7 +50,10 @@ test('the page of an order counts a refund in the portal and the rest that the s
   await shop.portalRefund(intentId, 100);
   shop.pass(minutes);
   await runReconcile(shop);
-  expect(await page()).toContain('We refunded £1.00 of £13.95 on');
+  expect(await page()).toContain('We refunded £1.00 of £13.95 on 22 November 2026 at 10:01 UTC.');
+  expect(await page()).toContain(
+    'Placed 22 November 2026 at 10:00 UTC. Last updated 22 November 2026 at 10:01 UTC.',
+  );
   await undoOrder(shop.context, await find(), { id: 'undo', payment: null, reason: 'Sold out' });
   const text = await page();
   expect(text).toContain('The payment was refunded in full.');
@@ -71,4 +80,6 @@ test('the page of an order that was paid twice says what came and what went back
     decidedAt: shop.now(),
   });
   expect(await page()).toMatch(/We have received £27\.90, and refunded £13\.95 on [^.]*\./);
+  await undoOrder(shop.context, await find(), { id: 'rest', payment: null, reason: 'Sold out' });
+  expect(await page()).toContain('£27.90 was released on');
 });

@@ -15,14 +15,15 @@ let shop: OpenShop;
 let shopper: ReturnType<typeof createShopper>;
 let asked: CreateBody;
 let token: string;
-/** How far the shop's clock is ahead. */
+/** How far the shop's clock has moved: nothing else moves it. */
 let laterMs: number;
 
 beforeEach(async () => {
   nock.disableNetConnect();
   nock.enableNetConnect('127.0.0.1');
   laterMs = 0;
-  shop = await openShop({ context: { now: () => new Date(Date.now() + laterMs) } });
+  const startedAt = Date.now();
+  shop = await openShop({ context: { now: () => new Date(startedAt + laterMs) } });
   shopper = createShopper(shop);
   const dojo = dojoCreates(intentId);
   await shopper.add('mug', '2');
@@ -98,8 +99,11 @@ describe('the page after a payment', () => {
     const page = await success().expect(200);
     expect(heading(page.text)).toMatch(/Thank you/);
     expect(page.text).toContain(asked.reference);
+    expect(page.text).toContain('<p class="line-total">£20.00</p>');
+    expect(page.text).toContain('Quantity: 2');
     expect(page.text).toContain('£23.95');
     expect(page.text).toContain('Mug');
+    expect(page.text).toContain('Print this page');
   });
 
   test('says that the payment is being confirmed while only Dojo knows of it, and changes no order', async () => {
@@ -116,6 +120,8 @@ describe('the page after a payment', () => {
     dojoSays({ status: 'Captured' });
     const first = await success();
     expect(first.text).toContain(`content="3;url=/checkout/success/${token}?check=1"`);
+    // What the script waits for is a change of this.
+    expect(first.text).toContain(`data-status-url="/orders/${token}" data-status="awaiting_payment"`);
     dojoSays({ status: 'Captured' });
     const last = await shopper.get(`/checkout/success/${token}?check=10`);
     expect(last.text).not.toContain('http-equiv="refresh"');
@@ -131,19 +137,28 @@ describe('the page after a payment', () => {
   });
 
   test.each([
-    ['fails', () => dojoFails()],
-    ['does not know the intent', () => dojoFails(404)],
-    ['answers about another intent', () => dojoSays({ id: 'pi_sandbox_other', status: 'Captured' })],
+    ['fails', () => dojoFails(), ['paymentUnconfirmed']],
+    ['does not know the intent', () => dojoFails(404), ['paymentUnconfirmed']],
+    [
+      'answers about another intent',
+      () => dojoSays({ id: 'pi_sandbox_other', status: 'Captured' }),
+      ['paymentIntentMismatched'],
+    ],
     [
       'answers with another amount',
       () => dojoSays({ status: 'Captured', amount: { value: 1, currencyCode: 'GBP' } }),
+      ['paymentIntentMismatched'],
     ],
-    ['answers with another reference', () => dojoSays({ status: 'Captured', reference: 'ORD-other' })],
-    ['answers with an unknown status', () => dojoSays({ status: 'Settled' })],
-    ['says Refunded to an order that was never paid', () => dojoSays({ status: 'Refunded' })],
+    [
+      'answers with another reference',
+      () => dojoSays({ status: 'Captured', reference: 'ORD-other' }),
+      ['paymentIntentMismatched'],
+    ],
+    ['answers with an unknown status', () => dojoSays({ status: 'Settled' }), []],
+    ['says Refunded to an order that was never paid', () => dojoSays({ status: 'Refunded' }), []],
   ])(
     'says, when Dojo %s, that the outcome is not known yet, and never that it failed',
-    async (_what, dojo) => {
+    async (_what, dojo, events) => {
       const before = contents(shop);
       dojo();
       const page = await success().expect(200);
@@ -151,6 +166,10 @@ describe('the page after a payment', () => {
       expect(page.text).not.toContain('pay.dojo.test/checkout/');
       expect(page.text).not.toMatch(/fail/i);
       expect(contents(shop)).toEqual(before);
+      const about = { orderReference: asked.reference, paymentIntentId: intentId };
+      expect(shop.log.filter(({ event }) => /^paymentUn|Mismatched$/.test(String(event)))).toMatchObject(
+        events.map((event) => ({ event, ...about })),
+      );
     },
   );
 
@@ -258,6 +277,17 @@ describe('Dojo is asked about an order', () => {
     expect(heading((await success()).text)).toMatch(/Thank you/);
   });
 
+  test('and a webhook that comes before Dojo’s answer is shown, whatever that answer says', async () => {
+    nock(dojoUrl)
+      .get(`/payment-intents/${intentId}`)
+      .query(true)
+      .reply(async () => {
+        await hear('Captured');
+        return [200, createdReply(asked, intentId, { status: 'Created' })];
+      });
+    expect(heading((await success()).text)).toMatch(/Thank you/);
+  });
+
   test.each([
     ['asks for a year of silence', 429, { 'Retry-After': 'Wed, 24 Nov 2027 10:00:00 GMT' }],
     ['fails again and again', 500, {}],
@@ -285,7 +315,12 @@ describe('the page after leaving the payment page', () => {
     dojoSays({ status: 'Created' });
     const page = await cancelled().expect(200);
     expect(page.text).toContain('href="https://pay.dojo.test/checkout/pi_sandbox_T1"');
-    expect(page.text).toContain('href="/basket"');
+    expect(page.text).toContain('Change your basket');
+    laterMs = 10_000;
+    dojoSays({ status: 'Created' });
+    const stranger = await request(shop.app).get(`/checkout/cancelled/${token}`).expect(200);
+    expect(stranger.text).toContain('use the browser that placed it');
+    expect(stranger.text).not.toMatch(/pay\.dojo\.test\/checkout|your basket/);
   });
 
   test('thanks the shopper who has paid in another tab', async () => {
@@ -319,6 +354,7 @@ describe("an order's own page", () => {
       updatedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
     });
     expect(response.headers.vary).toMatch(/Accept/);
+    expect(response.headers['cache-control']).toBe('no-store');
   });
 
   test('shows another browser the status, and nothing that was bought', async () => {
@@ -336,6 +372,7 @@ describe("an order's own page", () => {
       dojoSays({ status: 'Created' });
       const page = await shopper.get(`${path}${token}`).expect(200);
       expect(page.headers['cache-control']).toBe('no-store');
+      expect(page.headers['x-robots-tag']).toBe('noindex');
       expect(page.headers['referrer-policy']).toBe('same-origin');
       expect(page.text).toContain('noindex');
     },

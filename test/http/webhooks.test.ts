@@ -8,7 +8,6 @@ import { placeMug, statusOf } from '../support/purchase.ts';
 import { type OpenShop, openShop, webhookSecret } from '../support/shop.ts';
 import { deliver, sign, statusUpdate } from '../support/webhook.ts';
 
-/** pino's number for a warning. */
 const captured = { paymentIntentId: 'pi_sandbox_T1', paymentStatus: 'Captured' };
 const body = statusUpdate(captured);
 const signature = sign(body);
@@ -53,6 +52,17 @@ describe('a delivery signed by Dojo', () => {
     );
     expect(rows(shop, 'SELECT count(*) AS n FROM events')).toEqual([{ n: 1 }]);
     expect(rows(shop, 'SELECT count(*) AS n FROM fulfilments')).toEqual([{ n: 1 }]);
+  });
+
+  test('counts although another had its id: only the same bytes are the same event', async () => {
+    const { token } = await placeMug(shop);
+    await deliver(shop, statusUpdate({ ...captured, paymentStatus: 'Authorized' })).expect(200);
+    await deliver(shop, body).expect(200);
+    expect(await statusOf(shop, token)).toBe('paid');
+    expect(rows(shop, 'SELECT event_id FROM events')).toEqual([
+      { event_id: 'evt_T1' },
+      { event_id: 'evt_T1' },
+    ]);
   });
 
   test('changes nothing when it comes again a month later', async () => {
@@ -197,7 +207,7 @@ describe('a delivery that is signed but not understood', () => {
     expect(shop.log.filter((line) => line.event === 'webhookQuarantined')).toHaveLength(2);
   });
 
-  test('(an event of another account) is quarantined', async () => {
+  test('(an event of another account, or of none) is quarantined', async () => {
     const ours = await openShop({ env: { DOJO_ACCOUNT_ID: 'acc_ours' } });
     try {
       const { token } = await placeMug(ours);
@@ -211,6 +221,8 @@ describe('a delivery that is signed but not understood', () => {
           expectedAccountId: 'acc_ours',
         }),
       );
+      await deliver(ours, statusUpdate(captured, { accountId: undefined })).expect(200);
+      expect(rows(ours, 'SELECT reason FROM quarantine')).toEqual(Array(2).fill({ reason: 'other-account' }));
       expect(await statusOf(ours, token)).toBe('awaiting_payment');
       await deliver(ours, statusUpdate(captured, { accountId: 'acc_ours' })).expect(200);
       expect(await statusOf(ours, token)).toBe('paid');
@@ -240,6 +252,13 @@ test('the account that the first order was paid to stays with the database, and 
   await (await open('')).close();
 });
 
+test('the name by which the shop knows its own intents stays with the database, and no two databases share it', async () => {
+  const [again, another] = [await openShop({ databasePath: shop.databasePath }), await openShop()];
+  expect(again.context.shopId).toBe(shop.context.shopId);
+  expect(another.context.shopId).not.toBe(shop.context.shopId);
+  await Promise.all([again.close(), another.close()]);
+});
+
 describe('a delivery that Dojo did not sign', () => {
   const hex = signature.slice(7);
   test.each<[string, string | null]>([
@@ -265,6 +284,19 @@ describe('a delivery that Dojo did not sign', () => {
 
   test('(another byte in the body) is refused', async () => {
     await expectProblem(deliver(shop, body.replace('Captured', 'Capturee'), signature), 401);
+  });
+
+  test('(whatever its signature, when the shop has no secret) is refused', async () => {
+    const open = await openShop({ env: { DOJO_WEBHOOK_SECRETS: '' } });
+    try {
+      const { token } = await placeMug(open);
+      for (const signed of [signature, `sha256=${'00'.repeat(32)}`])
+        await deliver(open, body, signed).expect(401);
+      expect(rows(open, 'SELECT * FROM events')).toEqual([]);
+      expect(await statusOf(open, token)).toBe('awaiting_payment');
+    } finally {
+      await open.close();
+    }
   });
 
   test('(a signature in the query or the body) is refused', async () => {
@@ -311,8 +343,10 @@ describe('the webhook endpoint', () => {
     const during = await openShop({ env: { DOJO_WEBHOOK_SECRETS: both.join() } });
     const after = await openShop({ env: { DOJO_WEBHOOK_SECRETS: both.slice(1).join() } });
     try {
-      await deliver(during, body, sign(body, both[0])).expect(200);
       await deliver(during, body, sign(body, both[1])).expect(200);
+      await deliver(during, body, sign(body, both[0])).expect(200);
+      const [, label] = both.map((secret) => createWebhookSecret(secret).label);
+      expect(rows(during, 'SELECT secret FROM events')).toEqual([{ secret: label }]);
       await deliver(after, body, sign(body, both[0])).expect(401);
       await deliver(after, body, sign(body, both[1])).expect(200);
       await deliver(during, body, sign(body, 'a third secret')).expect(401);
@@ -328,6 +362,7 @@ describe('the webhook endpoint', () => {
     const other = new DatabaseSync(shop.databasePath);
     other.exec('BEGIN IMMEDIATE');
     await expectProblem(deliver(shop, body), 503);
+    await expectProblem(deliver(shop, 'hello'), 503);
     other.close();
     expect(await statusOf(shop, token)).toBe('awaiting_payment');
     await deliver(shop, body).expect(200);

@@ -326,6 +326,60 @@ describe('an order', () => {
     expect(holdsOf({ ...order, refunds: [{ ...refund(1000), kind: 'reversal' }] })).toEqual([]);
   });
 
+  test('is not held when the shopper bought otherwise, and this payment came although it was cancelled', () => {
+    const order = withPayments([attempt({ captured: true, canceled: true })]);
+    expect(holdsOf({ ...order, supersededBy: 9 })).toEqual([]);
+    const unwanted = withPayments([attempt({ captured: true, unwanted: true })]);
+    expect(holdsOf({ ...unwanted, supersededBy: 9 })).toEqual(['captured_after_cancel']);
+  });
+
+  test('is held while no one knows what went back of a captured reservation, and not once Dojo says: nothing', () => {
+    const reversed = { authorized: true, captured: true, capturedAmount: 1000, reversed: true };
+    expect(holdsOf(withPayments([attempt(reversed, 'Manual')]))).toEqual(['refunded_before_fulfilment']);
+    expect(holdsOf(withPayments([attempt({ ...reversed, reversalObserved: true }, 'Manual')]))).toEqual([]);
+  });
+
+  test('is held for money in an intent that no one was shown and that does not match, reserved or taken', () => {
+    for (const money of [{ authorized: true }, { captured: true }])
+      expect(holdsOf(withPayments([attempt({ ...money, mismatched: true }, false)]))).toEqual([
+        'amount_mismatch',
+      ]);
+    expect(holdsOf(withPayments([attempt({ mismatched: true }, false)]))).toEqual([]);
+  });
+
+  test('stays held until all went back that a person decided to refund, reservations too', () => {
+    const late = { captured: true, expired: true };
+    const held = (second: PaymentAttempt, payment: number | null = null): Hold[] => {
+      const order = withPayments([attempt({ ...late, refunded: true }), second]);
+      const settles = standingHolds(order);
+      const decision = {
+        number: 1,
+        action: 'refund' as const,
+        payment,
+        settles,
+        decidedBy: 'x',
+        reason: 'x',
+      };
+      const refunds = [refund(1000)];
+      return holdsOf({ ...order, refunds, decisions: [{ ...decision, decidedAt: new Date() }] });
+    };
+    expect(held(attempt({ captured: true }))).toContain('late_payment');
+    expect(held(attempt({ authorized: true }, 'Manual'))).toContain('late_payment');
+    expect(held(attempt({ captured: true }), 1)).not.toContain('late_payment');
+    expect(held(attempt({ captured: true }), 2)).toContain('late_payment');
+    expect(held(attempt({}))).not.toContain('late_payment');
+  });
+
+  test('is held again when more went back elsewhere than a person accepted', () => {
+    const order = withPayments([attempt({ captured: true, refundedAmount: 100 })]);
+    const settles = standingHolds(order);
+    const why = { payment: null, decidedBy: 'x', reason: 'x', decidedAt: new Date() };
+    const accepted = { ...order, decisions: [{ ...why, number: 1, action: 'accept' as const, settles }] };
+    expect(holdsOf(accepted)).toEqual([]);
+    const { attempts } = withPayments([attempt({ captured: true, refundedAmount: 200 })]);
+    expect(holdsOf({ ...accepted, attempts })).toEqual(['refunded_before_fulfilment']);
+  });
+
   test('keeps its holds whatever comes later', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...heard), { maxLength: 8 }), (messages) => {
@@ -340,6 +394,27 @@ describe('an order', () => {
       }),
     );
   });
+});
+
+test('until Dojo says how much it took, what it accepted to take was received, or else the whole', () => {
+  const order = withPayments([attempt({ authorized: true, captured: true }, 'Manual')]);
+  const { facts } = attempt({ authorized: true, captured: true, capturedAmount: 500 }, 'Manual');
+  const [payment] = order.attempts;
+  const capture = (id: number, state: 'asked' | 'done', number = 1) => ({
+    id: `capture-${id}`,
+    attempt: number,
+    amount: 200,
+    state,
+    askedAt: new Date(),
+  });
+  const received = (captures: OrderFacts['captures'], attempts = order.attempts) =>
+    orderMoney({ ...order, captures, attempts }).received;
+  expect(received([])).toBe(1000);
+  expect(received([capture(1, 'asked')])).toBe(1000);
+  expect(received([capture(1, 'done'), capture(2, 'done'), capture(3, 'asked'), capture(4, 'done', 2)])).toBe(
+    400,
+  );
+  expect(received([capture(1, 'done')], payment && [{ ...payment, facts }])).toBe(500);
 });
 
 describe('goods go out', () => {

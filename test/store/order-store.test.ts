@@ -339,11 +339,94 @@ describe.each([
     expect((await store.findOrderByToken(two.token))?.status).toBe('canceled');
   });
 
+  test('takes events of one id for the same only if their bytes are', async () => {
+    const order = await place();
+    await attach(order, 'pi_1');
+    const [created, authorized, captured] = ['Created', 'Authorized', 'Captured'].map((status) => ({
+      ...event('pi_1', status),
+      eventId: 'evt_same',
+    })) as [ReceivedEvent, ReceivedEvent, ReceivedEvent];
+    expect(await store.recordEvents([created, authorized])).toMatchObject([
+      { kind: 'applied' },
+      { kind: 'applied' },
+    ]);
+    expect(await store.recordEvents([authorized])).toEqual([{ kind: 'duplicate' }]);
+    expect(await store.recordEvents([captured])).toMatchObject([{ order: { status: 'paid' } }]);
+  });
+
   test('applies the events that came before their intent was attached', async () => {
     const order = await place();
     await store.recordEvents([event('pi_1', 'Captured'), event('pi_1', 'Refunded')]);
     expect(await attach(order, 'pi_1')).toMatchObject({ status: 'refunded', nextCheckAt: later(30) });
     expect((await store.checkReplay()).different).toEqual([]);
+  });
+
+  test('applies the events that came before their orphan intent was found, whatever Dojo answers then', async () => {
+    const order = await place();
+    const end = { state: 'ambiguous', paymentIntentId: null, nextCheckAt: later(60) } as const;
+    await store.endAttempt(order.id, 1, end, now);
+    expect(await store.recordEvents([event('pi_lost', 'Captured')])).toEqual([{ kind: 'kept' }]);
+    expect(await store.claimOrphans(later(59), later(119), 9)).toEqual([]);
+    const [orphan] = await store.claimOrphans(later(60), later(120), 9);
+    if (orphan === undefined) throw new Error('There is no orphan.');
+    const found = { state: 'found', paymentIntentId: 'pi_lost', nextCheckAt: null } as const;
+    const observation = {
+      orderId: order.id,
+      attempt: 1,
+      observedAt: later(60),
+      status: 'Created',
+      expired: true,
+    };
+    await store.endOrphanCheck(orphan, { ...found, observation }, later(61));
+    expect(await find(order)).toMatchObject({ status: 'paid', received: 1395, holds: ['late_payment'] });
+    expect((await store.checkReplay()).different).toEqual([]);
+  });
+
+  test('begins a refund under one id once, within what is left, and hands it out later each time', async () => {
+    const order = await place();
+    await attach(order, 'pi_1');
+    await store.recordEvents([event('pi_1', 'Captured')]);
+    const refund = { orderId: order.id, attempt: 1, kind: 'refund' as const, reason: 'Broken', askedAt: now };
+    const begin = (id: string, amount: number, expectedReturned: number | null = null) =>
+      store.beginRefund({ ...refund, id, amount, expectedReturned });
+    expect(await begin('r1', 1_000, 0)).toBe('begun');
+    expect(await begin('r1', 1_000, 0)).toBe('begun');
+    expect((await find(order)).refunds).toMatchObject([{ id: 'r1', amount: 1_000, state: 'asked' }]);
+    expect(await begin('r2', 396)).toBe('too-much');
+    expect(await begin('r2', 395, 0)).toBe('stale');
+    const claim = async (seconds: number) => (await store.claimOpenRefund(later(seconds)))?.id ?? null;
+    // After one minute, and then after one, four and nine more.
+    const claimed: (string | null)[] = [];
+    for (const at of [59, 60, 60, 119, 120, 359, 360, 899, 900]) claimed.push(await claim(at));
+    expect(claimed).toEqual([null, 'r1', null, null, 'r1', null, 'r1', null, 'r1']);
+    expect(await store.endRefund('r1', { state: 'refused', refundId: null }, later(901))).toMatchObject({
+      refunds: [],
+    });
+    expect(await claim(90_000)).toBeNull();
+    expect(await begin('r2', 1_395, 0)).toBe('begun');
+    expect(await store.endRefund('r2', { state: 'done', refundId: 'rfnd_2' }, later(902))).toMatchObject({
+      refunds: [{ id: 'r2', amount: 1_395, state: 'done' }],
+      mayShip: false,
+    });
+  });
+
+  test('begins one capture of a payment at a time, and another once its process must be gone', async () => {
+    const order = await place();
+    await attach(order, 'pi_1');
+    const capture = { orderId: order.id, attempt: 1, amount: 500 };
+    const begin = (id: string, seconds: number) =>
+      store.beginCapture({ ...capture, id, askedAt: later(seconds) });
+    expect(await begin('c1', 0)).toBe('begun');
+    expect(await begin('c2', 59)).toBe('under-way');
+    expect(await store.beginCapture({ ...capture, attempt: 2, id: 'c3', askedAt: later(59) })).toBe('begun');
+    expect(await begin('c4', 60)).toBe('begun');
+    const ended = await store.endCapture('c4', { state: 'done', captureId: 'cp_4' }, later(61));
+    expect(ended.captures.map(({ id, state }) => [id, state]).sort()).toEqual([
+      ['c1', 'asked'],
+      ['c3', 'asked'],
+      ['c4', 'done'],
+    ]);
+    expect(await begin('c5', 62)).toBe('begun');
   });
 
   test('gives one intent to one attempt only', async () => {
@@ -362,8 +445,12 @@ describe.each([
     await store.recordEvents([{ ...event('pi_1', 'Captured'), receivedAt: later(99) }]);
     // It may be about a partial refund: Dojo is asked again, also if it is being asked now.
     const after = await store.findOrderByToken(order.token);
-    expect(after).toEqual({ ...before, nextCheckAt: after?.nextCheckAt });
-    expect(after?.nextCheckAt).not.toEqual(before?.nextCheckAt);
+    const soonest = new Date(later(30).getTime() - 1);
+    expect(before?.nextCheckAt).toEqual(later(30));
+    expect(after).toEqual({ ...before, nextCheckAt: soonest });
+    await store.planCheck(order.id, { at: null, seen: soonest }, later(99));
+    await store.recordEvents([{ ...event('pi_1', 'Refunded'), receivedAt: later(200) }]);
+    expect((await find(order)).nextCheckAt).toEqual(later(230));
   });
 
   test('keeps all or none of the events that are recorded together', async () => {
@@ -540,6 +627,18 @@ describe('the order store on a SQLite file', () => {
     await store.close();
     store = await openStore(fileUrl());
     expect(await store.findOrderByToken(order.token)).toMatchObject({ reference: order.reference });
+  });
+
+  test('replays every order, however many there are', async () => {
+    store = await openStore(fileUrl());
+    const orders = Array.from({ length: 501 }, () => newOrder());
+    await Promise.all(orders.map((order) => store.placeOrder(order, start(15))));
+    expect(await store.checkReplay()).toEqual({ orders: 501, different: [] });
+    const last = orders.toSorted((one, other) => one.id - other.id).at(-1);
+    const file = new DatabaseSync(fileUrl().slice('sqlite:'.length));
+    file.exec(`UPDATE orders SET status = 'paid' WHERE id = ${last?.id}`);
+    file.close();
+    expect((await store.checkReplay()).different).toEqual([last?.reference]);
   });
 
   test('waits for another process that writes, without blocking the event loop', async () => {

@@ -1,5 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -111,4 +111,14 @@ test('a store that is closed twice hands its thread to one other store', async (
   const file = new DatabaseSync(join(folder, 'b.db'));
   expect(file.prepare('SELECT name FROM leases').all()).toEqual([{ name: 'of b' }]);
   file.close();
+});
+
+test('what was written to the log is soon in the file itself, again and again', async () => {
+  const path = join(folder, 'orders.db');
+  const writer = await openSqliteThread(path);
+  for (const name of ['first', 'second']) {
+    await writer.call(lease(name));
+    await expect.poll(() => readFileSync(path).includes(name)).toBe(true);
+  }
+  await writer.close();
 });

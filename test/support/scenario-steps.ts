@@ -37,3 +37,7 @@ export async function current(scenario: Scenario, order: Pick<Order, 'token'>): 
 export const statusAtDojo = (scenario: Scenario, id: string) =>
   scenario.simulator.paymentIntents().find((intent) => intent.id === id)?.status;
 export const due = (scenario: Scenario) => rows(scenario.shop, 'SELECT order_id FROM fulfilments');
+
+/** The lines of the log of one event, oldest first. */
+export const logged = (scenario: Scenario, event: string) =>
+  scenario.shop.log.filter((line) => line.event === event);
