@@ -196,7 +196,8 @@ function failed(error: unknown): never {
   // Class 57: it is starting or stopping; 53: it is full or has too many connections; 55: a lock is in the way. Any other
   // code is an answer; without one there was none.
   const isUnreachable = !(error instanceof pg.DatabaseError) || /^5[357]/.test(error.code ?? '');
-  throw new StoreError(`The database refused: ${message}`, { cause: error, isUnreachable });
+  const advice = /statement pooling/.test(message) ? '; set pool_mode = transaction in PgBouncer' : '';
+  throw new StoreError(`The database refused: ${message}${advice}`, { cause: error, isUnreachable });
 }
 
 /** Whether the connection can be used again: the server still talks, and has undone what was begun. */
