@@ -24,7 +24,7 @@ export function createIntentRequest(
     })),
     // Dojo's samples show delivery this way; the request has no member for it.
     taxLines:
-      delivery.amount > 0
+      delivery !== null && delivery.amount > 0
         ? [{ id: 'delivery', caption: cut(delivery.caption, 100), amountTotal: money(delivery.amount) }]
         : [],
     ...(customer !== null && !config.dojo.isKeyPublic && detailsOf(customer)),

@@ -7,6 +7,7 @@ import {
   maxLines,
   maxQuantity,
   maxTotal,
+  type PricedBasket,
   priceBasket,
   removeItem,
   setQuantity,
@@ -157,15 +158,19 @@ export function sendBasketPage(
     // A shop that asks for nothing needs no other page before the payment.
     pay: detailsNeeded(catalogue) === 'none' ? { checkoutKey, expectedTotal: priced.basket.total } : null,
     lines: view.lines.map((line) => ({ ...line, quantity: typedOf.get(line.sku) ?? line.quantity })),
-    deliveryLine: { ...view.deliveryLine, note: deliveryNote(catalogue, priced.basket) },
+    deliveryLine: view.deliveryLine && {
+      ...view.deliveryLine,
+      note: deliveryNote(catalogue, priced.basket),
+    },
   });
 }
 
 function deliveryNote(
-  { delivery: { freeFrom }, currency }: Catalogue,
-  { goods, delivery }: { goods: number; delivery: { amount: number } },
+  { delivery: offered, currency }: Catalogue,
+  { goods, delivery }: Pick<PricedBasket, 'goods' | 'delivery'>,
 ): string | null {
-  if (freeFrom === null || delivery.amount === 0) return null;
+  const freeFrom = offered?.freeFrom ?? null;
+  if (freeFrom === null || !delivery?.amount) return null;
   return `Spend ${formatMoney({ value: freeFrom - goods, currencyCode: currency })} more for free delivery`;
 }
 

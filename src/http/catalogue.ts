@@ -23,7 +23,6 @@ export type FieldError = {
 /** What `views/catalogue/index.ejs` reads. */
 export function catalogueView(shop: Catalogue, errors: readonly FieldError[] = []): Record<string, unknown> {
   const money = (value: number) => formatMoney({ value, currencyCode: shop.currency });
-  const { caption, flat, freeFrom } = shop.delivery;
   return {
     error: errors.length === 0 ? null : { summary: errors },
     products: [...shop.products.values()].map((product) => ({
@@ -32,6 +31,10 @@ export function catalogueView(shop: Catalogue, errors: readonly FieldError[] = [
       price: money(product.price),
       picture: `/static/${product.picture}`,
     })),
-    delivery: { caption, flat: money(flat), freeFrom: freeFrom === null ? null : money(freeFrom) },
+    delivery: shop.delivery && {
+      caption: shop.delivery.caption,
+      flat: money(shop.delivery.flat),
+      freeFrom: shop.delivery.freeFrom === null ? null : money(shop.delivery.freeFrom),
+    },
   };
 }

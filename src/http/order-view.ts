@@ -10,12 +10,13 @@ import { isOwnOrder, type Session } from './session.ts';
 /** What `views/orders/show.ejs` reads, with amounts and times as text. */
 export function orderView(
   seen: ReadReturn,
-  { session, customer }: { session: Session; customer: Customer | null },
+  { session, customer, timeZone }: { session: Session; customer: Customer | null; timeZone: string },
 ): Record<string, unknown> {
   const { order, truth, askedJustNow } = seen;
   const { basket } = order;
   const money = (value: number) => formatMoney({ value, currencyCode: basket.currencyCode });
   const isShopper = isOwnOrder(order, session);
+  const formatTime = createTimeFormat(timeZone);
   const refunded = order.returned;
   const untaken = order.attempts.reduce((sum, payment) => sum + (notTaken(payment, order) ?? 0), 0);
   // A shopper who may have paid already must not be invited to pay again.
@@ -80,7 +81,7 @@ export function pricedView({
       lineTotal: money(lineTotal),
     })),
     goods: money(goods),
-    deliveryLine: {
+    deliveryLine: delivery && {
       caption: delivery.caption,
       amount: delivery.amount === 0 ? 'Free' : money(delivery.amount),
     },
@@ -90,17 +91,16 @@ export function pricedView({
   };
 }
 
-const timeFormat = new Intl.DateTimeFormat('en-GB', {
-  day: 'numeric',
-  month: 'long',
-  year: 'numeric',
-  hour: '2-digit',
-  minute: '2-digit',
-  timeZone: 'UTC',
-  timeZoneName: 'short',
-});
-
-/** `22 November 2026 at 10:05 UTC`. */
-function formatTime(time: Date): string {
-  return timeFormat.format(time);
+/** `22 November 2026 at 10:05 GMT`, in the shop's time zone. */
+function createTimeFormat(timeZone: string): (time: Date) => string {
+  const format = new Intl.DateTimeFormat('en-GB', {
+    day: 'numeric',
+    month: 'long',
+    year: 'numeric',
+    hour: '2-digit',
+    minute: '2-digit',
+    timeZone,
+    timeZoneName: 'short',
+  });
+  return (time) => format.format(time);
 }

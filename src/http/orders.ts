@@ -47,7 +47,7 @@ export function orders(context: Context, sessions: Sessions, pages: Pages): Rout
     orderPageHeaders(res);
     const hasLeft = seen.truth === 'unpaid' && req.path.startsWith('/checkout/cancelled/');
     pages.send(res, hasLeft ? 'checkout/cancelled' : 'orders/show', {
-      ...orderView(seen, { session, customer }),
+      ...orderView(seen, { session, customer, timeZone: context.catalogue.timeZone }),
       ...checkingAgain(seen, req, again),
     });
   }

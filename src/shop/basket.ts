@@ -18,7 +18,8 @@ export type BasketLine = {
 export type PricedBasket = {
   readonly lines: readonly BasketLine[];
   readonly goods: number;
-  readonly delivery: { readonly caption: string; readonly amount: number };
+  /** Null where nothing is sent. */
+  readonly delivery: { readonly caption: string; readonly amount: number } | null;
   readonly vatRatePercent: number;
   readonly vat: number;
   readonly total: number;
@@ -67,9 +68,8 @@ export function priceBasket(
   }
 
   const goods = [...lines.values()].reduce((sum, line) => sum + line.lineTotal, 0);
-  const { caption, flat, freeFrom } = catalogue.delivery;
-  const delivery = { caption, amount: freeFrom !== null && goods >= freeFrom ? 0 : flat };
-  const total = goods + delivery.amount;
+  const delivery = priceDelivery(catalogue, goods);
+  const total = goods + (delivery?.amount ?? 0);
   if (total > limit) return refused({ kind: 'too-expensive' });
   const { vatRatePercent, currency } = catalogue;
   return {
@@ -86,6 +86,12 @@ export function priceBasket(
   };
 }
 
+function priceDelivery({ delivery }: Catalogue, goods: number): PricedBasket['delivery'] {
+  if (delivery === undefined) return null;
+  const { caption, flat, freeFrom } = delivery;
+  return { caption, amount: freeFrom !== null && goods >= freeFrom ? 0 : flat };
+}
+
 /** True if both would be charged alike: the same goods at the same prices, in whatever order. */
 export function isSamePurchase(one: PricedBasket, other: PricedBasket): boolean {
   return purchaseText(one) === purchaseText(other);
@@ -100,7 +106,7 @@ export function isSameGoods(one: readonly BasketItem[], other: readonly BasketIt
 
 function purchaseText(basket: PricedBasket): string {
   const lines = basket.lines.map((line) => `${line.sku} ${line.quantity} ${line.unitPrice}`).sort();
-  return [...lines, basket.delivery.amount, basket.total, basket.currencyCode].join('\n');
+  return [...lines, basket.delivery?.amount ?? 0, basket.total, basket.currencyCode].join('\n');
 }
 
 export function addItem(items: readonly BasketItem[], added: BasketItem): BasketItem[] {

@@ -13,7 +13,7 @@ export const lineOfText = (max: number) =>
 export const skuSchema = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/);
 
 /** Prices are integer minor units, VAT included. */
-const productSchema = z.object({
+const productSchema = z.strictObject({
   sku: skuSchema,
   name: lineOfText(60),
   description: lineOfText(300),
@@ -39,21 +39,29 @@ export function countryName(code: string): string {
   return countryNames.of(code) ?? code;
 }
 
-const catalogueFileSchema = z.object({
+const catalogueFileSchema = z.strictObject({
   shopName: lineOfText(60),
   strapline: lineOfText(120),
   currency: z.enum(['GBP', 'EUR']),
+  /** In which pages show times; an IANA name. */
+  timeZone: z
+    .string()
+    .refine(isTimeZone, 'must be the name of a time zone, such as Europe/London')
+    .default('Europe/London'),
   /** `none`: the checkout asks who buys for nothing. */
   details: z.literal('none', 'must be "none", or left out').optional(),
   vatRatePercent: z.number().min(0).max(50),
-  delivery: z.object({
-    caption: lineOfText(100),
-    flat: z.int().min(0).max(100_000),
-    /** Delivery is free when the goods come to this much; null for never. */
-    freeFrom: z.int().min(0).nullable().default(null),
-    /** Where to, as ISO 3166-1 alpha-2. */
-    countries: z.array(countrySchema).min(1).default(['GB']),
-  }),
+  /** Missing where nothing is sent: what is sold is digital, or collected. */
+  delivery: z
+    .strictObject({
+      caption: lineOfText(100),
+      flat: z.int().min(0).max(100_000),
+      /** Delivery is free when the goods come to this much; null for never. */
+      freeFrom: z.int().min(0).nullable().default(null),
+      /** Where to, as ISO 3166-1 alpha-2. */
+      countries: z.array(countrySchema).min(1).default(['GB']),
+    })
+    .optional(),
   products: z
     .array(productSchema)
     .min(1)
@@ -75,12 +83,24 @@ export class CatalogueError extends Error {
 export function parseCatalogue(text: string): Catalogue {
   const file = catalogueFileSchema.safeParse(parseJson(text));
   if (!file.success) {
-    throw new CatalogueError(
-      file.error.issues.map((issue) => `${issue.path.join('.') || 'file'}: ${issue.message}`).join('\n'),
-    );
+    throw new CatalogueError(file.error.issues.flatMap(describeIssue).join('\n'));
   }
   // A Map, so that a sku such as "constructor" finds nothing.
   return { ...file.data, products: new Map(file.data.products.map((product) => [product.sku, product])) };
+}
+
+function describeIssue(issue: z.core.$ZodIssue): string[] {
+  if (issue.code !== 'unrecognized_keys') return [`${issue.path.join('.') || 'file'}: ${issue.message}`];
+  return issue.keys.map((key) => `${[...issue.path, key].join('.')}: is not a key that the catalogue has`);
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en-GB', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function parseJson(text: string): unknown {

@@ -79,7 +79,11 @@ function recipientOf({ basket: { lines, delivery, currencyCode } }: Order, custo
   const { delivery: address = null, ...contact } = customer ?? {};
   return {
     customer: customer && contact,
-    delivery: { caption: delivery.caption, amount: { value: delivery.amount, currencyCode }, ...address },
+    delivery: delivery && {
+      caption: delivery.caption,
+      amount: { value: delivery.amount, currencyCode },
+      ...address,
+    },
     items: lines.map(({ sku, name, quantity }) => ({ sku, name, quantity })),
   };
 }

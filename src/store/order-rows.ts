@@ -255,7 +255,7 @@ const basketSchema = z.object({
     }),
   ),
   goods: z.int(),
-  delivery: z.object({ caption: z.string(), amount: z.int() }),
+  delivery: z.object({ caption: z.string(), amount: z.int() }).nullable(),
   vatRatePercent: z.number(),
   vat: z.int(),
   total: z.int(),

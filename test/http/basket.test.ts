@@ -52,7 +52,7 @@ async function basketOf(browser = shopper): Promise<{ lines: string[]; count: nu
 }
 
 function setDelivery(flat: number): void {
-  catalogue.delivery.flat = flat;
+  Object.assign(catalogue.delivery ?? {}, { flat: flat });
 }
 
 /** What a page says that things cost, by what they are. */

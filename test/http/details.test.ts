@@ -187,6 +187,33 @@ describe('a client that checks out with JSON', () => {
   });
 });
 
+test('a shop that sends nothing asks for an e-mail address, charges no delivery, and tells no one where to', async () => {
+  const { asked } = dojoCreates('pi_1');
+  const digital = parseCatalogue(JSON.stringify({ ...catalogueFile, delivery: undefined }));
+  const shopper = await open({ catalogue: digital });
+  expect((await shopper.get('/')).text).not.toContain('Delivery');
+  await shopper.add('mug');
+  const page = await shopper.get('/checkout').expect(200);
+  expect(page.text).toContain('Pay £10.00');
+  expect(page.text).not.toMatch(/Delivery|id="line1"|id="name"/);
+  const { checkoutKey, expectedTotal } = await shopper.summary();
+  await shopper.submit('/checkout', { checkoutKey, expectedTotal, email: 'ada' }).expect(400);
+  await shopper.submit('/checkout', { checkoutKey, expectedTotal, email: 'ada@example.com' }).expect(303);
+  expect(asked).toMatchObject([
+    { amount: { value: 1000 }, taxLines: [], customer: { emailAddress: 'ada@example.com' } },
+  ]);
+  expect(asked[0]).not.toHaveProperty('shippingDetails');
+  await hear('pi_1', 'Captured');
+  const merchant = await openMerchant();
+  await deliverMessages(shop.context, merchant);
+  expect(merchant.received.at(-1)?.body.data).toMatchObject({
+    customer: { emailAddress: 'ada@example.com' },
+    delivery: null,
+    items: [{ sku: 'mug', quantity: 1 }],
+  });
+  await merchant.close();
+});
+
 describe('a shop that asks for nothing', () => {
   test('takes quantities and payment with the one form of the basket', async () => {
     const { asked } = dojoCreates();

@@ -50,9 +50,9 @@ test('the page of an order counts a refund in the portal and the rest that the s
   await shop.portalRefund(intentId, 100);
   shop.pass(minutes);
   await runReconcile(shop);
-  expect(await page()).toContain('We refunded £1.00 of £13.95 on 22 November 2026 at 10:01 UTC.');
+  expect(await page()).toContain('We refunded £1.00 of £13.95 on 22 November 2026 at 10:01 GMT.');
   expect(await page()).toContain(
-    'Placed 22 November 2026 at 10:00 UTC. Last updated 22 November 2026 at 10:01 UTC.',
+    'Placed 22 November 2026 at 10:00 GMT. Last updated 22 November 2026 at 10:01 GMT.',
   );
   await undoOrder(shop.context, await find(), { id: 'undo', payment: null, reason: 'Sold out' });
   const text = await page();

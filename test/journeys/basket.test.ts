@@ -19,8 +19,8 @@ beforeAll(async () => {
 afterAll(() => browser.close());
 beforeEach(async () => {
   catalogue = parseCatalogue(catalogueText);
-  catalogue.delivery.flat = 395;
-  catalogue.delivery.freeFrom = null;
+  Object.assign(catalogue.delivery ?? {}, { flat: 395 });
+  Object.assign(catalogue.delivery ?? {}, { freeFrom: null });
   live = await openLiveShop({ catalogue });
 });
 afterEach(async () => {
@@ -79,7 +79,7 @@ describe.each([
     await add(page);
     await goToSummary(page);
     expect(await page.getByRole('button', { name: /^Pay/ }).innerText()).toBe('Pay £20.45');
-    catalogue.delivery.flat = 1395;
+    Object.assign(catalogue.delivery ?? {}, { flat: 1395 });
     await fillDetails(page);
     await page.getByRole('button', { name: 'Pay £20.45' }).click();
     await page.getByText('The total is now £30.45.').waitFor();
@@ -133,7 +133,7 @@ describe.each([
     await add(page);
     await goToSummary(page);
     await goToPayment(page);
-    catalogue.delivery.flat = 1395;
+    Object.assign(catalogue.delivery ?? {}, { flat: 1395 });
     await page.goto(`${live.url}/basket`);
     await goToSummary(page);
     await goToPayment(page);

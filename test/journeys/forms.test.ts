@@ -50,7 +50,7 @@ const places: readonly Place[] = [
   async (page) => {
     await fillBasket(page);
     await page.goto(`${live.url}/checkout`);
-    catalogue.delivery.flat += 1;
+    Object.assign(catalogue.delivery ?? {}, { flat: (catalogue.delivery?.flat ?? 0) + 1 });
     await fillDetails(page);
     await press(page, page.getByRole('button', { name: /^Pay £/ }));
   },

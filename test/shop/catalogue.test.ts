@@ -13,8 +13,8 @@ describe('the sample catalogue', () => {
   });
 
   test('charges for delivery below an amount', () => {
-    expect(sample.delivery.flat).toBeGreaterThan(0);
-    expect(sample.delivery.freeFrom).toBeGreaterThan(0);
+    expect(sample.delivery?.flat).toBeGreaterThan(0);
+    expect(sample.delivery?.freeFrom).toBeGreaterThan(0);
   });
 
   test('has a separate picture for each product', () => {
@@ -30,10 +30,10 @@ test('products keep the order of the file', () => {
 });
 
 test('a catalogue without free delivery says null or nothing', () => {
-  expect(createCatalogue({ delivery: { caption: 'Post', flat: 1, freeFrom: null } }).delivery.freeFrom).toBe(
+  expect(createCatalogue({ delivery: { caption: 'Post', flat: 1, freeFrom: null } }).delivery?.freeFrom).toBe(
     null,
   );
-  expect(createCatalogue({ delivery: { caption: 'Post', flat: 1 } }).delivery.freeFrom).toBe(null);
+  expect(createCatalogue({ delivery: { caption: 'Post', flat: 1 } }).delivery?.freeFrom).toBe(null);
 });
 
 test.each(['constructor', 'tostring', 'has-own'])(
@@ -55,7 +55,7 @@ const badMembers: [string, FileMembers, RegExp][] = [
   ['VAT below zero', { vatRatePercent: -1 }, /^vatRatePercent: /],
   ['VAT of 51 %', { vatRatePercent: 51 }, /^vatRatePercent: /],
   ['VAT as text', { vatRatePercent: '20' }, /^vatRatePercent: /],
-  ['no delivery', { delivery: undefined }, /^delivery: /],
+
   ['delivery without a caption', { delivery: { flat: 1 } }, /^delivery\.caption: /],
   [
     'a delivery caption longer than Dojo takes',
@@ -150,3 +150,22 @@ function problemsOf(text: string): string[] {
   }
   throw new Error('The file was accepted.');
 }
+
+test('a key that the catalogue does not have is refused by name, at every level', () => {
+  const file = JSON.parse(catalogueText({ vat: 20, delivery: { caption: 'Post', flat: 1, free: 2 } }));
+  Object.assign(file.products[0], { vatRatePercent: 0, stock: 3 });
+  expect(() => parseCatalogue(JSON.stringify(file))).toThrow(
+    new CatalogueError(
+      ['delivery.free', 'products.0.vatRatePercent', 'products.0.stock', 'vat']
+        .map((key) => `${key}: is not a key that the catalogue has`)
+        .join('\n'),
+    ),
+  );
+});
+
+test('a shop that sends nothing has no delivery, and pages show times in its own zone', () => {
+  expect(createCatalogue({ delivery: undefined }).delivery).toBeUndefined();
+  expect(createCatalogue().timeZone).toBe('Europe/London');
+  expect(createCatalogue({ timeZone: 'Europe/Dublin' }).timeZone).toBe('Europe/Dublin');
+  expect(() => createCatalogue({ timeZone: 'Europe/Nowhere' })).toThrow(/^timeZone: must be the name/);
+});

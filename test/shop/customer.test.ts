@@ -90,7 +90,7 @@ test('a program may name another recipient', () => {
 });
 
 describe('a shop that asks for less', () => {
-  const digital = { ...home, delivery: undefined } as unknown as typeof home;
+  const digital = parseCatalogue(JSON.stringify({ ...catalogueFile, delivery: undefined }));
   const silent = parseCatalogue(JSON.stringify({ ...catalogueFile, details: 'none' }));
 
   test('without delivery needs an e-mail address only, and keeps no address', () => {
