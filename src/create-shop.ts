@@ -8,6 +8,7 @@ import { deliverMessages } from './checkout/deliver-messages.ts';
 import { eraseCustomers } from './checkout/erase-customers.ts';
 import { reconcile } from './checkout/reconcile.ts';
 import { repeat } from './checkout/repeat.ts';
+import { watchCheckouts } from './checkout/watch-checkouts.ts';
 import { type Environment, parseConfig } from './config.ts';
 import { type Context, openContext } from './context.ts';
 import { createLogger, logEvent } from './log.ts';
@@ -61,11 +62,12 @@ function startWork(context: Context): { stop(): Promise<void> } {
     log,
   );
   const erasing = repeat(() => eraseCustomers(context), schedule.claim, log);
+  const watching = repeat(() => watchCheckouts(context), schedule.paidBy, log);
   const delivering =
     merchant && repeat((stopped) => deliverMessages(context, merchant, stopped), schedule.deliver, log);
   return {
     async stop() {
-      await Promise.all([reconciling.stop(), erasing.stop(), delivering?.stop()]);
+      await Promise.all([reconciling.stop(), erasing.stop(), watching.stop(), delivering?.stop()]);
       await merchant?.close();
     },
   };

@@ -38,6 +38,10 @@ export const messages = Object.freeze({
 
   paymentIntentCreated: ['info', 'payment intent created'],
   paymentIntentFailed: ['warn', 'payment intent not created: no usable answer from Dojo'],
+  checkoutsUnpaid: [
+    'warn',
+    'nearly all checkouts of the last hour are unpaid; someone may be trying stolen cards',
+  ],
   apiKeyRefused: ['error', 'payment intent not created: Dojo refused the API key'],
   paymentIntentMismatched: ['error', 'Dojo answered with another payment intent than requested'],
   paymentUnconfirmed: ['warn', 'return page shown unconfirmed: no usable answer from Dojo'],
@@ -111,6 +115,7 @@ type Fields = {
   orders: number;
   orphans: number;
   refunds: number;
+  unpaid: number;
   skewMs: number;
   messageId: string;
   messageType: string;

@@ -15,6 +15,7 @@ export async function eraseCustomers({ config, store, log, now, createSecret }: 
   const unpaidBefore = plus(startedAt, -schedule.unpaidCustomer);
   const { personalDataDays } = config;
   const anyBefore = personalDataDays === null ? null : plus(startedAt, -personalDataDays * day);
+  await store.forgetCheckouts(plus(startedAt, -day));
   let orders = 0;
   for (let after: number | null = 0; after !== null; ) {
     const page = await store.eraseOldCustomers(after, { unpaidBefore, anyBefore }, now());

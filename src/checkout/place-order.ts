@@ -24,7 +24,7 @@ import {
 } from '../shop/order.ts';
 import type { AttachedIntent, AttemptStart } from '../shop/payment-attempt.ts';
 import { nextOrphanCheck, plus, schedule } from '../shop/schedule.ts';
-import type { BegunAttempt } from '../store/order-store.ts';
+import type { BegunAttempt, OpenPaymentLimits } from '../store/order-store.ts';
 import { createIntentRequest, parsePaymentLink } from './create-intent-request.ts';
 import { limitDojo, minimumCallMs } from './limit-dojo.ts';
 import { settleOrder } from './settle-order.ts';
@@ -37,6 +37,7 @@ import { settleOrder } from './settle-order.ts';
  * - `total-changed`: it costs something other than the shopper or the program was shown
  * - `basket-changed`: the key belongs to another purchase
  * - `details-changed`: the key belongs to the same purchase for another customer or place; only a new key can help
+ * - `too-many-open`: the shopper, or their address, has too many payments open
  * - `dojo-unavailable`: no payment page just now; the same key may try again
  * - `dojo-refused`: Dojo answered with something that must not be used
  * - `exhausted`: the order's attempts are used up, its link has expired or a newer order supersedes it; only a new key
@@ -53,7 +54,7 @@ export type PlacedOrder =
   | { readonly kind: 'closed' | 'exhausted'; readonly order: NewOrder }
   | { readonly kind: 'refused'; readonly problem: BasketProblem }
   | { readonly kind: 'total-changed'; readonly basket: PricedBasket }
-  | { readonly kind: 'basket-changed' | 'details-changed' }
+  | { readonly kind: 'basket-changed' | 'details-changed' | 'too-many-open' }
   | {
       readonly kind: 'dojo-unavailable' | 'dojo-refused';
       readonly order: NewOrder;
@@ -68,6 +69,8 @@ export type Purchase = {
   readonly customer?: Customer | null;
   /** What the buyer was shown, in minor units. */
   readonly expectedTotal?: number | undefined;
+  /** From where, as a keyed hash; missing where no limit on open payments is meant. */
+  readonly address?: string;
   /** The checkout keys of the shopper's other orders: those that are unpaid are superseded. */
   readonly supersedes?: readonly string[];
 };
@@ -89,6 +92,7 @@ export async function placeOrder(context: Context, purchase: Purchase): Promise<
   if (priced.kind === 'priced' && (expectedTotal ?? priced.basket.total) === priced.basket.total) {
     const begun = await storeOrder(context, purchase, priced.basket);
     if ('order' in begun) return arrangePayment(context, begun, { customer, deadline });
+    if (begun.kind === 'too-many-open') return begun;
   }
   const known = await context.store.findOrderByCheckoutKey(checkoutKey);
   if (known === null) {
@@ -114,6 +118,7 @@ export async function placeShownOrder(
   const isAsShown = priced.kind === 'priced' && priced.basket.total === expectedTotal;
   const begun = isAsShown && isCurrent ? await storeOrder(context, purchase, priced.basket) : null;
   if (begun !== null && 'order' in begun) return arrangePayment(context, begun, { customer, deadline });
+  if (begun?.kind === 'too-many-open') return begun;
   const known = await context.store.findOrderByCheckoutKey(checkoutKey);
   const order = known?.shopperId === shopperId ? known : null;
   if (order !== null && isSettled(order)) return { kind: 'settled', order };
@@ -136,7 +141,7 @@ async function storeOrder(
   context: Context,
   purchase: Purchase,
   basket: PricedBasket,
-): Promise<BegunAttempt | { kind: 'basket-changed' | 'details-changed' }> {
+): Promise<BegunAttempt | { kind: 'basket-changed' | 'details-changed' | 'too-many-open' }> {
   for (;;) {
     const createdAt = context.now();
     const id = createOrderId(createdAt, context.random());
@@ -153,10 +158,27 @@ async function storeOrder(
     const placed = await context.store.placeOrder(order, startAt(context, createdAt), {
       supersedes,
       customer,
+      limits: limitsOf(context, purchase, createdAt),
     });
     if (placed.kind === 'placed') return { kind: 'begun', order, number: 1 };
     if (placed.kind !== 'id-taken') return placed;
   }
+}
+
+const openOfShopper = 10;
+/** As many as an address may begin in so many minutes. Whoever lets an address begin very many means no such limit. */
+const openMinutesOfAddress = 10;
+const mostOfAddress = 6_000;
+
+function limitsOf({ config }: Context, { address }: Purchase, now: Date): OpenPaymentLimits | null {
+  if (address === undefined) return null;
+  const ofAddress = openMinutesOfAddress * config.http.checkoutRate;
+  return {
+    address,
+    ofShopper: openOfShopper,
+    ofAddress: ofAddress > mostOfAddress ? null : ofAddress,
+    since: plus(now, -config.payment.expiryMinutes * 60_000),
+  };
 }
 
 /** Takes part in the order's attempts until one has a link, however many requests do the same at once. */

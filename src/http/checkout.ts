@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { type Request, type RequestHandler, type Response, Router } from 'express';
-import { rateLimit } from 'express-rate-limit';
+import { ipKeyGenerator, rateLimit, type Store } from 'express-rate-limit';
 import { type PlacedOrder, type Purchase, placeOrder, placeShownOrder } from '../checkout/place-order.ts';
 import type { Context } from '../context.ts';
 import type { LogFields } from '../log.ts';
@@ -21,10 +21,16 @@ export function checkout(context: Context, sessions: Sessions, pages: Pages): Ro
   const router = Router();
   const { config, catalogue } = context;
   const page = { catalogue, pages };
-  const limit = limitRate(config.http.checkoutRate);
+  const limit = limitRate(context);
+  const addressSecret = config.http.sessionSecret ?? context.createSecret();
 
   router.get('/checkout', async (_req, res) => sendSummary(res, { typed: await findTyped(res) }));
 
+  router.post('/checkout', (req, res, next) => {
+    const network = ipKeyGenerator(req.ip ?? '', ipv6Subnet);
+    res.locals.address = createHmac('sha256', addressSecret).update(network).digest('base64url').slice(0, 22);
+    next();
+  });
   router.post('/checkout', limit, readBody({ json: true, multiline: 'note' }), async (req, res) => {
     if (req.is('json')) await checkoutJson(req, res);
     else await checkoutForm(req, res);
@@ -68,7 +74,7 @@ export function checkout(context: Context, sessions: Sessions, pages: Pages): Ro
   ): Promise<PlacedOrder> {
     const { items, shopperId, openKeys, checkoutKey: currentKey } = sessionOf(res);
     const supersedes = openKeys.filter((key) => key !== form.checkoutKey);
-    let purchase: Purchase = { ...form, items, shopperId, supersedes };
+    let purchase: Purchase = { ...form, items, shopperId, supersedes, address: res.locals.address ?? '' };
     let placed = await placeShownOrder(context, purchase, form.checkoutKey === currentKey);
     if (placed.kind === 'details-changed') {
       const checkoutKey = keyFor(purchase);
@@ -133,7 +139,10 @@ export function checkout(context: Context, sessions: Sessions, pages: Pages): Ro
     const checkoutKey = parseBody(checkoutKeySchema, req.get('Idempotency-Key') ?? context.createSecret());
     const { shopperId } = sessionOf(res);
     const { customer } = read;
-    const placed = await placeOrder(context, { items, shopperId, checkoutKey, customer, expectedTotal });
+    const placed = await placeOrder(context, {
+      ...{ items, shopperId, checkoutKey, customer, expectedTotal },
+      address: res.locals.address ?? '',
+    });
     if ('order' in placed) res.locals.logged = logged(placed);
     if (placed.kind !== 'ready' && placed.kind !== 'settled' && placed.kind !== 'closed')
       throw problemOf(placed);
@@ -199,6 +208,8 @@ const sentences = (total: string) =>
     'details-changed':
       'Your details have changed since you opened this page. Please check them before you pay.',
     'basket-changed': 'Your basket has changed since you opened this page. Please check it before you pay.',
+    'too-many-open':
+      'You have several payments open already. Please finish one of them, or try again in a few minutes.',
     closed: 'The earlier payment page for these items has closed. You can pay on a new one.',
     exhausted: 'The earlier payment page for these items has closed. You can pay on a new one.',
     refused: 'We cannot take this order as it is.',
@@ -219,6 +230,8 @@ function problemOf(placed: Unplaced): HttpProblem {
     case 'basket-changed':
     case 'details-changed':
       return new HttpProblem(409, { kind: 'basket-changed' });
+    case 'too-many-open':
+      return new HttpProblem(429, { kind: 'too-many-open', headers: { 'Retry-After': '300' } });
     case 'closed':
     case 'exhausted':
       return new HttpProblem(409, { kind: 'exhausted' });
@@ -240,13 +253,17 @@ function logged(placed: PlacedOrder & { order: NewOrder }): LogFields {
   };
 }
 
-/** By address, in this process. */
-function limitRate(perMinute: number): RequestHandler {
+/** What one customer of a provider gets, at least; any of its addresses costs nothing. */
+const ipv6Subnet = 56;
+const windowMs = 60_000;
+
+/** By address: on PostgreSQL for all processes together. */
+function limitRate({ config, store, now }: Context): RequestHandler {
   return rateLimit({
-    windowMs: 60_000,
-    limit: perMinute,
-    // What one customer of a provider gets, at least; any of its addresses costs nothing.
-    ipv6Subnet: 56,
+    windowMs,
+    limit: config.http.checkoutRate,
+    keyGenerator: (_req, res) => res.locals.address ?? '',
+    ...(config.database.url.startsWith('postgres') && { store: createSharedCounter({ store, now }) }),
     standardHeaders: false,
     legacyHeaders: false,
     // TRUST_PROXY alone decides which proxies may name an address.
@@ -258,4 +275,22 @@ function limitRate(perMinute: number): RequestHandler {
       throw new HttpProblem(429, { headers: { 'Retry-After': String(seconds) } });
     },
   });
+}
+
+/** Counts in the database, which all processes share. */
+function createSharedCounter({ store, now }: Pick<Context, 'store' | 'now'>): Store {
+  return {
+    localKeys: false,
+    async increment(address) {
+      const startedAt = now();
+      const hit = await store.countHit(address, startedAt, new Date(startedAt.getTime() + windowMs));
+      return {
+        totalHits: hit?.count ?? 1,
+        resetTime: new Date(startedAt.getTime() + (hit?.resetMs ?? windowMs)),
+      };
+    },
+    // A checkout that was counted stays counted.
+    decrement: () => undefined,
+    resetKey: () => undefined,
+  };
 }

@@ -7,6 +7,7 @@ import type { Pages } from './pages.ts';
 /** Tells programs more than the status alone. */
 export type ProblemKind =
   | 'invalid'
+  | 'too-many-open'
   | 'basket-changed'
   | 'total-changed'
   | 'dojo-unavailable'
@@ -51,6 +52,7 @@ const titles: Readonly<Record<number, string>> = Object.freeze({
 });
 
 const kindTitles: Readonly<Record<ProblemKind, string>> = Object.freeze({
+  'too-many-open': 'Too many payments are open already',
   invalid: 'Fields are missing or not valid',
   'basket-changed': 'The key belongs to another basket',
   'total-changed': 'The total is not the expected one',

@@ -20,6 +20,9 @@ export const schedule = Object.freeze({
   /** Personal data of an order that ended unpaid is erased after this long; how often the shop looks for such. */
   unpaidCustomer: 30 * day,
   eraseCustomers: day,
+  /** The stretch of checkouts whose payments are counted, and how long a shopper may take before one counts. */
+  watchedCheckouts: hour,
+  paidBy: 10 * minute,
   /** Between two searches for money that went back. */
   searchReturned: day,
   /** After this long Dojo releases a reservation that is not captured. It allows less than seven days. */

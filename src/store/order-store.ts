@@ -19,14 +19,22 @@ export type OrderStore = {
    * is taken, nothing new is stored, and the order with that key goes on as in `beginAttempt`.
    * A new order supersedes those of the same shopper with the checkout keys in `supersedes` that are unpaid.
    * `basket-changed`: that one is another purchase. `details-changed`: it is for another customer or place. `id-taken`:
-   * another order of the same millisecond has the id. Nothing was changed in these cases.
+   * another order of the same millisecond has the id. `too-many-open`: the shopper or the address has too many open payments.
+   * Nothing was changed in these cases.
    */
   placeOrder(
     order: NewOrder,
     start: AttemptStart,
-    also?: { readonly supersedes?: readonly string[]; readonly customer?: Customer | null },
+    also?: {
+      readonly supersedes?: readonly string[];
+      readonly customer?: Customer | null;
+      readonly limits?: OpenPaymentLimits | null;
+    },
   ): Promise<
-    { kind: 'placed' } | { kind: 'basket-changed' | 'details-changed' } | { kind: 'id-taken' } | BegunAttempt
+    | { kind: 'placed' }
+    | { kind: 'basket-changed' | 'details-changed' | 'too-many-open' }
+    | { kind: 'id-taken' }
+    | BegunAttempt
   >;
 
   /**
@@ -188,11 +196,32 @@ export type OrderStore = {
     now: Date,
   ): Promise<{ erased: number; last: number | null }>;
 
+  /** Counts a checkout of an address in its window, for all processes together; null where each counts for itself. */
+  countHit(
+    address: string,
+    now: Date,
+    until: Date,
+  ): Promise<{ readonly count: number; readonly resetMs: number } | null>;
+  /** Checkouts that began in a period, and how many of them are not paid. */
+  countCheckouts(since: Date, until: Date): Promise<{ readonly begun: number; readonly unpaid: number }>;
+  /** Drops what is kept for the limits alone. */
+  forgetCheckouts(before: Date): Promise<void>;
+
   /** Writes a little, durably. Rejects with `StoreError` if that is not possible now. */
   checkWritable(): Promise<void>;
 
   /** Waits for what is under way. */
   close(): Promise<void>;
+};
+
+/** How many unpaid orders may be open at once, of those that began since then. */
+export type OpenPaymentLimits = {
+  /** A keyed hash: of an IPv6 address its network. */
+  readonly address: string;
+  readonly ofShopper: number;
+  /** Null for any number. */
+  readonly ofAddress: number | null;
+  readonly since: Date;
 };
 
 export type StoreOptions = {

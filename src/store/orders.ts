@@ -123,7 +123,8 @@ export async function saveChanges(tx: SqlTransaction, decided: readonly OrderCha
     for (const decision of after.decisions.slice(before.decisions.length))
       newDecisions.push({ ...decision, orderId, settles: JSON.stringify(decision.settles) });
     update(derivedTable, before, after, {});
-    if (after.isDue && !before.isDue) due.push({ orderId, dueAt: after.updatedAt });
+    // What comes together counts together: an order that was due between two changes of a transaction was never due.
+    if (after.mayShip && !before.isDue) due.push({ orderId, dueAt: after.updatedAt });
   }
   // Changes first: an attempt that ends makes room for a new one.
   for (const [table, rows] of updates) await tx.withCommit(tx.updateRows(table, rows));

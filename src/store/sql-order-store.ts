@@ -16,6 +16,7 @@ import { createCustomerStore, findCustomer, insertCustomer } from './customers.t
 import { createDeliveryStore } from './deliveries.ts';
 import { lockWithIntent, quarantine, recordEvents, saveWithIntent } from './events.ts';
 import { createFulfilmentStore } from './fulfilments.ts';
+import { createLimitStore, noteCheckout } from './limits.ts';
 import { attemptsTable, basketsTable, ordersTable } from './order-rows.ts';
 import type { BegunAttempt, OrderStore } from './order-store.ts';
 import { changeOrder, changeWholeOrder, findBaskets, findOrder, lockFacts, saveChanges } from './orders.ts';
@@ -32,8 +33,9 @@ export function createSqlOrderStore(database: SqlDatabase): OrderStore {
     ...createDeliveryStore(database),
     ...createReplayStore(database),
     ...createCustomerStore(database),
+    ...createLimitStore(database),
 
-    placeOrder: (order, start, { supersedes = [], customer = null } = {}) =>
+    placeOrder: (order, start, { supersedes = [], customer = null, limits = null } = {}) =>
       database.write(async (tx) => {
         const { id: orderId, basket } = order;
         const [{ until }, [isNew]] = await Promise.all([
@@ -43,6 +45,10 @@ export function createSqlOrderStore(database: SqlDatabase): OrderStore {
           ]),
         ]);
         if (isNew) {
+          if (limits !== null && !(await noteCheckout(tx, order, limits))) {
+            await tx.run('DELETE FROM orders WHERE id = $1', [orderId]);
+            return { kind: 'too-many-open' };
+          }
           const attempt = { orderId, ...newAttempt(1, { ...start, leaseUntil: new Date(until) }) };
           await tx.withCommit(tx.insertRows(attemptsTable, [attempt]));
           await tx.withCommit(tx.insertRows(basketsTable, [{ orderId, basket: JSON.stringify(basket) }]));

@@ -612,6 +612,13 @@ describe.each([
     expect(await find(order)).toMatchObject({ status: 'paid', sentAt: later(2) });
   });
 
+  test('makes no order due that is held by what comes in the same moment', async () => {
+    const order = await attach(await place(), 'pi_1');
+    await store.recordEvents([event('pi_1', 'Captured'), event('pi_1', 'Canceled')]);
+    const held = { status: 'paid', holds: ['captured_after_cancel'], mayShip: false, isDue: false };
+    expect(await find(order)).toMatchObject(held);
+  });
+
   test('finds nothing by a token with the right id and the wrong secret', async () => {
     const order = await place();
     expect(await store.findOrderByToken(createToken(order.id, 'T'.repeat(24)))).toBeNull();

@@ -12,6 +12,7 @@ const reads: ReadonlySet<Call['method']> = new Set([
   'findOrderByCheckoutKey',
   'findCustomer',
   'findLastCustomer',
+  'countCheckouts',
   'listMessages',
 ]);
 
