@@ -103,6 +103,18 @@ test('the README has the test cards that Dojo documents now, and what each does'
   expect(given).toEqual(wanted);
 });
 
+test('every threat names a test that exists, by its file and title', () => {
+  const rows = rowsBelow(readText('docs/security.md'), 'Threat');
+  const named = rows.map(([, , cell = '']) => [...cell.matchAll(/`(test\/[\w./-]+)` “([^”]+)”/g)]);
+  const missing = named.flat().filter(([, file = '', title = '']) => {
+    const text = existsSync(join(root, file)) ? readText(file) : '';
+    return !text.includes(`'${title}'`) && !text.includes(`"${title}"`);
+  });
+  expect(rows.length).toBeGreaterThan(20);
+  expect(named.filter((tests) => tests.length === 0)).toEqual([]);
+  expect(missing.map(([whole]) => whole)).toEqual([]);
+});
+
 test('every dependency has a line that says why', () => {
   const names = firstColumn(readText('docs/decisions.md'), 'Package');
   expect(names).toEqual(Object.keys(manifest.dependencies));

@@ -19,7 +19,9 @@ export function addStoreCommands(program: Command, shell: Shell): void {
     .action((options: PrintOptions & { to: string }) =>
       shell.withDatabaseUrl(options, (databaseUrl) => copyStore(databaseUrl, options.to, showProgress)),
     );
-  const prune = store.command('prune').description('drop the raw webhooks of orders that finished long ago');
+  const prune = store
+    .command('prune')
+    .description('drop the raw webhooks of orders that finished long ago, and old quarantined ones');
   requireOption(prune, ['--older-than <days>', `at least ${leastDays}d, such as 90d`], parseDays)
     .option(...jsonOption)
     .action((options: PrintOptions & { olderThan: number }) =>
@@ -87,20 +89,22 @@ function showProgress(line: string): void {
   process.stderr.write(process.stderr.isTTY ? `\r${line} ` : `${line}\n`);
 }
 
-/** Drops the raw events of orders that finished at least `days` ago. */
+/** Drops the raw events of orders that finished at least `days` ago, and what was quarantined before then. */
 export async function pruneStore(
   { store, now }: Pick<Context, 'store' | 'now'>,
   days: number,
 ): Promise<Answer> {
   const before = new Date(now().getTime() - days * dayMs);
   let dropped = 0;
+  let quarantined = 0;
   for (let after: number | null = 0; after !== null; ) {
-    const page: { events: number; last: number | null } = await store.pruneEvents(after, before);
+    const page: Awaited<ReturnType<typeof store.pruneEvents>> = await store.pruneEvents(after, before);
     dropped += page.events;
+    quarantined += page.quarantined;
     after = page.last;
   }
-  const text = `Raw events of finished orders dropped: ${dropped}. What they said about the orders is kept.\n`;
-  return { text, data: { dropped } };
+  const text = `Raw events of finished orders dropped: ${dropped}. What they said about the orders is kept. Quarantined deliveries dropped: ${quarantined}.\n`;
+  return { text, data: { dropped, quarantined } };
 }
 
 /** Dojo repeats an event for days, and a repeat that comes after the first copy is dropped would be kept again. */

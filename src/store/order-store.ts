@@ -166,9 +166,13 @@ export type OrderStore = {
 
   /**
    * Drops the raw events of finished orders that changed last before then; what they said stays as observations, so that
-   * replay derives the same. One page of orders behind the id `after` a call: `last` is null if there are no more.
+   * replay derives the same. One page of orders behind the id `after` a call: `last` is null if there are no more. The first
+   * page also drops what was quarantined before then.
    */
-  pruneEvents(after: number, before: Date): Promise<{ events: number; last: number | null }>;
+  pruneEvents(
+    after: number,
+    before: Date,
+  ): Promise<{ events: number; quarantined: number; last: number | null }>;
 
   findOrderByReference(reference: string): Promise<Order | null>;
   findOrderByToken(token: string): Promise<Order | null>;

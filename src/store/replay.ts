@@ -38,10 +38,15 @@ export function createReplayStore(database: SqlDatabase): Pick<OrderStore, 'chec
           [after, createOrderId(before, 0)],
         );
         const ids = idsSchema.parse(rows).map(({ id }) => id);
-        if (after === 0) await tx.run(`DELETE FROM api_requests WHERE received_at < $1`, [before.getTime()]);
+        let quarantined = 0;
+        if (after === 0) {
+          const old = [before.getTime()];
+          await tx.run(`DELETE FROM api_requests WHERE received_at < $1`, old);
+          quarantined = await tx.run(`DELETE FROM quarantine WHERE received_at < $1`, old);
+        }
         let events = 0;
         for (const id of ids) events += await pruneOrder(tx, id, before);
-        return { events, last: ids.at(-1) ?? null };
+        return { events, quarantined, last: ids.at(-1) ?? null };
       }),
   };
 }

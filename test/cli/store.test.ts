@@ -211,7 +211,8 @@ describe('store prune', () => {
   test('is a command that says what it did', async () => {
     expect(await run('store', 'prune', '--older-than', '9000d')).toEqual({
       code: 0,
-      stdout: 'Raw events of finished orders dropped: 0. What they said about the orders is kept.\n',
+      stdout:
+        'Raw events of finished orders dropped: 0. What they said about the orders is kept. Quarantined deliveries dropped: 0.\n',
       stderr: '',
     });
     expect(await run('store', 'prune', '--older-than', '7d', '--json')).toMatchObject({

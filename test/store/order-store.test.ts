@@ -550,6 +550,21 @@ describe.each([
     expect((await store.checkReplay()).different).toEqual([]);
   });
 
+  test('drops quarantined deliveries once they are old, although there is no order', async () => {
+    const delivery = (at: Date, byte: number) => ({
+      body: Buffer.from('{}'),
+      digest: new Uint8Array(32).fill(byte),
+      secret: 'one',
+      reason: 'not-understood' as const,
+      receivedAt: at,
+    });
+    await store.quarantine(delivery(now, 1));
+    await store.quarantine(delivery(later(60), 2));
+    expect(await store.pruneEvents(0, now)).toMatchObject({ quarantined: 0 });
+    expect(await store.pruneEvents(0, later(60))).toMatchObject({ quarantined: 1, last: null });
+    expect(await store.pruneEvents(0, later(61))).toMatchObject({ quarantined: 1 });
+  });
+
   test('drops messages of finished orders that wait for nothing, and answers to requests of long ago', async () => {
     const order = await place();
     await attach(order, 'pi_1');
