@@ -20,6 +20,11 @@ const purchases = 20;
 const postgres = await startPostgres();
 try {
   for (const mode of ['transaction', 'session']) await behind(mode, prove);
+  await behind(
+    'transaction',
+    prove,
+    'ignore_startup_parameters = statement_timeout,lock_timeout,idle_in_transaction_session_timeout',
+  );
   await behind('statement', refuse);
   process.stdout.write('proved\n');
 } finally {
@@ -27,7 +32,11 @@ try {
 }
 
 /** Fewer sessions at the server than the shop has connections, but in the mode `session`, where each keeps one. */
-async function behind(mode: string, work: (url: string, mode: string) => Promise<void>): Promise<void> {
+async function behind(
+  mode: string,
+  work: (url: string, mode: string) => Promise<void>,
+  more = '',
+): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'pgbouncer-'));
   chmodSync(folder, 0o755);
   const direct = new URL(await postgres.createDatabase());
@@ -37,7 +46,7 @@ async function behind(mode: string, work: (url: string, mode: string) => Promise
   writeFileSync(users, '"shop" "shop"\n');
   writeFileSync(
     settings,
-    `[databases]\n* = host=127.0.0.1 port=${direct.port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = ${port}\nauth_type = plain\nauth_file = ${users}\npool_mode = ${mode}\ndefault_pool_size = ${mode === 'session' ? 24 : 6}\n`,
+    `[databases]\n* = host=127.0.0.1 port=${direct.port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = ${port}\nauth_type = plain\nauth_file = ${users}\npool_mode = ${mode}\ndefault_pool_size = ${mode === 'session' ? 24 : 6}\n${more}\n`,
   );
   // It refuses to run as root.
   const isRoot = process.getuid?.() === 0;

@@ -389,7 +389,7 @@ const migrationLock = [0x646f_6a6f, 0x7368_6f70];
 
 /**
  * One process at a time, on a connection that waits for as long as another one takes. True if there is a pooler in between:
- * PgBouncer refuses settings of a session at its start.
+ * PgBouncer refuses settings of a session at its start, or is told to take no notice of them.
  */
 async function migrateAlone(url: string): Promise<boolean> {
   const limited = new pg.Client({
@@ -399,13 +399,16 @@ async function migrateAlone(url: string): Promise<boolean> {
     statement_timeout: statementLimitMs,
   });
   limited.on('error', () => undefined);
-  const refused = await limited.connect().then(
-    () => null,
-    (error: unknown) => error,
-  );
-  await limited.end().catch(() => undefined);
-  const isPooled = refused instanceof Error && /unsupported startup parameter/.test(refused.message);
-  if (refused !== null && !isPooled) failed(refused);
+  const limit = await limited
+    .connect()
+    .then(() => limited.query(`SELECT setting FROM pg_settings WHERE name = 'statement_timeout'`))
+    .then(({ rows: [row] }) => Number(row?.setting))
+    .catch((error: unknown) => {
+      if (!(error instanceof Error) || !/unsupported startup parameter/.test(error.message)) failed(error);
+      return null;
+    })
+    .finally(() => limited.end().catch(() => undefined));
+  const isPooled = limit !== statementLimitMs;
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: connectLimitMs, types });
   client.on('error', () => undefined);
   try {
