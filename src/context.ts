@@ -2,6 +2,7 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { createEventIntake, type EventIntake } from './checkout/event-intake.ts';
 import { type Config, ConfigError } from './config.ts';
 import { createDojoClient, type DojoClient } from './dojo/client.ts';
 import type { SenderOptions } from './dojo/send.ts';
@@ -15,6 +16,7 @@ export type Context = {
   readonly config: Config;
   readonly catalogue: Catalogue;
   readonly store: OrderStore;
+  readonly intake: EventIntake;
   /** The random name of this shop in the metadata of its intents: a Dojo account may serve others beside it. */
   readonly shopId: string;
   readonly dojo: DojoClient;
@@ -55,8 +57,9 @@ export async function openContext(
   });
   const shopId = await store.keepSetting('shop', realEffects.createSecret());
   const dojo = createDojoClient({ ...config.dojo, ...own.dojo });
+  const intake = createEventIntake(store, log);
   return {
-    context: { ...realEffects, config, catalogue, store, shopId, dojo, log },
+    context: { ...realEffects, config, catalogue, store, intake, shopId, dojo, log },
     async close() {
       await dojo.close();
       await store.close();

@@ -26,6 +26,8 @@ export const messages = Object.freeze({
   logLinesDropped: ['warn', 'log lines dropped: no one read them, or the disk was full'],
   backgroundTaskFailed: ['error', 'background task failed; it runs again'],
   storeUnwritable: ['error', 'order store cannot be written'],
+  checkoutsStopped: ['error', 'checkouts stopped: what Dojo says of payments cannot be kept'],
+  checkoutsResumed: ['info', 'checkouts go on: what Dojo says of payments is kept'],
 
   request: ['info', 'request'],
   routineRequest: ['debug', 'request for a static file or a health check'],

@@ -142,6 +142,7 @@ async function storeOrder(
   purchase: Purchase,
   basket: PricedBasket,
 ): Promise<BegunAttempt | { kind: 'basket-changed' | 'details-changed' | 'too-many-open' }> {
+  await context.intake.assertOpen();
   for (;;) {
     const createdAt = context.now();
     const id = createOrderId(createdAt, context.random());
@@ -221,7 +222,8 @@ function unpayable({
   return { kind: kind === 'settled' ? 'closed' : 'exhausted', order };
 }
 
-function beginAgain(context: Context, order: NewOrder): Promise<BegunAttempt> {
+async function beginAgain(context: Context, order: NewOrder): Promise<BegunAttempt> {
+  await context.intake.assertOpen();
   return context.store.beginAttempt(order.id, startAt(context, context.now()));
 }
 

@@ -24,10 +24,11 @@ export type RecordedWebhook =
 
 /** Verifies, keeps and applies one delivery. When it resolves, what it says is durable. No network. */
 export async function recordWebhook(
-  context: Pick<Context, 'store' | 'now' | 'config'>,
+  context: Pick<Context, 'store' | 'intake' | 'now' | 'config'>,
   delivery: { readonly body: Uint8Array; readonly signature: string | undefined },
 ): Promise<RecordedWebhook> {
   const { body, signature } = delivery;
+  const { store, intake } = context;
   const secret = findSigningSecret(body, signature, context.config.dojo.webhookSecrets);
   if (secret === null) return { kind: 'unverified', reason: whyUnverified(signature) };
   if (body.byteLength === 0) return { kind: 'empty' };
@@ -44,10 +45,10 @@ export async function recordWebhook(
       event === null
         ? ({ reason: 'not-understood' } as const)
         : ({ reason: 'other-account', accountId: event.accountId } as const);
-    await context.store.quarantine({ ...kept, reason: why.reason });
+    await intake.keep(() => store.quarantine({ ...kept, reason: why.reason }));
     return { kind: 'quarantined', ...why };
   }
-  const [outcome] = await context.store.recordEvents([receivedEvent(event, kept)]);
+  const [outcome] = await intake.keep(() => store.recordEvents([receivedEvent(event, kept)]));
   if (outcome === undefined) throw new Error('The store gave no answer for an event.');
   return { kind: 'recorded', event, outcome };
 }

@@ -49,11 +49,14 @@ export type Shell = {
 };
 
 export function createShell(env: Environment): Shell {
+  // Whoever reads the answer may have read enough: `orders list | head`.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreClosedPipe);
   return {
     async withShop(options, work) {
       const { context, close } = await openContext(
         parseConfig(env),
         createLogger({ level: 'warn' }, { write: writeLogLine }),
+        { store: { mustExist: true } },
       );
       print(options, await work(context).finally(close));
     },
@@ -74,6 +77,10 @@ export function createShell(env: Environment): Shell {
 function print({ json = false }: PrintOptions, { text, data, exitCode = 0 }: Answer): void {
   process.exitCode = exitCode;
   process.stdout.write(json ? `${JSON.stringify(data, null, 2)}\n` : text);
+}
+
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
 }
 
 /** Warnings go to stderr in words: stdout belongs to the answer. */

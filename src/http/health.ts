@@ -6,7 +6,7 @@ import { logEvent } from '../log.ts';
 const answerCountsMs = 1_000;
 
 /** `/healthz`: the process answers. `/readyz`: orders can be stored; migrations are done before anything listens. */
-export function health({ store, log }: Context): Router {
+export function health({ store, intake, log }: Context): Router {
   let probe: Promise<boolean> | null = null;
   let countsUntil = 0;
 
@@ -23,7 +23,7 @@ export function health({ store, log }: Context): Router {
 
   async function write(): Promise<boolean> {
     try {
-      await store.checkWritable();
+      await intake.keep(store.checkWritable);
       return true;
     } catch (error) {
       logEvent(log, 'storeUnwritable', { err: error });

@@ -12,10 +12,11 @@ export function createLimitStore(
       database.write(async (tx) => {
         if (tx.dialect.name !== 'postgres') return null;
         const common = await inCommonTime(tx, now, until);
+        // A clock that was ahead left ends that lie behind any that begins now.
         const [row] = await tx.all(
           `INSERT INTO hits (address, count, until) VALUES ($1, 1, $3) ON CONFLICT (address) DO UPDATE SET
-             count = CASE WHEN hits.until <= $2 THEN 1 ELSE hits.count + 1 END,
-             until = CASE WHEN hits.until <= $2 THEN excluded.until ELSE hits.until END
+             count = CASE WHEN hits.until <= $2 OR hits.until > $3 THEN 1 ELSE hits.count + 1 END,
+             until = CASE WHEN hits.until <= $2 OR hits.until > $3 THEN excluded.until ELSE hits.until END
            RETURNING count, until`,
           [address, common.now, common.until],
         );

@@ -207,7 +207,7 @@ export type OrderStore = {
   /** Drops what is kept for the limits alone. */
   forgetCheckouts(before: Date): Promise<void>;
 
-  /** Writes a little, durably. Rejects with `StoreError` if that is not possible now. */
+  /** Writes a little, durably, and tries to keep an event. Rejects with `StoreError` if that is not possible now. */
   checkWritable(): Promise<void>;
 
   /** Waits for what is under way. */
@@ -225,6 +225,8 @@ export type OpenPaymentLimits = {
 };
 
 export type StoreOptions = {
+  /** A SQLite file that is missing is refused, not made: for callers that expect orders in it. */
+  readonly mustExist?: boolean;
   /** What changed in orders, once it is durable. */
   readonly onNews?: (news: readonly OrderNews[]) => void;
   /**

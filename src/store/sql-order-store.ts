@@ -14,7 +14,7 @@ import {
 import { createCheckStore } from './checks.ts';
 import { createCustomerStore, findCustomer, insertCustomer } from './customers.ts';
 import { createDeliveryStore } from './deliveries.ts';
-import { lockWithIntent, quarantine, recordEvents, saveWithIntent } from './events.ts';
+import { lockWithIntent, probeEvents, quarantine, recordEvents, saveWithIntent } from './events.ts';
 import { createFulfilmentStore } from './fulfilments.ts';
 import { createLimitStore, noteCheckout } from './limits.ts';
 import { attemptsTable, basketsTable, ordersTable } from './order-rows.ts';
@@ -129,6 +129,7 @@ export function createSqlOrderStore(database: SqlDatabase): OrderStore {
             SET value = CASE settings.value WHEN excluded.value THEN $2 ELSE excluded.value END`,
           probes,
         );
+        await probeEvents(tx);
       }),
 
     close: () => database.close(),

@@ -1,8 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openStore } from '../../src/store/open-store.ts';
+import { start } from '../support/program.ts';
 import { refusal, runShop } from './run-shop.ts';
 
 let folder: string;
@@ -14,6 +17,11 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const run = (args: readonly string[], env: Record<string, string> = {}) =>
   runShop(args, { env, cwd: folder });
 const key = { DOJO_API_KEY: 'sk_sandbox_x' };
+async function createDatabase(file: string): Promise<string> {
+  const url = `sqlite:${join(folder, file)}`;
+  await (await openStore(url)).close();
+  return url;
+}
 
 /** The names below "Commands:" of a help text. */
 function commandsOf(help: string): string[] {
@@ -95,6 +103,33 @@ describe('a configuration with errors', () => {
   });
 });
 
+test('a command on a database file that is not there says so, exits 78 and makes none', async () => {
+  const before = readdirSync(folder);
+  const env = { ...key, DATABASE_URL: 'sqlite:new/orders.db' };
+  const { code, stdout, stderr } = await run(['orders', 'show', 'ORD-1'], env);
+  expect([code, stdout]).toEqual([78, '']);
+  expect(stderr).toMatch(
+    /^DATABASE_URL: There is no database file \/.*\/new\/orders\.db; start the shop once.*\n$/,
+  );
+  expect(readdirSync(folder)).toEqual(before);
+});
+
+test.each([
+  ['an answer', ['messages', 'list']],
+  ['a help text', ['orders', '--help']],
+  ['a refusal', ['orders', 'show', 'ORD-0SAA1-AJSBQN']],
+])('%s that no one reads any more is no failure of its own', async (_what, args) => {
+  const env = { ...key, DATABASE_URL: await createDatabase('read.db') };
+  const { code } = await run(args, env);
+  const { child, exited } = start('src/cli/shop.ts', { args, env, cwd: folder });
+  let errors = '';
+  const isRefusal = code === 1;
+  if (!isRefusal) child.stderr?.on('data', (chunk) => (errors += chunk));
+  for (const stream of isRefusal ? [child.stdout, child.stderr] : [child.stdout]) stream?.destroy();
+  await once(child, 'exit');
+  expect([await exited, errors]).toEqual([code, '']);
+});
+
 describe('a key of the other kind than the database was begun with', () => {
   const live = { DOJO_API_KEY: 'sk_prod_x', DOJO_WEBHOOK_SECRETS: 'bGl2ZV93ZWJob29rX3Rlc3Q' };
   const ofShop = { PUBLIC_URL: 'https://kettle.shop', SESSION_SECRET: 'f3a91c07d2be4586a0cf1e7d93b2845a' };
@@ -103,7 +138,7 @@ describe('a key of the other kind than the database was begun with', () => {
     ['live', 'sandbox', { ...live, ...ofShop }, key],
     ['sandbox', 'live', key, { ...live, ...ofShop }],
   ])('exits 78 when it is a %s key and the orders are of the %s', async (now, before, env, envBefore) => {
-    const database = { DATABASE_URL: `sqlite:${folder}/${before}.db` };
+    const database = { DATABASE_URL: await createDatabase(`${before}.db`) };
     const show = ['orders', 'show', 'ORD-0SAA1-AJSBQN'];
     expect(await run(show, { ...envBefore, ...database })).toEqual(refusal(/There is no order/));
     const refused = await run(show, { ...env, ...database });
@@ -117,8 +152,8 @@ describe('a key of the other kind than the database was begun with', () => {
 
 describe('an unreachable service', () => {
   test('a database file that another process keeps locked is one, and exits 69', async () => {
-    const file = `${folder}/locked.db`;
-    const env = { ...key, DATABASE_URL: `sqlite:${file}` };
+    const file = join(folder, 'locked.db');
+    const env = { ...key, DATABASE_URL: await createDatabase('locked.db') };
     expect((await run(['orders', 'show', 'ORD-1'], env)).code).toBe(1);
     const other = new DatabaseSync(file);
     other.exec('BEGIN IMMEDIATE');

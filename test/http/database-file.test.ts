@@ -1,14 +1,19 @@
 import {
+  closeSync,
   mkdtempSync,
+  openSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
   truncateSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import nock from 'nock';
 import request from 'supertest';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { rows } from '../support/database.ts';
@@ -27,7 +32,9 @@ beforeEach(async () => {
   shop = await openShop({ databasePath: path });
 });
 afterEach(async () => {
+  nock.cleanAll();
   await shop.close();
+  rmSync(`${folder}.moved`, { recursive: true, force: true });
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -57,6 +64,8 @@ describe('a running shop whose database file', () => {
     ['was replaced by another', replace],
     ['was moved away', () => renameSync(path, `${path}.moved`)],
     ['has lost its log', () => rmSync(`${path}-wal`)],
+    ['has lost the index of its log', () => rmSync(`${path}-shm`)],
+    ['has another folder in the place of its own', () => renameSync(folder, `${folder}.moved`)],
     ['was cut', () => truncateSync(path, statSync(path).size - 4096)],
     ['was emptied', () => truncateSync(path, 0)],
   ])('%s acknowledges nothing that would be gone', async (_what, harm) => {
@@ -66,8 +75,9 @@ describe('a running shop whose database file', () => {
     expect(await checkOut()).toEqual([503, 0]);
     await request(shop.app).get('/readyz').expect(503);
     await request(shop.app).get('/').expect(200);
-    const failed = shop.log.filter(({ event }) => event === 'requestFailed' || event === 'storeUnwritable');
-    expect(JSON.stringify(failed)).toContain(`${path} was removed, replaced or cut`);
+    const stopped = shop.log.filter(({ event }) => event === 'checkoutsStopped');
+    expect(stopped).toHaveLength(1);
+    expect(JSON.stringify(stopped)).toContain(`${path} was removed, replaced or cut`);
   });
 
   test('comes back goes on, and has lost nothing', async () => {
@@ -77,6 +87,40 @@ describe('a running shop whose database file', () => {
     renameSync(`${path}.moved`, path);
     expect(await hear('evt_2')).toBe(200);
     expect(events()).toEqual(['evt_1', 'evt_2']);
+  });
+
+  test('was replaced shows no order of the one that is gone, and shows it again once that is back', async () => {
+    dojoCreates();
+    const items = [{ sku: 'mug', quantity: 1 }];
+    const { body } = await request(shop.app)
+      .post('/checkout')
+      .send({ ...jsonDetails, items })
+      .expect(201);
+    const { pathname } = new URL(body.orderUrl);
+    renameSync(path, `${path}.moved`);
+    await replace();
+    await request(shop.app).get(pathname).expect(503);
+    renameSync(`${path}.moved`, path);
+    await request(shop.app).get(pathname).expect(200);
+  });
+
+  test('has a page that reading finds damaged takes no order, though writing would pass it by', async () => {
+    await shop.close();
+    const file = new DatabaseSync(path);
+    const { page } = file
+      .prepare(`SELECT rootpage AS page FROM sqlite_schema WHERE name = 'messages'`)
+      .get() as {
+      page: number;
+    };
+    file.close();
+    shop = await openShop({ databasePath: path });
+    const bytes = openSync(path, 'r+');
+    writeSync(bytes, Buffer.alloc(4096, 7), 0, 4096, (page - 1) * 4096);
+    closeSync(bytes);
+    const everything = { orderReference: null, state: null };
+    await expect(shop.context.store.listMessages(everything)).rejects.toThrow(`${path} is damaged`);
+    expect(await checkOut()).toEqual([503, 0]);
+    await request(shop.app).get('/readyz').expect(503);
   });
 
   test('is damaged takes nothing more, whatever could still be written into it', async () => {

@@ -1,5 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -84,7 +84,7 @@ test('while a file cannot be opened again, every call is refused and at most one
   const path = join(folder, 'orders.db');
   const writer = await openSqliteThread(path);
   await writer.breakThread();
-  rmSync(path);
+  renameSync(path, `${path}.moved`);
   mkdirSync(path);
   let started = 0;
   const count = () => {
@@ -97,6 +97,8 @@ test('while a file cannot be opened again, every call is refused and at most one
   unsubscribe('worker_threads', count);
   expect(started).toBeLessThanOrEqual(1);
   rmSync(path, { recursive: true });
+  await expect(writer.call(lease('in a new file'))).rejects.toThrow('was removed');
+  renameSync(`${path}.moved`, path);
   expect(await writer.call(lease('here'))).toBe(true);
   await writer.close();
 });

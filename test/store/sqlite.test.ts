@@ -1,4 +1,5 @@
-import { chmodSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -18,6 +19,22 @@ test('every commit waits for the disk: the live connection runs WAL with synchro
   // SQLite's own wait loses to a busy process again and again.
   expect(await read('busy_timeout')).toEqual({ timeout: 0 });
   writer.close();
+});
+
+test('a file that is opened twice by one process stays locked for the others', async () => {
+  const path = join(folder, 'twice.db');
+  const [one, other] = [await openStore(`sqlite:${path}`), await openStore(`sqlite:${path}`)];
+  await one.checkWritable();
+  // The last process that closes a file removes its log.
+  execFileSync(process.execPath, [
+    '--eval',
+    `const file = new (require('node:sqlite').DatabaseSync)(${JSON.stringify(path)});
+     file.prepare('SELECT * FROM settings').all();
+     file.close();`,
+  ]);
+  expect(existsSync(`${path}-wal`)).toBe(true);
+  await one.checkWritable();
+  await Promise.all([one.close(), other.close()]);
 });
 
 describe('the files of a database', () => {

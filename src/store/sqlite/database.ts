@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -40,8 +40,7 @@ export type SqliteWriter = {
  */
 export function openSqliteWriter(path: string): SqliteWriter {
   const connection = connect(path, { readOnly: false });
-  // SQLite reads file: addresses too, whose path is not one of the system.
-  const assertSameFile = path === ':memory:' || path.startsWith('file:') ? () => {} : watchFile(path);
+  const assertSameFile = watchFile(path);
   const tx = createTransaction(connection);
   let damage: StoreError | null = null;
 
@@ -100,16 +99,25 @@ export function openSqliteWriter(path: string): SqliteWriter {
   };
 }
 
-/** Opens a file for transactions that only read, one after another, and wait for no writer. Throws `StoreError`. */
-export function openSqliteReader(path: string): SqlDatabase {
+/**
+ * Opens a file for transactions that only read, one after another, and wait for no writer. Throws `StoreError`.
+ * `onDamage` hears of a page that is none.
+ */
+export function openSqliteReader(
+  path: string,
+  onDamage: (error: StoreError) => void = () => {},
+): SqlDatabase {
   const connection = connect(path, { readOnly: true });
+  const assertSameFile = watchFile(path);
   const tx = createTransaction(connection);
   let queue: Promise<unknown> = Promise.resolve();
 
   async function readOnce<T>(work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
     connection.exec('BEGIN');
     try {
-      return await work(tx);
+      const result = await work(tx);
+      assertSameFile();
+      return result;
     } finally {
       if (connection.isTransaction) connection.exec('ROLLBACK');
     }
@@ -122,6 +130,11 @@ export function openSqliteReader(path: string): SqlDatabase {
       try {
         return await readOnce(work);
       } catch (error) {
+        if (isDamage(error)) {
+          const damage = damageOf(path, error.message);
+          onDamage(damage);
+          throw damage;
+        }
         if (!isBusy(error) || performance.now() > deadline) throw storeErrorOf(error);
       }
       await sleep(5);
@@ -244,10 +257,14 @@ function connect(path: string, { readOnly }: { readonly readOnly: boolean }): Da
  * the file, so none of them is ever open to others.
  */
 function keepPrivate(path: string): void {
-  mkdirSync(dirname(path), { recursive: true });
   // SQLite reads file: addresses too.
   if (path.startsWith('file:')) return;
-  closeSync(openSync(path, 'a', 0o600));
+  const file = statSync(path, { throwIfNoEntry: false });
+  if (file === undefined) {
+    mkdirSync(dirname(path), { recursive: true });
+    closeSync(openSync(path, 'a', 0o600));
+    // To close one that another connection of this process has open would end the locks of that (fcntl).
+  } else if (!file.isFile()) return;
   for (const file of [path, `${path}-wal`, `${path}-shm`, `${path}-journal`]) {
     try {
       chmodSync(file, 0o600);

@@ -1,4 +1,6 @@
-import type { OrderStore, StoreOptions } from '../order-store.ts';
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { type OrderStore, StoreError, type StoreOptions } from '../order-store.ts';
 import { createSqlOrderStore } from '../sql-order-store.ts';
 import { openSqliteReader } from './database.ts';
 import type { Call } from './messages.ts';
@@ -21,13 +23,20 @@ const reads: ReadonlySet<Call['method']> = new Set([
  * Rejects with `StoreError`.
  */
 export async function openSqliteStore(path: string, options: StoreOptions = {}): Promise<OrderStore> {
+  if (options.mustExist === true) assertExists(path);
   const writer = await openSqliteThread(path, options.onNews);
+  let damage: StoreError | null = null;
+  const noteDamage = (error: StoreError) => {
+    damage = error;
+  };
   try {
     // Only one connection sees what is in memory: there the thread does everything.
-    const reader = createSqlOrderStore(path === ':memory:' ? noDatabase : openSqliteReader(path));
+    const reader = createSqlOrderStore(path === ':memory:' ? noDatabase : openSqliteReader(path, noteDamage));
     const calls = (Object.keys(reader) as Call['method'][]).map((method) => {
       const isRead = path !== ':memory:' && reads.has(method);
-      const call = (...args: readonly unknown[]) => writer.call({ method, args });
+      // What reading meets, writing may pass by: no order is taken into a damaged file.
+      const call = (...args: readonly unknown[]) =>
+        damage === null ? writer.call({ method, args }) : Promise.reject(damage);
       return [method, isRead ? reader[method] : call];
     });
     return {
@@ -41,6 +50,13 @@ export async function openSqliteStore(path: string, options: StoreOptions = {}):
     await writer.close();
     throw error;
   }
+}
+
+function assertExists(path: string): void {
+  if (path === ':memory:' || path.startsWith('file:') || existsSync(path)) return;
+  throw new StoreError(
+    `There is no database file ${resolve(path)}; start the shop once, or name the file that it uses`,
+  );
 }
 
 const noDatabase = {

@@ -4,6 +4,7 @@ import type { OrderNews } from '../../shop/order-news.ts';
 import { assertNotOverloaded, type Settled, settle, type Waiting } from '../group-commit.ts';
 import { StoreError } from '../order-store.ts';
 import { busyLimitMs } from './database.ts';
+import { watchFile } from './file-identity.ts';
 import {
   type Answer,
   type Call,
@@ -30,11 +31,13 @@ const messageSize = 16;
  * Opens a SQLite file, or `:memory:`, in a worker thread and brings its schema up to date. Calls are sent as they come;
  * what arrives while one transaction is being made durable goes into the next. Rejects with `StoreError`.
  *
- * If the thread ends unexpectedly, its pending calls fail, and the next call opens the file in another thread: the file holds
+ * If the thread ends unexpectedly, its pending calls fail, and the next call opens the same file in another thread: it holds
  * everything. Orders in memory are lost then, and every later call fails.
  */
 export async function openSqliteThread(path: string, onNews: OnNews = () => {}): Promise<SqliteThreadWriter> {
   let thread = await openThread(path, onNews);
+  // A thread that ends takes its log with it.
+  const assertSameFile = watchFile(path, []);
   let unsent: WaitingCall[] = [];
   let sending: Promise<void> | null = null;
   let closing: Promise<void> | null = null;
@@ -45,6 +48,7 @@ export async function openSqliteThread(path: string, onNews: OnNews = () => {}):
     try {
       if (!thread.isAlive()) {
         if (path === ':memory:') throw new StoreError('The thread with the orders in memory has ended');
+        assertSameFile();
         thread = await openThread(path, onNews);
       }
       send();
