@@ -390,12 +390,19 @@ describe('the webhook endpoint', () => {
     await new Promise(setImmediate);
     waiting.push(...Array.from({ length: 5_000 }, (_, index) => keep(1_000 + index)));
     const settled = Promise.allSettled(waiting);
-    const startedAt = performance.now();
+    // Those that wait for the file get their answer once the shop gives up waiting for it.
+    let isOver = false;
+    const first = waiting[0]
+      ?.catch(() => undefined)
+      .then(() => {
+        isOver = true;
+      });
     const response = await deliver(shop, body);
     expect(response.status).toBe(503);
     expect(response.headers['retry-after']).toBe('5');
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(isOver).toBe(false);
     other.close();
+    await first;
     const taken = (await settled).filter(({ status }) => status === 'fulfilled');
     expect(taken.length).toBeGreaterThanOrEqual(5_000);
     expect(taken.length).toBeLessThan(waiting.length);
